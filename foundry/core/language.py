@@ -1,0 +1,39 @@
+"""Which language a person reads: gettext over `foundry/locale`, English in the source.
+
+Wrap every sentence a person sees: `_("no such file: {path}").format(path=path)`. Placeholders are
+named so that a translation may reorder them. The language is looked up at each call because the
+command line may choose it after modules were imported.
+"""
+
+import gettext as _gettext
+import os
+from functools import cache
+from pathlib import Path
+
+LOCALE_DIR = Path(__file__).resolve().parent.parent / "locale"
+LANGUAGES = ("en", "zh_TW")
+
+
+def language() -> str:
+    """The language in force: `FOUNDRY_LANG`, else the terminal's locale; `en` or `zh_TW`."""
+    wanted = os.environ.get("FOUNDRY_LANG") or _terminal_locale()
+    return "zh_TW" if wanted.lower().replace("-", "_").startswith("zh") else "en"
+
+
+def gettext(message: str) -> str:
+    """`message` in the language in force; itself where no translation exists."""
+    return message if language() == "en" else _catalogue(language()).gettext(message)
+
+
+def gettext_in(name: str, message: str) -> str:
+    """`message` in the language `name`, for reports that hold every language at once."""
+    return message if name == "en" else _catalogue(name).gettext(message)
+
+
+def _terminal_locale() -> str:
+    return next((os.environ[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(k)), "")
+
+
+@cache
+def _catalogue(name: str) -> _gettext.NullTranslations:
+    return _gettext.translation("foundry", str(LOCALE_DIR), languages=[name], fallback=True)
