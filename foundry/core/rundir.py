@@ -1,0 +1,106 @@
+"""A run directory: the whole evidence of one run, with a lock and a stamp per stage.
+
+A stage's stamp says from which inputs (a fingerprint) it made which files (hashes). A stage is
+skipped when its stamp fits the inputs and every file still has its hash, so resume is one
+mechanism everywhere.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from foundry.core import atomic
+from foundry.core.errors import LockedError, Problem
+from foundry.core.language import gettext as _
+
+STAGES = ("plan", "data", "encode", "train", "export", "evaluate", "package")
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The folder of one run."""
+
+    path: Path
+
+    def file(self, *parts: str) -> Path:
+        """A path inside the run directory."""
+        return self.path.joinpath(*parts)
+
+    def relative(self, path: Path) -> str:
+        """`path` as the records name it: relative, with forward slashes."""
+        return path.relative_to(self.path).as_posix()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process.
+
+        Raises:
+            LockedError: Another process holds it; names its process id.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.file(".lock"), timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise LockedError(self._held()) from error
+        try:
+            atomic.write_text(self.file(".owner"), str(os.getpid()))
+            yield
+        finally:
+            self.file(".owner").unlink(missing_ok=True)
+            lock.release()
+
+    def _held(self) -> Problem:
+        owner = self.file(".owner")
+        pid = owner.read_text(encoding="utf-8") if owner.exists() else "?"
+        return Problem(
+            str(self.path),
+            _("another process works in this run directory (process {pid})").format(pid=pid),
+            _("wait for it to end, or stop it with `kill {pid}`").format(pid=pid),
+        )
+
+    def stamp(self, stage: str) -> dict[str, Any] | None:
+        """The stamp of a finished stage as written, or None."""
+        path = self.file("stamps", f"{stage}.json")
+        if not path.exists():
+            return None
+        try:
+            stamp = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return None
+        return stamp if isinstance(stamp, dict) else None
+
+    def is_done(self, stage: str, inputs: str) -> bool:
+        """Whether `stage` was made from `inputs` and every file it made is intact."""
+        stamp = self.stamp(stage)
+        if stamp is None or stamp.get("inputs") != inputs:
+            return False
+        return all(
+            self.file(name).is_file() and atomic.sha256(self.file(name)) == digest
+            for name, digest in stamp["outputs"].items()
+        )
+
+    def finish(
+        self, stage: str, inputs: str, result: Mapping[str, Any], outputs: list[Path], started: float
+    ) -> None:
+        """Stamp a stage as done; `started` is `time.monotonic()` at its begin."""
+        files = sorted({f for path in outputs for f in _files(path)})
+        stamp = {
+            "stage": stage,
+            "inputs": inputs,
+            "seconds": round(time.monotonic() - started, 3),
+            "result": dict(result),
+            "outputs": {self.relative(f): atomic.sha256(f) for f in files},
+        }
+        atomic.write_json(self.file("stamps", f"{stage}.json"), stamp)
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file()]
