@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from foundry.core import scalars
+
 T = TypeVar("T")
 
 
@@ -29,12 +31,9 @@ class Refused(ValueError):
 
 def _read_number(value: Any) -> Any:
     """Let `"1e-4"` in quotes be the number that whoever wrote it meant (cases.md C62)."""
-    if not isinstance(value, str):
-        return value
-    try:
+    if isinstance(value, str) and scalars.NUMBER.fullmatch(value):
         return float(value)
-    except ValueError:
-        return value
+    return value
 
 
 Number = Annotated[float, BeforeValidator(_read_number)]

@@ -1,0 +1,228 @@
+"""The recipe: everything that decides a run, closed, frozen and strict.
+
+The JSON Schema for editors and the reference pages are made from the descriptions here.
+`load.py` reads a file into a `Recipe`; nothing else makes one.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from foundry.core.blocks import Block, KindName, Plugin
+from foundry.core.fields import Closed, Many, Number, Refused
+from foundry.core.language import gettext as _
+
+NAME = r"^[a-z0-9][a-z0-9-]*$"
+# https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string
+VERSION = (
+    r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
+    r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$"
+)
+LARGEST_SEED = 2**32 - 1  # numpy.random.seed takes 32 bits
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Name = Annotated[str, Field(pattern=NAME, max_length=64)]
+Words = Annotated[str, Field(min_length=1)]
+
+
+class Text(Closed):
+    """A text in every language the toolkit speaks."""
+
+    model_config = ConfigDict(
+        validate_by_alias=True, validate_by_name=True, serialize_by_alias=True
+    )
+
+    zh_TW: Words = Field(alias="zh-TW", description="Traditional Chinese as used in Taiwan.")
+    en: Words = Field(description="English.")
+
+    def text(self, language: str) -> str:
+        """The text in `language`, as `foundry.core.language.language` names it."""
+        return self.zh_TW if language == "zh_TW" else self.en
+
+
+class Declaration(Closed):
+    """Why these data may be used, and who says so."""
+
+    basis: Literal["own-work", "contract", "consent", "public-licence", "legal-duty"] = Field(
+        description="What the right to use the data rests on."
+    )
+    by: Words = Field(description="The person or organisation that declares it.")
+    purpose: Words | None = Field(
+        None,
+        description="The purpose the data may be used for; the recipe's own where absent. "
+        "A recipe with another purpose is refused.",
+    )
+    note: Words | None = Field(None, description="Evidence: a contract number, a link, a date.")
+
+
+class Source(Closed):
+    """A file of rows."""
+
+    path: Words = Field(description="The file, relative to the recipe's folder.")
+    kind: Annotated[str, KindName("source", others=("auto",))] = Field(
+        "auto", description="How to read the file; `auto` goes by its suffix."
+    )
+    licence: Words = Field(
+        description="SPDX identifier, or the name of a licence in configs/licences/."
+    )
+    declaration: Declaration = Field(description="Why the file may be used.")
+
+
+class Split(Closed):
+    """Rows of the sources held out of training as the test part `test`."""
+
+    test: Number = Field(gt=0, lt=1, description="Share of the rows held out, between 0 and 1.")
+    group_by: Words | None = Field(
+        None,
+        description="Column whose equal values stay on one side, such as a product or a customer.",
+    )
+    seed: Seed = Field(0, description="Which rows are drawn.")
+
+
+class TestPart(Closed):
+    """A file of rows that are only for testing."""
+
+    __test__: ClassVar[bool] = False  # pytest takes a class called Test... for a test
+
+    name: Name = Field(description="What the part is called in evaluations, gates and reports.")
+    path: Words = Field(description="The file, relative to the recipe's folder.")
+    disjoint_by: Words | None = Field(
+        None,
+        description="Column whose values must not occur in training; whole rows where absent.",
+    )
+    title: Text | None = Field(None, description="The part's name in reports, for people.")
+
+
+class Data(Closed):
+    """What is learned, and what is tested."""
+
+    sources: Many[Source] = Field(min_length=1, description="Files to learn from.")
+    format: Annotated[Block, Plugin("format")] = Field(
+        description="Which columns make a conversation."
+    )
+    split: Split | None = Field(None, description="Rows of the sources to hold out for testing.")
+    tests: Many[TestPart] = Field((), description="Files with rows for testing only.")
+    max_refused: Number = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Largest share of rows that may be left out as faulty before the run stops.",
+    )
+
+
+class Encode(Closed):
+    """How a conversation becomes tokens."""
+
+    max_seq_len: int = Field(
+        512, ge=8, le=131_072, description="Longest conversation in tokens, question and answer."
+    )
+    overlong: Literal["drop", "fail"] = Field(
+        "drop",
+        description="What happens to a longer conversation; it is never cut, since a cut answer "
+        "teaches the model not to stop.",
+    )
+    system: Words | None = Field(
+        None, description="Text put before every conversation, in training and in use."
+    )
+
+
+class Evaluation(Closed):
+    """How answers are drawn for every evaluator; the same for the base and the tuned model."""
+
+    few_shot: int = Field(
+        4, ge=0, le=64, description="Examples shown to the base model to make a fair comparison."
+    )
+    max_new_tokens: int = Field(64, ge=1, le=8192, description="Longest answer in tokens.")
+    batch_size: int = Field(
+        32, ge=1, le=4096, description="Questions answered at once; changes memory, not answers."
+    )
+    languages: Many[Literal["zh-TW", "en"]] = Field(
+        ("zh-TW", "en"), min_length=1, description="Languages of the report."
+    )
+
+
+class Gate(Closed):
+    """A bound that the result must keep; otherwise no package is made."""
+
+    metric: Words = Field(description="Name of an evaluator under `evals`.")
+    part: Name | None = Field(None, description="Test part; all of them where absent.")
+    min: Number | None = Field(None, description="Least score of the tuned model.")
+    min_gain: Number | None = Field(
+        None, description="Least gain over the better of the base's zero-shot and few-shot scores."
+    )
+    max_drop_pp: Number | None = Field(
+        None, ge=0, description="Largest loss against the base, in percentage points."
+    )
+
+    @model_validator(mode="after")
+    def _has_bound(self) -> Self:
+        if self.min is None and self.min_gain is None and self.max_drop_pp is None:
+            raise Refused(
+                _("the gate has no bound"), _("add `min`, `min_gain` or `max_drop_pp` to it")
+            )
+        return self
+
+
+class PackageSettings(Closed):
+    """What the package says of itself."""
+
+    version: str = Field(
+        "1.0.0", pattern=VERSION, description="Semantic version, https://semver.org."
+    )
+    author: Words | None = Field(None, description="Who answers for the package.")
+
+
+class Recipe(Closed):
+    """One vertical model: from which base and data, how it is made, and what it must prove."""
+
+    schema_version: Literal[1] = Field(description="Version of the recipe language.")
+    name: Name = Field(description="Lower-case letters, digits and hyphens; names the run.")
+    title: Text = Field(description="The recipe's name for people.")
+    description: Text | None = Field(None, description="What the model is for, in a sentence.")
+    base_model: Words = Field(
+        description="A name of `foundry model list`, a hub id with `@revision`, or a folder."
+    )
+    purpose: Words = Field(
+        description="What the model is for, in a word such as `customer-service`; data that "
+        "were declared for another purpose are refused."
+    )
+    seed: Seed = Field(0, description="Decides the initial adapter and the order of the rows.")
+    data: Data = Field(description="What is learned, and what is tested.")
+    encode: Encode = Field(Encode(), description="How a conversation becomes tokens.")
+    adapter: Annotated[Block, Plugin("adapter", default="lora")] = Field(
+        {"kind": "lora"}, validate_default=True, description="Which weights are trained."
+    )
+    train: Annotated[Block, Plugin("trainer", default="sft")] = Field(
+        {"kind": "sft"}, validate_default=True, description="How they are trained."
+    )
+    exports: Many[Annotated[Block, Plugin("exporter")]] = Field(
+        (), description="The files to make of the result."
+    )
+    evals: Many[Annotated[Block, Plugin("evaluator")]] = Field(
+        (), description="What to measure on the test parts."
+    )
+    evaluation: Evaluation = Field(Evaluation(), description="How answers are drawn.")
+    gates: Many[Gate] = Field((), description="Bounds the result must keep to be packaged.")
+    package: PackageSettings = Field(
+        PackageSettings(), description="What the package says of itself."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _declare_own_purpose(cls, values: Any) -> Any:
+        """Give each declaration without a purpose the recipe's own."""
+        data = values.get("data") if isinstance(values, Mapping) else None
+        if not isinstance(data, Mapping) or not isinstance(data.get("sources"), list):
+            return values
+        filled = [_with_purpose(source, values.get("purpose")) for source in data["sources"]]
+        return {**values, "data": {**data, "sources": filled}}
+
+
+def _with_purpose(source: Any, purpose: Any) -> Any:
+    declaration = source.get("declaration") if isinstance(source, Mapping) else None
+    if not isinstance(source, Mapping) or not isinstance(declaration, Mapping):
+        return source
+    if declaration.get("purpose") is not None:
+        return source
+    return {**source, "declaration": {**declaration, "purpose": purpose}}

@@ -1,0 +1,88 @@
+"""Names in a recipe that must be found elsewhere in it: test parts and metrics.
+
+This reads the written tree, not the checked recipe, so that a wrong reference is reported
+together with every other problem.
+"""
+
+from collections.abc import Iterator
+
+from foundry.core.errors import Problem
+from foundry.core.explain import locate
+from foundry.core.language import gettext as _
+from foundry.core.suggest import nearest
+from foundry.core.yaml_places import Node, Path
+
+SPLIT_PART = "test"
+TRAIN_PART = "train"
+
+
+def problems(tree: Node) -> list[Problem]:
+    """Every name that refers to nothing, and every part name given twice."""
+    parts, metrics = part_names(tree), _texts(tree, ("evals",), "kind")
+    wrong = list(_clashes(tree))
+    if metrics and not parts:
+        what, fix = _("there is nothing to evaluate on"), _("add `data.tests` or `data.split`")
+        wrong.append(Problem(locate(tree, ("evals",)), what, fix))
+        return wrong
+    for path, name in _part_references(tree):
+        wrong += _unknown(tree, path, name, parts, _("unknown test part"))
+    for index, gate in enumerate(_items(tree, "gates")):
+        metric = gate.at("metric")
+        if metric and isinstance(metric.value, str):
+            path = ("gates", index, "metric")
+            wrong += _unknown(tree, path, metric, metrics, _("no evaluator of this name"))
+    return wrong
+
+
+def part_names(tree: Node) -> list[str]:
+    """The test parts a recipe has: those under `data.tests`, and `test` if it has a split."""
+    names = _texts(tree, ("data", "tests"), "name")
+    split = tree.at("data", "split")
+    return [*names, SPLIT_PART] if split and split.value is not None else names
+
+
+def _clashes(tree: Node) -> Iterator[Problem]:
+    seen = {TRAIN_PART}
+    if len(part_names(tree)) > len(_texts(tree, ("data", "tests"), "name")):
+        seen.add(SPLIT_PART)
+    for index, test in enumerate(_items(tree, "data", "tests")):
+        name = test.at("name")
+        if name is None or not isinstance(name.value, str):
+            continue
+        if name.value in seen:
+            where = locate(tree, ("data", "tests", index, "name"))
+            what = _("the name `{name}` is taken by another part").format(name=name.value)
+            yield Problem(where, what, _("give the part a name of its own"))
+        seen.add(name.value)
+
+
+def _part_references(tree: Node) -> Iterator[tuple[Path, Node]]:
+    for block in ("evals", "gates"):
+        for index, item in enumerate(_items(tree, block)):
+            part = item.at("part")
+            if part:
+                yield (block, index, "part"), part
+            for number, name in enumerate(_items(item, "parts")):
+                yield (block, index, "parts", number), name
+
+
+def _unknown(tree: Node, path: Path, name: Node, known: list[str], what: str) -> list[Problem]:
+    if not isinstance(name.value, str) or name.value in known:
+        return []
+    near = nearest(name.value, known)
+    there_are = _("{what}: `{name}`; there are: {known}").format(
+        what=what, name=name.text, known=", ".join(known) or _("none")
+    )
+    fix = _("use `{name}`").format(name=near) if near else _("choose one of the names listed")
+    return [Problem(locate(tree, path), there_are, fix)]
+
+
+def _items(tree: Node, *path: str | int) -> list[Node]:
+    node = tree.at(*path)
+    return node.items if node else []
+
+
+def _texts(tree: Node, path: Path, key: str) -> list[str]:
+    """The text under `key` of each item of a list."""
+    nodes = [item.at(key) for item in _items(tree, *path)]
+    return [node.value for node in nodes if node and isinstance(node.value, str)]

@@ -1,0 +1,70 @@
+"""Where the recipes and configs lie that come with the program, and how a recipe is found.
+
+In a checkout they lie at its root; a wheel carries them in `foundry/_shipped`.
+"""
+
+import difflib
+import os
+from pathlib import Path
+
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+# The folders of configs/ whose files a recipe may extend; the others hold facts for rules.
+FRAGMENT_FOLDERS = ("adapters",)
+
+
+def root() -> Path:
+    """The folder that holds `recipes/` and `configs/`."""
+    packed = PACKAGE / "_shipped"
+    return packed if packed.is_dir() else PACKAGE.parent
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The shipped recipes, such as `retail/customer-service`, sorted."""
+    return _names(root() / "recipes")
+
+
+def fragment_names() -> tuple[str, ...]:
+    """What `extends` accepts, such as `adapters/lora`, sorted."""
+    configs = root() / "configs"
+    return tuple(f"{f}/{name}" for f in FRAGMENT_FOLDERS for name in _names(configs / f))
+
+
+def fragment_path(name: str) -> Path:
+    """The file of a fragment that `fragment_names` lists."""
+    return root() / "configs" / f"{name}.yaml"
+
+
+def find_recipe(argument: str) -> Path:
+    """The file meant by a path or by the name of a shipped recipe; an existing path wins.
+
+    Raises:
+        ResourceError: There is neither; names the nearest shipped recipe.
+    """
+    path = Path(argument)
+    if "\0" not in argument and path.is_file():
+        return path
+    name = argument.removesuffix(".yaml").replace("\\", "/").removeprefix("recipes/")
+    if name in recipe_names():
+        return root() / "recipes" / f"{name}.yaml"
+    near = difflib.get_close_matches(name, recipe_names(), n=1)
+    fix = _("use `{name}`").format(name=near[0]) if near else _("see `foundry recipe list`")
+    what = _("no such file, and no shipped recipe has this name")
+    raise ResourceError(Problem(argument.replace("\0", "?"), what, fix))
+
+
+def label(path: Path) -> str:
+    """`path` as messages name it: below the checkout or the working folder, else as given."""
+    absolute = Path(os.path.abspath(path))
+    for base in (root(), Path.cwd()):
+        if absolute.is_relative_to(base):
+            return absolute.relative_to(base).as_posix()
+    return path.as_posix()
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    files = folder.rglob("*.yaml")
+    return tuple(sorted(f.relative_to(folder).with_suffix("").as_posix() for f in files))
