@@ -1,0 +1,85 @@
+"""What every test sees: no network, no GPU, English, and none of the developer's own settings."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# HF_HUB_OFFLINE stays unset: it would hide a call that the guard below must meet. CI is unset
+# because trl sends telemetry only where it is (engines.md 1).
+os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", CUDA_VISIBLE_DEVICES="", FOUNDRY_LANG="en")
+for name in ("CI", "HF_TOKEN", "HF_HUB_OFFLINE", "FORCE_COLOR"):
+    os.environ.pop(name, None)
+
+
+class NetworkBlocked(RuntimeError):
+    """A test tried to leave this machine. Not an OSError: libraries swallow those."""
+
+
+def is_local(host: object) -> bool:
+    """Whether `host` is this machine's loopback interface; no name is looked up."""
+    if host in (None, "", "localhost", b"localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse(host: object) -> None:
+    if not is_local(host):
+        raise NetworkBlocked(f"a test tried to reach {host!r}")
+
+
+def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
+    def call(self: socket.socket, *arguments: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _refuse(arguments[-1][0])
+        return original(self, *arguments)
+
+    return call
+
+
+def _guarded_lookup(original: Callable[..., Any]) -> Callable[..., Any]:
+    def call(host: object, *arguments: Any, **options: Any) -> Any:
+        _refuse(host)
+        return original(host, *arguments, **options)
+
+    return call
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Guard the process. It sees Python's sockets only, not those of compiled libraries."""
+    for name in ("connect", "connect_ex", "sendto"):
+        setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+        setattr(socket, name, _guarded_lookup(getattr(socket, name)))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden files again")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show what tests measured with `record_property`."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with `golden/<name>` beside the test; `make golden` writes it."""
+
+    def compare(name: str, text: str) -> None:
+        path = Path(request.path).parent / "golden" / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        assert text == path.read_text(encoding="utf-8"), f"{path} differs; see `make golden`"
+
+    return compare
