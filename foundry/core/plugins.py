@@ -48,6 +48,11 @@ def load(point: str, kind: str) -> ModuleType:
     return import_module(origins[kind])
 
 
+def module(name: str) -> ModuleType:
+    """Import a module of our own by its full name; the command line's verbs are looked up so."""
+    return import_module(name)
+
+
 def unknown_kind(point: str, kind: object, *, where: str = "") -> Problem:
     """The problem to report for a name no plug-in has."""
     known = sorted(_origins(point))

@@ -1,0 +1,158 @@
+"""The command `foundry`: find the verb, run it, turn what went wrong into an exit code.
+
+A verb is a file in this folder with an `app`; adding one takes a line in `VERBS`. Its module is
+imported when the verb is used, so that `foundry --help` answers at once.
+"""
+
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from foundry.cli import output
+from foundry.core import plugins, secrets
+from foundry.core.errors import FoundryError, Problem, RecipeError
+from foundry.core.language import gettext as _
+
+INTERRUPTED = 130
+
+
+def N_(message: str) -> str:
+    """Mark a message for extraction; it is translated when it is printed."""
+    return message
+
+
+# verb: (its module, its line of help), in the order of `foundry --help`
+VERBS = {
+    "recipe": ("foundry.cli.recipe", N_("List, show, check and fill in recipes.")),
+}
+
+
+class Verbs(TyperGroup):
+    """Commands that are imported when they are used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every verb."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a verb; None where there is none of this name."""
+        if cmd_name not in VERBS:
+            return None
+        command = typer.main.get_command(plugins.module(VERBS[cmd_name][0]).app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the verbs with their help from the table, importing none."""
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(verb, _(line)) for verb, (_module, line) in VERBS.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The verb that `args` begins with."""
+        if args[0] not in VERBS:
+            raise RecipeError(_unknown_verb(args[0]))
+        return super().resolve_command(ctx, args)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: What follows the program's name; `sys.argv` where None.
+
+    Returns:
+        The exit code: 0 done, else as in `foundry.core.errors`, 70 for a bug of ours.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in given
+    output.make_streams_robust()
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+        return code
+    except FoundryError as error:
+        output.print_error(error, as_json=as_json)
+        return error.exit_code
+    except typer.TyperException as error:
+        verb = " ".join(["foundry", *given[:1]]) if given and given[0] in VERBS else "foundry"
+        fix = _("see `{command}`").format(command=f"{verb} --help")
+        output.print_error(RecipeError(Problem("", error.format_message(), fix)), as_json=as_json)
+        return RecipeError.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        output.silence_stdout()
+        return 0
+    except Exception as error:  # what no one foresaw is told in one line and kept in a file
+        internal = _internal(error)
+        output.print_error(internal, as_json=as_json)
+        return internal.exit_code
+
+
+def _run(arguments: list[str]) -> int:
+    command = typer.main.get_command(_app())
+    result = command.main(args=arguments, prog_name="foundry", standalone_mode=False)
+    return result if isinstance(result, int) else 0
+
+
+def _app() -> typer.Typer:
+    """The top command, made at each call because its help is in the language in force."""
+    app = typer.Typer(cls=Verbs, rich_markup_mode=None, invoke_without_command=True)
+    about = _("Turn a recipe into a proven vertical language model.")
+    example = _("Example: {command}").format(command="foundry recipe list")
+
+    @app.callback(help=f"{about}\n\n{example}")
+    def top(
+        context: typer.Context,
+        version: bool = typer.Option(False, "--version", help=_("Print the version.")),
+    ) -> None:
+        if version:
+            _print_version()
+        elif context.invoked_subcommand is None:
+            print(context.get_help())
+
+    return app
+
+
+def _print_version() -> None:
+    from foundry.core.version import version
+
+    print(f"foundry {version()}")
+
+
+def _unknown_verb(word: str) -> Problem:
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    command = f"foundry {near[0]}" if near else "foundry --help"
+    what = _("unknown command `{word}`").format(word=secrets.mask(word))
+    return Problem("", what, _("use `{command}`").format(command=command))
+
+
+def _internal(error: Exception) -> FoundryError:
+    """Keep the traceback, without tokens, and name the file it is in."""
+    text = secrets.mask("".join(traceback.format_exception(error)))
+    what = _("an error of the program, not yours: {error}")
+    what = what.format(error=secrets.mask(f"{type(error).__name__}: {error}").split("\n")[0])
+    try:
+        path = _log_file()
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        output.note(text)
+        return FoundryError(Problem("", what, _("report it with the lines above")))
+    return FoundryError(Problem("", what, _("report it with the file {path}").format(path=path)))
+
+
+def _log_file() -> Path:
+    """A new file in `FOUNDRY_HOME`, else in the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(os.environ.get("FOUNDRY_HOME") or Path(cache) / "foundry") / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return folder / f"error-{stamp}-{os.getpid()}.txt"

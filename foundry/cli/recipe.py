@@ -1,0 +1,96 @@
+"""`foundry recipe`: list, show, check and fill in recipes, and print their JSON Schema."""
+
+from typing import Annotated
+
+import typer
+
+from foundry.cli.output import Json, Set, print_json, print_table, verb_app
+from foundry.core import shipped
+from foundry.core.errors import FoundryError
+from foundry.core.fill import fill
+from foundry.core.language import gettext as _
+from foundry.core.language import language
+from foundry.core.load import LoadedRecipe, load_recipe, require_inputs
+from foundry.core.schema import schema
+
+app = verb_app(_("List, show, check and fill in recipes."))
+
+Name = Annotated[
+    str, typer.Argument(metavar="RECIPE", help=_("A file, or a name of `foundry recipe list`."))
+]
+
+
+def _help(line: str, command: str) -> str:
+    return line + "\n\n" + _("Example: {command}").format(command=f"foundry recipe {command}")
+
+
+@app.command("list", help=_help(_("List the recipes that come with the program."), "list"))
+def list_recipes(json: Json = False) -> None:
+    """Print name, title, base model and purpose of each shipped recipe."""
+    rows = [_row(name, load_recipe(name)) for name in shipped.recipe_names()]
+    if json:
+        print_json({"recipes": rows})
+        return
+    head = [_("name"), _("title"), _("base model"), _("purpose")]
+    print_table(head, [list(row.values()) for row in rows])
+
+
+@app.command("show", help=_help(_("Print a recipe as written."), "show retail/customer-service"))
+def show(recipe: Name, json: Json = False) -> None:
+    """Print the recipe file; with `--json`, every value in force."""
+    loaded = load_recipe(recipe)
+    if json:
+        print_json({"path": shipped.label(loaded.path), "recipe": loaded.values})
+    else:
+        print(loaded.source_text, end="")
+
+
+@app.command(
+    "check",
+    help=_help(_("Check a recipe and print every mistake."), "check retail/customer-service"),
+)
+def check(recipe: Name, set: Set = None, json: Json = False) -> None:
+    """Load the recipe and look for its data; a mistake ends with exit code 2, a lack with 3."""
+    try:
+        loaded = load_recipe(recipe, set or ())
+        require_inputs(loaded)
+    except FoundryError as error:
+        if not json:
+            raise
+        print_json({"ok": False, **error.as_dict()})
+        raise typer.Exit(error.exit_code) from error
+    path = shipped.label(loaded.path)
+    if json:
+        print_json({"ok": True, "path": path, "name": loaded.recipe.name, "problems": []})
+    else:
+        print(_("{path}: no mistakes").format(path=path))
+
+
+@app.command(
+    "fill",
+    help=_help(_("Print a recipe with every default."), "fill retail/customer-service"),
+)
+def fill_in(recipe: Name, set: Set = None, json: Json = False) -> None:
+    """Print each value with where it came from."""
+    loaded = load_recipe(recipe, set or ())
+    if json:
+        print_json({"recipe": loaded.values, "origins": loaded.origins})
+    else:
+        print(fill(loaded), end="")
+
+
+@app.command("schema", help=_help(_("Print the JSON Schema of a recipe."), "schema > recipe.json"))
+def print_schema(json: Json = False) -> None:
+    """Print the schema, which is JSON with or without `--json`."""
+    print_json(schema())
+
+
+def _row(name: str, loaded: LoadedRecipe) -> dict[str, str]:
+    recipe = loaded.recipe
+    title = recipe.title.text(language())
+    return {
+        "name": name,
+        "title": title,
+        "base_model": recipe.base_model,
+        "purpose": recipe.purpose,
+    }
