@@ -1,7 +1,44 @@
 """Exporter `adapter`: the adapter alone, in PEFT's layout, to be put on the original base."""
 
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foundry.core import atomic
 from foundry.core.fields import Closed
+
+if TYPE_CHECKING:
+    from foundry.delivery.artefact import Tuned
+    from foundry.runtime.contract import Runtime
 
 
 class Spec(Closed):
     """Nothing to choose: the adapter is written as it was trained."""
+
+
+TOLERANCE = {"max": 1e-4, "mean": 1e-5, "greedy": 1.0}
+
+
+def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
+    """Copy the proven adapter to `out` and add tokenizer, template and stop ids."""
+    from foundry.delivery.hf_files import write_stop_ids, write_tokenizer
+
+    for file in sorted(tuned.adapter.iterdir()):
+        atomic.copy(file, out / file.name)
+    write_tokenizer(tuned, out)
+    write_stop_ids(tuned, out)
+
+
+def opened(tuned: "Tuned", spec: Spec, out: Path) -> "AbstractContextManager[Runtime]":
+    """The original base with the adapter of `out`, read back from disk."""
+    from foundry.runtime.transformers import TransformersRuntime
+    from foundry.train.adapter_files import load_tuned
+
+    return nullcontext(TransformersRuntime(load_tuned(tuned.base, out), tuned.encoder.tokenizer))
+
+
+def facts(tuned: "Tuned", spec: Spec, out: Path) -> dict[str, Any]:
+    """What the folder itself says of its stop ids and of the prompts it renders."""
+    from foundry.delivery.parity import folder_facts
+
+    return folder_facts(out)

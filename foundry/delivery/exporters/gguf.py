@@ -1,10 +1,16 @@
 """Exporter `gguf`: base and adapter merged into one file that llama.cpp runs."""
 
-from typing import Literal
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from foundry.core.fields import Closed
+
+if TYPE_CHECKING:
+    from foundry.delivery.artefact import Tuned
+    from foundry.runtime.contract import Runtime
 
 
 class Spec(Closed):
@@ -14,3 +20,35 @@ class Spec(Closed):
         "q8_0",
         description="Storage of the large matrices: q8_0 is 8.5 bits a weight, f16 is 16.",
     )
+
+
+FILE = "model.gguf"
+TOLERANCE = {
+    "f16": {"max": 0.2, "mean": 0.02, "greedy": 0.95},
+    "q8_0": {"max": 0.6, "mean": 0.06, "greedy": 0.9},
+}
+
+
+def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
+    """Merge in float32 (C30) and write `model.gguf`."""
+    from foundry.delivery.gguf_files import write_model
+    from foundry.models.quiet import quiet
+
+    with quiet():
+        merged = tuned.fresh().merge_and_unload()
+    write_model(tuned, merged, out / FILE, quantization=spec.quantization)
+
+
+def opened(tuned: "Tuned", spec: Spec, out: Path) -> "AbstractContextManager[Runtime]":
+    """The file under llama.cpp."""
+    from foundry.runtime.llamacpp import LlamaCppRuntime
+
+    return LlamaCppRuntime(out / FILE)
+
+
+def facts(tuned: "Tuned", spec: Spec, out: Path) -> dict[str, Any]:
+    """What the file itself says, and how far its tensors are from the merged weights."""
+    from foundry.delivery.gguf_files import declared_stop_ids
+    from foundry.delivery.parity import gguf_facts
+
+    return gguf_facts(tuned, out / FILE) | {"stop_ids": declared_stop_ids(out / FILE)}

@@ -1,10 +1,16 @@
 """Exporter `merged`: base and adapter as one model, in the layout of transformers."""
 
-from typing import Literal
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from foundry.core.fields import Closed
+
+if TYPE_CHECKING:
+    from foundry.delivery.artefact import Tuned
+    from foundry.runtime.contract import Runtime
 
 
 class Spec(Closed):
@@ -13,3 +19,41 @@ class Spec(Closed):
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32", description="Type of the stored weights; bfloat16 halves size and precision."
     )
+
+
+TOLERANCE = {
+    "float32": {"max": 1e-3, "mean": 1e-4, "greedy": 1.0},
+    "bfloat16": {"max": 0.5, "mean": 0.05, "greedy": 0.9},
+}
+
+
+def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
+    """Merge in float32 on the unquantised base (C30) and write a transformers folder."""
+    from foundry.delivery.hf_files import write_stop_ids, write_tokenizer
+    from foundry.models.quiet import quiet
+
+    with quiet():
+        import torch
+
+        merged = tuned.fresh().merge_and_unload()
+        merged = merged.to(torch.bfloat16) if spec.dtype == "bfloat16" else merged
+        merged.config.eos_token_id = list(tuned.stop_ids)
+        merged.save_pretrained(out)
+    write_tokenizer(tuned, out)
+    write_stop_ids(tuned, out)
+
+
+def opened(tuned: "Tuned", spec: Spec, out: Path) -> "AbstractContextManager[Runtime]":
+    """The folder as transformers loads it, with its own tokenizer."""
+    from foundry.models.load import load_model, open_tokenizer
+    from foundry.runtime.transformers import TransformersRuntime
+
+    model = load_model(tuned.base, folder=out)
+    return nullcontext(TransformersRuntime(model, open_tokenizer(out)))
+
+
+def facts(tuned: "Tuned", spec: Spec, out: Path) -> dict[str, Any]:
+    """What the folder itself says of its stop ids and of the prompts it renders."""
+    from foundry.delivery.parity import folder_facts
+
+    return folder_facts(out)

@@ -4,11 +4,15 @@ Source: Hu et al. (2021), "LoRA: Low-Rank Adaptation of Large Language Models",
 https://arxiv.org/abs/2106.09685.
 """
 
-from typing import Literal
+import difflib
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 
+from foundry.core.errors import Problem, RecipeError
 from foundry.core.fields import Closed, Many, Number
+from foundry.core.language import gettext as _
 
 
 class Spec(Closed):
@@ -34,3 +38,46 @@ class Spec(Closed):
         description="Scale by alpha / sqrt(rank), which lets high ranks learn "
         "(rsLoRA, https://arxiv.org/abs/2312.03732).",
     )
+
+
+def attach(model: Any, spec: Spec) -> Any:
+    """Put the update beside the chosen layers; B starts at zero, so the model is unchanged.
+
+    Args:
+        model: A transformers causal language model.
+        spec: Size and places.
+
+    Returns:
+        A `peft.PeftModel` in which only the update trains, in float32.
+
+    Raises:
+        RecipeError: A name in `target_modules` matches no layer (C18); lists what exists.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    if spec.target_modules != "all-linear":
+        _check_targets(model, spec.target_modules)
+    targets = spec.target_modules if spec.target_modules == "all-linear" else [*spec.target_modules]
+    config = LoraConfig(
+        r=spec.rank,
+        lora_alpha=spec.alpha,
+        lora_dropout=spec.dropout,
+        use_rslora=spec.rank_stabilized,
+        target_modules=targets,
+        task_type=TaskType.CAUSAL_LM,
+    )
+    return get_peft_model(model, config)
+
+
+def _check_targets(model: Any, wanted: Sequence[str]) -> None:
+    layers = {name.rsplit(".", 1)[-1] for name, _module in model.named_modules()}
+    problems = []
+    for name in wanted:
+        if name in layers:
+            continue
+        near = difflib.get_close_matches(name, sorted(layers), n=1)
+        what = _("no layer of the model is called `{name}`").format(name=name)
+        fix = _("use `{name}`").format(name=near[0]) if near else _("use `all-linear`")
+        problems.append(Problem("adapter.target_modules", what, fix))
+    if problems:
+        raise RecipeError(problems)

@@ -1,12 +1,17 @@
 """Trainer `sft`: supervised fine-tuning, next-token loss on the answers only."""
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from foundry.core.fields import Closed, Number, Refused
 from foundry.core.language import gettext as _
+
+if TYPE_CHECKING:
+    from foundry.core.records import TrainResult
+    from foundry.train.inputs import FitInputs
 
 DEFAULT_EPOCHS = 3
 
@@ -77,3 +82,28 @@ class Spec(Closed):
                 _("remove one of them, or set it to `null`"),
             )
         return self
+
+
+def steps_for(spec: Spec, rows: int) -> int:
+    """Optimizer steps for `rows` training rows."""
+    if spec.max_steps is not None:
+        return spec.max_steps
+    return math.ceil(math.ceil(rows / spec.global_batch_size) * float(spec.epochs or 0))
+
+
+def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
+    """Train the adapter, save it to `adapter/`, and prove that it learned.
+
+    Resumes from the newest whole checkpoint of the run.
+
+    Raises:
+        InterruptedRun: A signal came; the state is saved.
+        DataError: Loss or gradient is not finite.
+        ProofError: A check of the learning proof failed.
+    """
+    from foundry.models.quiet import quiet
+
+    with quiet():
+        from foundry.train.fitting import fit_supervised
+
+        return fit_supervised(inputs, spec)

@@ -1,0 +1,47 @@
+"""What exporters are given, and what they must be able to say about what they wrote."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from foundry.core.records import BaseModel
+from foundry.encode.tokenize import Encoder
+from foundry.train.adapter_files import load_tuned
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A trained model: the original base, the adapter on disk, and how it is spoken to.
+
+    `stop_ids` are all ids that end an answer: the trained terminators first, then the EOS that the
+    base declares. `title` names the model in metadata.
+    """
+
+    base: BaseModel
+    adapter: Path
+    encoder: Encoder
+    stop_ids: tuple[int, ...]
+    title: str
+
+    @cached_property
+    def model(self) -> Any:
+        """Base and adapter, loaded at the first use and kept: the live model of every proof."""
+        return load_tuned(self.base, self.adapter)
+
+    def fresh(self) -> Any:
+        """Base and adapter loaded anew, for an exporter that changes the model."""
+        return load_tuned(self.base, self.adapter)
+
+
+def all_stop_ids(trained: Sequence[int], declared: Any, eos: int | None) -> tuple[int, ...]:
+    """Trained terminators and the base's own end tokens, each once (C36, C80).
+
+    Args:
+        trained: Ids that the rows supervise at the end of each assistant turn.
+        declared: `eos_token_id` of the base's generation config: an int, a list or None.
+        eos: The tokenizer's EOS, or None.
+    """
+    others = declared if isinstance(declared, list) else [declared]
+    return tuple(dict.fromkeys(i for i in [*trained, *others, eos] if i is not None))

@@ -1,0 +1,67 @@
+"""GGUF metadata of a base model that has no GGUF file of its own: byte-level BPE only.
+
+The safest source is the base's own GGUF (C34, C35). Without it, the tokenizer's kind must be
+recognised by its splitting pattern; an unknown one is refused, never guessed.
+"""
+
+import json
+from typing import Any
+
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
+from foundry.core.records import BaseModel
+
+# Splitting pattern in tokenizer.json -> llama.cpp's name (its `convert_hf_to_gguf_update.py`).
+PRE_TOKENIZERS = {
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+": "llama-bpe",
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
+}
+NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
+
+
+def tokenizer_fields(base: BaseModel, tokenizer: Any, rows: int) -> dict[str, Any]:
+    """The `tokenizer.ggml.*` fields, lists as Python lists.
+
+    Args:
+        base: For messages.
+        tokenizer: A fast tokenizer.
+        rows: Rows of the embedding; the token list is filled up to it (C34).
+
+    Raises:
+        ResourceError: The tokenizer is of a kind that is not recognised.
+    """
+    definition = json.loads(tokenizer.backend_tokenizer.to_str())
+    name = _pre_tokenizer(definition)
+    if definition["model"]["type"] != "BPE" or name is None:
+        what = _("the tokenizer's kind is not known, so a GGUF file could split words differently")
+        fix = _("use a base that comes with a GGUF file, or export `merged`")
+        raise ResourceError(Problem(base.name, what, fix))
+    by_id = {number: text for text, number in tokenizer.get_vocab().items()}
+    added = tokenizer.added_tokens_decoder
+    tokens = [by_id.get(i, f"[PAD{i}]") for i in range(rows)]
+    kinds = [CONTROL if i in added else NORMAL if i in by_id else USER_DEFINED for i in range(rows)]
+    merges = [m if isinstance(m, str) else " ".join(m) for m in definition["model"]["merges"]]
+    fields: dict[str, Any] = {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": name,
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": kinds,
+        "tokenizer.ggml.merges": merges,
+        "tokenizer.ggml.eos_token_id": tokenizer.eos_token_id,
+    }
+    if tokenizer.bos_token_id is not None:
+        fields["tokenizer.ggml.bos_token_id"] = tokenizer.bos_token_id
+        fields["tokenizer.ggml.add_bos_token"] = True
+    return fields
+
+
+def _pre_tokenizer(definition: dict[str, Any]) -> str | None:
+    """llama.cpp's name for the first splitting pattern found in the definition."""
+    found = definition.get("pre_tokenizer") or {}
+    for part in found.get("pretokenizers", [found]):
+        pattern = part.get("pattern", {}).get("Regex")
+        if pattern in PRE_TOKENIZERS:
+            return PRE_TOKENIZERS[pattern]
+    return None

@@ -1,0 +1,44 @@
+"""The files that a Hugging Face folder needs beside its weights: tokenizer, template, stop ids."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from foundry.core import atomic
+from foundry.delivery.artefact import Tuned
+from foundry.models.quiet import quiet
+
+GENERATION_CONFIG = "generation_config.json"
+TEMPLATE = "chat_template.jinja"
+
+
+def write_tokenizer(tuned: Tuned, folder: Path) -> None:
+    """Write the tokenizer with the template it was trained with (C37)."""
+    with quiet():
+        tuned.encoder.tokenizer.save_pretrained(folder)
+    atomic.write_text(folder / TEMPLATE, tuned.encoder.template)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    for key in ("name_or_path", "is_local", "local_files_only", "chat_template"):
+        config.pop(key, None)
+    atomic.write_json(path, config)
+
+
+def write_stop_ids(tuned: Tuned, folder: Path) -> None:
+    """Write `generation_config.json` with every stop id (C36)."""
+    config = generation_config(tuned)
+    config["eos_token_id"] = list(tuned.stop_ids)
+    atomic.write_json(folder / GENERATION_CONFIG, config)
+
+
+def generation_config(tuned: Tuned) -> dict[str, Any]:
+    """The base's generation config as plain values; greedy unless it says otherwise."""
+    path = Path(tuned.base.folder) / GENERATION_CONFIG
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def declared_stop_ids(folder: Path) -> set[int]:
+    """The stop ids that the folder's generation config lists."""
+    config = json.loads((folder / GENERATION_CONFIG).read_text(encoding="utf-8"))
+    found = config.get("eos_token_id")
+    return set(found) if isinstance(found, list) else {found} - {None}

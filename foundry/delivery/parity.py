@@ -1,0 +1,250 @@
+"""The parity record: an artefact, opened as its user opens it, is the live model.
+
+Gate 3 of `cases.md` §1b (C30-C40, C81). Five checks, each from the artefact's own files: the ids
+of texts, the prompt its own template makes, log-probabilities of the next token, greedy
+continuations, and the stop. Tolerances are published in each exporter.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foundry.core.errors import Problem, ProofError
+from foundry.core.language import gettext as _
+from foundry.core.records import EncodedRow, Turn
+from foundry.delivery.artefact import Tuned
+from foundry.encode.render import render
+from foundry.encode.tokenize import IGNORED
+from foundry.models.load import open_tokenizer
+from foundry.runtime.contract import Decoding, Runtime
+from foundry.runtime.llamacpp import LlamaCppRuntime
+from foundry.runtime.transformers import TransformersRuntime
+
+TEXTS = (
+    "請問電風扇保固多久？",
+    "這款除濕機的售價是 12,800 元，含運費嗎？",
+    "Hello, when do you open on Saturday?",
+    "The quick brown fox jumps over 13 lazy dogs.",
+    "謝謝👍🏽，全家福👨‍👩‍👧‍👦也很喜歡！",
+    "恒春的裏面，粧，嫺，碁，許功蓋，€",
+    "  前後有空白  \n\n換行　全形空白",
+    "0912-345-678／統一編號 04595257",
+    "1 + 1 = 2; f(x) = x^2 - 3x",
+    "ㄅㄆㄇㄈ 台語：食飽未？ 日本語：こんにちは",
+)
+CONVERSATIONS = (
+    (Turn("user", TEXTS[0]),),
+    (Turn("user", TEXTS[2]),),
+    (Turn("user", TEXTS[4]), Turn("assistant", "不客氣。"), Turn("user", TEXTS[1])),
+)
+PREFIXES = 40
+GREEDY_PROMPTS = 8
+GREEDY_TOKENS = 48
+LIVE_TOP = 5
+ARTEFACT_TOP = 64
+# Ids the live model gives less than this are noise in a logarithm.
+MIN_PROBABILITY = 0.01
+# A tensor stored in 8 bits is off by at most half a step of its block, 1/254 of its largest.
+STORAGE_TOLERANCE = {"F32": 0.0, "F16": 1 / 2048, "Q8_0": 1 / 250}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An artefact under test: how it opens, what it says of itself, what is allowed."""
+
+    name: str
+    opened: AbstractContextManager[Runtime]
+    facts: Mapping[str, Any]
+    tolerance: Mapping[str, float]
+
+
+def prove(tuned: Tuned, rows: Sequence[EncodedRow], subject: Subject) -> dict[str, Any]:
+    """Run every check and return the record.
+
+    Raises:
+        ProofError: Names each check that failed, with what was found and what is allowed.
+    """
+    live = TransformersRuntime(tuned.model, tuned.encoder.tokenizer)
+    prompts = [list(tuned.encoder.prompt_ids(turns)) for turns in CONVERSATIONS]
+    trained = trained_prompts(rows)
+    with subject.opened as artefact:
+        record: dict[str, Any] = {
+            "runtime": artefact.name,
+            "tolerance": dict(subject.tolerance),
+            **_token_ids(tuned, artefact),
+            **_templates(tuned, artefact, subject.facts),
+            **_logprobs(live, artefact, [*prompts, *prefixes_of(rows)]),
+            **_greedy(live, artefact, [*trained, *prompts], tuned.stop_ids),
+            **_stops(artefact, trained, tuned.stop_ids, subject.facts),
+        }
+    record |= {k: v for k, v in subject.facts.items() if k.endswith("_difference")}
+    problems = _failures(subject.name, record, subject.tolerance)
+    if problems:
+        raise ProofError(problems)
+    return record
+
+
+def trained_prompts(rows: Sequence[EncodedRow]) -> list[list[int]]:
+    """Prompts of rows spread over the training data, up to the first supervised token."""
+    step = max(1, len(rows) // GREEDY_PROMPTS)
+    return [list(row.input_ids[: _first(row)]) for row in rows[::step][:GREEDY_PROMPTS]]
+
+
+def prefixes_of(rows: Sequence[EncodedRow]) -> list[list[int]]:
+    """Prompts with a growing part of the trained answer, `PREFIXES` in all where rows allow."""
+    step = max(1, len(rows) // PREFIXES)
+    chosen = rows[::step][:PREFIXES]
+    ends = [min(_first(row) + n % 6, len(row.input_ids) - 1) for n, row in enumerate(chosen)]
+    return [list(row.input_ids[:end]) for row, end in zip(chosen, ends, strict=True)]
+
+
+def _first(row: EncodedRow) -> int:
+    return next(i for i, label in enumerate(row.labels) if label != IGNORED)
+
+
+def _token_ids(tuned: Tuned, artefact: Runtime) -> dict[str, Any]:
+    """C34, C35: the artefact splits texts as the training did."""
+    ids = tuned.encoder.tokenizer
+    wrong = [
+        text
+        for text in TEXTS
+        if artefact.tokens(text) != list(ids(text, add_special_tokens=False)["input_ids"])
+    ]
+    return {"texts": len(TEXTS), "texts_with_other_ids": wrong}
+
+
+def _templates(tuned: Tuned, artefact: Runtime, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """C37: the artefact's own template makes the prompts that were trained."""
+    if "render" not in facts:
+        return {"prompts": 0, "prompts_with_other_ids": []}
+    wrong = []
+    for turns in CONVERSATIONS:
+        with_system = tuned.encoder.with_system(turns)
+        text = facts["render"](artefact, with_system)
+        if tuned.encoder.once_bos(artefact.tokens(text)) != tuned.encoder.prompt_ids(turns):
+            wrong.append(text)
+    return {"prompts": len(CONVERSATIONS), "prompts_with_other_ids": wrong}
+
+
+def _logprobs(
+    live: Runtime, artefact: Runtime, prefixes: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """Differences over the ids the live model finds likely, in nats."""
+    wanted = live.next_logprobs(prefixes, LIVE_TOP)
+    found = artefact.next_logprobs(prefixes, ARTEFACT_TOP)
+    differences = []
+    for ours, theirs in zip(wanted, found, strict=True):
+        floor = min(theirs.values())
+        likely = {i: p for i, p in ours.items() if math.exp(p) >= MIN_PROBABILITY}
+        differences += [abs(p - theirs.get(i, floor)) for i, p in likely.items()]
+    return {
+        "prefixes": len(prefixes),
+        "largest_logprob_difference": round(max(differences), 6),
+        "mean_logprob_difference": round(sum(differences) / len(differences), 6),
+    }
+
+
+def _greedy(
+    live: Runtime, artefact: Runtime, prompts: Sequence[Sequence[int]], stops: tuple[int, ...]
+) -> dict[str, Any]:
+    """The share of prompts that both continue with the same ids."""
+    decoding = Decoding(GREEDY_TOKENS, stops)
+    wanted, found = live.generate(prompts, decoding), artefact.generate(prompts, decoding)
+    same = sum(
+        _body(a.ids, stops) == _body(b.ids, stops) for a, b in zip(wanted, found, strict=True)
+    )
+    return {"greedy_prompts": len(prompts), "greedy_same": same}
+
+
+def _body(ids: Sequence[int], stops: tuple[int, ...]) -> list[int]:
+    """Ids before the stop; engines differ in whether they return it."""
+    return [token for token in ids if token not in stops]
+
+
+def _stops(
+    artefact: Runtime,
+    prompts: Sequence[Sequence[int]],
+    stops: tuple[int, ...],
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """C36: the artefact declares every stop id and stops on the trained terminator."""
+    made = artefact.generate(prompts, Decoding(GREEDY_TOKENS * 4, stops))
+    record = {"stopped": sum(g.stopped for g in made), "stop_prompts": len(made)}
+    if "stop_ids" in facts:
+        record["stop_ids_missing"] = sorted(set(stops) - set(facts["stop_ids"]))
+    return record
+
+
+def _failures(
+    name: str, record: Mapping[str, Any], tolerance: Mapping[str, float]
+) -> list[Problem]:
+    checks = [
+        (not record["texts_with_other_ids"], _("texts split into other ids")),
+        (not record["prompts_with_other_ids"], _("the template in the file makes other prompts")),
+        (
+            record["largest_logprob_difference"] <= tolerance["max"]
+            and record["mean_logprob_difference"] <= tolerance["mean"],
+            _("log-probabilities of the next token differ"),
+        ),
+        (
+            record["greedy_same"] >= tolerance["greedy"] * record["greedy_prompts"],
+            _("greedy answers differ"),
+        ),
+        (record["stopped"] == record["stop_prompts"], _("it does not stop after the answer")),
+        (not record.get("stop_ids_missing"), _("stop ids are missing in the file")),
+        (record.get("tensor_difference", 0.0) <= 1.0, _("tensors differ from the merged weights")),
+        (record.get("update_difference", 0.0) <= 1e-3, _("the update differs in scale or value")),
+    ]
+    shown = {k: v for k, v in record.items() if k not in ("runtime", "texts", "prompts")}
+    return [
+        Problem(f"export.{name}", f"{what} ({shown})", _("do not use this file; export it again"))
+        for passed, what in checks
+        if not passed
+    ]
+
+
+def folder_facts(folder: Path) -> dict[str, Any]:
+    """Stop ids of a Hugging Face folder, and its own template with its own tokenizer."""
+    from foundry.delivery.hf_files import TEMPLATE, declared_stop_ids
+
+    tokenizer = open_tokenizer(folder)
+    template = (folder / TEMPLATE).read_text(encoding="utf-8")
+
+    def rendered(_artefact: Runtime, turns: Sequence[Turn]) -> str:
+        bos, eos = tokenizer.bos_token or "", tokenizer.eos_token or ""
+        return render(turns, template, bos_token=bos, eos_token=eos, add_generation_prompt=True)
+
+    return {"stop_ids": declared_stop_ids(folder), "render": rendered}
+
+
+def gguf_facts(tuned: Tuned, path: Path) -> dict[str, Any]:
+    """llama.cpp's rendering of the file's template, and the distance of every stored tensor.
+
+    `tensor_difference` is the largest deviation in units of what the storage allows; infinite when
+    a tensor is missing or one too many is there.
+    """
+    import numpy as np
+
+    from foundry.delivery.gguf_files import gguf_tensors, stored_tensors
+    from foundry.models.quiet import quiet
+
+    with quiet():
+        merged = tuned.fresh().merge_and_unload()
+    stored, largest, seen = stored_tensors(path), 0.0, set()
+    for name, weight in gguf_tensors(tuned, merged):
+        seen.add(name)
+        if name not in stored:
+            return {"tensor_difference": math.inf}
+        values, kind = stored[name]
+        allowed = STORAGE_TOLERANCE[kind.name] * np.abs(weight).max(axis=-1, keepdims=True)
+        off = np.abs(values.reshape(weight.shape) - weight) / (allowed + 1e-7)
+        largest = max(largest, float(off.max()))
+
+    def rendered(artefact: LlamaCppRuntime, turns: Sequence[Turn]) -> str:
+        return artefact.rendered(turns)
+
+    difference = largest if seen == set(stored) else math.inf
+    return {"tensor_difference": round(difference, 6), "render": rendered}

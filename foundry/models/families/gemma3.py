@@ -1,0 +1,40 @@
+"""Gemma 3, text class (`Gemma3ForCausalLM`): turns end with `<end_of_turn>`, not with the EOS.
+
+The base files carry no chat template; the instruction models' own template is the one TRL ships
+as `chat_templates/gemma3.jinja` (it folds a system turn into the first user turn, C19).
+In GGUF the RMS-norm weights are stored plus one, because llama.cpp multiplies by the weight where
+Gemma multiplies by `1 + weight` (llama.cpp, `conversion/gemma.py`, `norm_shift`).
+"""
+
+from typing import Any
+
+MODEL_TYPES = ("gemma3_text",)
+CHAT_TEMPLATE = "gemma3"
+GGUF_ARCHITECTURE = "gemma3"
+NORM_OFFSET = 1.0
+
+
+def to_gguf(name: str, weight: Any, config: Any) -> Any:
+    """The array a GGUF file stores for the Hugging Face tensor `name`.
+
+    Args:
+        name: The Hugging Face name, for example `model.layers.0.input_layernorm.weight`.
+        weight: float32 array in the Hugging Face layout.
+        config: The model's configuration; not used by this family.
+    """
+    return weight + NORM_OFFSET if name.endswith("norm.weight") else weight
+
+
+def adapter_rows(name: str, lora_b: Any, config: Any) -> Any:
+    """LoRA's B for a GGUF adapter, shape (rows, rank): unchanged for this family."""
+    return lora_b
+
+
+def gguf_metadata(config: Any) -> dict[str, Any]:
+    """The architecture's GGUF keys that differ from llama.cpp's common ones, without prefix."""
+    return {
+        "attention.key_length": config.head_dim,
+        "attention.value_length": config.head_dim,
+        "attention.sliding_window": config.sliding_window,
+        "rope.freq_base": float(config.rope_parameters["full_attention"]["rope_theta"]),
+    }

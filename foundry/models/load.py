@@ -1,0 +1,123 @@
+"""A base model's folder -> tokenizer, template, encoder, weights.
+
+Weights are read from safetensors only, and never with remote code (C73, C74).
+"""
+
+import json
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+from foundry.core import plugins
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
+from foundry.core.records import BaseModel
+from foundry.models.quiet import quiet
+
+ALLOWED_SUFFIXES = {".safetensors", ".json", ".jinja", ".txt", ".md", ".model", ".gguf", ".yaml"}
+FORBIDDEN_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".py", ".ckpt", ".h5", ".msgpack"}
+
+
+def load_tokenizer(base: BaseModel) -> Any:
+    """The tokenizer of a base model's folder."""
+    return open_tokenizer(Path(base.folder))
+
+
+def open_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder, of the fast kind, which knows where in the text a token lies."""
+    with quiet():
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def chat_template(base: BaseModel, tokenizer: Any) -> str:
+    """The template that every stage uses: the tokenizer's own, else the family's real one.
+
+    The real templates ship with TRL (`trl/chat_templates/*.jinja`); the file is read without
+    importing TRL.
+    """
+    if isinstance(tokenizer.chat_template, str):
+        return str(tokenizer.chat_template)
+    spec = util.find_spec("trl")
+    if spec is None or spec.origin is None:
+        raise ResourceError(
+            Problem("trl", _("the package is not installed"), "pip install 'ai-foundry[train]'")
+        )
+    name = plugins.load("family", base.family).CHAT_TEMPLATE
+    path = Path(spec.origin).parent / "chat_templates" / f"{name}.jinja"
+    return path.read_text(encoding="utf-8")
+
+
+def control_tokens(tokenizer: Any) -> dict[str, int]:
+    """The tokens that no text is tokenised into by accident, with their ids."""
+    return {str(token): number for number, token in tokenizer.added_tokens_decoder.items()}
+
+
+def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
+    """The causal language model in float32 on the CPU, in evaluation mode.
+
+    Args:
+        base: Which model; `base.folder` is read unless `folder` is given.
+        folder: Another folder of the same class, for example a merged export.
+    """
+    where = folder or Path(base.folder)
+    check_folder(where)
+    with quiet():
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        model = AutoModelForCausalLM.from_pretrained(
+            where, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
+    return model.eval()
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a model folder that could run code.
+
+    Raises:
+        ResourceError: Names each file of a kind that holds code or pickles, and a configuration
+            with `auto_map` (C73, C74).
+    """
+    problems = [
+        Problem(
+            str(path),
+            _("files of the kind `{suffix}` are not opened").format(suffix=path.suffix),
+            _("convert the weights to safetensors and remove the file"),
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in FORBIDDEN_SUFFIXES
+    ]
+    config = folder / "config.json"
+    if config.is_file() and "auto_map" in json.loads(config.read_text(encoding="utf-8")):
+        what = _("the configuration asks to run code of its own (`auto_map`)")
+        problems.append(Problem(str(config), what, _("use a model of a class transformers has")))
+    if problems:
+        raise ResourceError(problems)
+
+
+def family_of(folder: Path) -> str:
+    """The family whose `MODEL_TYPES` hold the folder's `model_type`.
+
+    Raises:
+        ResourceError: No family has it; lists the types that are known.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ResourceError(
+            Problem(str(folder), _("no config.json in the model's folder"), _("check the path"))
+        )
+    found = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+    known = {t: f for f in plugins.names("family") for t in plugins.load("family", f).MODEL_TYPES}
+    if found not in known:
+        what = _("models of the type `{found}` cannot be trained yet; known are: {known}")
+        known_types = ", ".join(sorted(known))
+        raise ResourceError(
+            Problem(
+                str(path),
+                what.format(found=found, known=known_types),
+                _("choose a base model with `foundry model list`"),
+            )
+        )
+    return known[found]

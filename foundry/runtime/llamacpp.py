@@ -1,0 +1,155 @@
+"""Runtime over a GGUF file: llama.cpp's own server inside this process, on the loopback address.
+
+`/completion` takes token ids, so that both runtimes continue exactly the same prompt; it answers
+with ids and log-probabilities of the most likely ids (engines.md 14).
+"""
+
+import http.client
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
+from foundry.core.records import Turn
+from foundry.runtime.contract import Decoding, Generation, cut
+
+TIMEOUT_S = 600
+
+
+class LlamaCppRuntime:
+    """A GGUF model, optionally with a GGUF adapter; use it as a context manager."""
+
+    def __init__(
+        self, gguf: Path, lora: Path | None = None, *, slots: int = 8, context: int = 1024
+    ) -> None:
+        """Load the file.
+
+        Args:
+            gguf: The model.
+            lora: An adapter for it, applied at scale 1.
+            slots: How many prompts are worked on at once.
+            context: Tokens for each of them, prompt and answer together.
+
+        Raises:
+            ResourceError: llama.cpp cannot load the file.
+        """
+        import xllamacpp
+
+        parameters = xllamacpp.CommonParams()
+        parameters.model.path = str(gguf)
+        parameters.n_ctx = slots * context
+        parameters.n_parallel = slots
+        parameters.n_gpu_layers = 0
+        parameters.swa_full = True  # otherwise a shared prompt is computed anew for each question
+        parameters.fit_params = False
+        parameters.verbosity = -1
+        parameters.endpoint_props = True
+        parameters.cpuparams.n_threads = os.cpu_count() or 1
+        if lora is not None:
+            parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
+        self.name = "llama.cpp"
+        self.slots = slots
+        try:
+            self._server: Any = xllamacpp.Server(parameters)
+        except (RuntimeError, ValueError) as error:
+            what = _("llama.cpp cannot load the file ({error})").format(error=error)
+            raise ResourceError(Problem(gguf.name, what, _("export it again"))) from error
+        self._address = urlsplit(self._server.listening_address).netloc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server = None
+
+    def tokens(self, text: str) -> list[int]:
+        """See `Runtime.tokens`."""
+        body = {"content": text, "add_special": False, "parse_special": True}
+        return [int(token) for token in self._post("/tokenize", body)["tokens"]]
+
+    def rendered(self, turns: Sequence[Turn]) -> str:
+        """The prompt that the file's own chat template makes of a conversation."""
+        body = {"messages": [turn.as_dict() for turn in turns]}
+        return str(self._post("/apply-template", body)["prompt"])
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        decoding: Decoding,
+        *,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> list[Generation]:
+        """See `Runtime.generate`; the file's own end-of-generation tokens stop it too."""
+        done = 0
+
+        def one(prompt: Sequence[int]) -> Generation:
+            nonlocal done
+            body = {
+                "prompt": list(prompt),
+                "n_predict": decoding.max_new_tokens,
+                "temperature": 0,
+                "top_k": 1,
+                "stop": list(decoding.stop_strings),
+                "return_tokens": True,
+                "cache_prompt": True,
+            }
+            result = self._result(self._post("/completion", body), decoding)
+            done += 1
+            if on_batch is not None:
+                on_batch(done)
+            return result
+
+        with ThreadPoolExecutor(self.slots) as pool:
+            return list(pool.map(one, prompts))
+
+    def _result(self, answer: dict[str, Any], decoding: Decoding) -> Generation:
+        ids = [int(token) for token in answer["tokens"]]
+        stop = next((n for n, token in enumerate(ids) if token in decoding.stop_ids), None)
+        text, by_string = cut(answer["content"], decoding.stop_strings)
+        stopped = answer["stop_type"] in ("eos", "word") or by_string or stop is not None
+        kept = ids if stop is None else ids[: stop + 1]
+        return Generation(tuple(kept), text, stopped)
+
+    def next_logprobs(
+        self, prefixes: Sequence[Sequence[int]], top_n: int
+    ) -> list[dict[int, float]]:
+        """See `Runtime.next_logprobs`."""
+
+        def one(prefix: Sequence[int]) -> dict[int, float]:
+            body = {
+                "prompt": list(prefix),
+                "n_predict": 1,
+                "temperature": 0,
+                "n_probs": top_n,
+                "post_sampling_probs": False,
+                "cache_prompt": False,
+            }
+            first = self._post("/completion", body)["completion_probabilities"][0]
+            return {int(top["id"]): float(top["logprob"]) for top in first["top_logprobs"]}
+
+        return [one(prefix) for prefix in prefixes]
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT_S)
+        try:
+            payload = json.dumps(body).encode("utf-8")
+            connection.request("POST", path, payload, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != http.client.OK:
+            what = _("llama.cpp answered {status} ({answer})")
+            raise ResourceError(Problem(path, what.format(status=response.status, answer=answer)))
+        return dict(answer)

@@ -1,0 +1,103 @@
+"""Runtime over a transformers model in this process; batched with left padding (C26)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from foundry.models.quiet import quiet
+from foundry.runtime.contract import Decoding, Generation, cut
+
+BATCH_SIZE = 32
+
+
+class TransformersRuntime:
+    """A causal language model with its tokenizer."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, batch_size: int = BATCH_SIZE) -> None:
+        self.name = "transformers"
+        self.model = model
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+
+    def tokens(self, text: str) -> list[int]:
+        """See `Runtime.tokens`."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        decoding: Decoding,
+        *,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> list[Generation]:
+        """See `Runtime.generate`; prompts of like length share a batch.
+
+        Args:
+            prompts: Ids of each prompt, none empty.
+            decoding: How to continue.
+            on_batch: Told after each batch how many prompts are done.
+        """
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        results: dict[int, Generation] = {}
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
+            made = self._generate_batch([prompts[i] for i in batch], decoding)
+            results.update(zip(batch, made, strict=True))
+            if on_batch is not None:
+                on_batch(len(results))
+        return [results[i] for i in range(len(prompts))]
+
+    @torch.no_grad()
+    def _generate_batch(
+        self, prompts: Sequence[Sequence[int]], decoding: Decoding
+    ) -> list[Generation]:
+        width = max(len(prompt) for prompt in prompts)
+        pad = decoding.stop_ids[0] if decoding.stop_ids else 0
+        ids_BT = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts])
+        mask_BT = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        with quiet():
+            out_BT = self.model.generate(
+                input_ids=ids_BT,
+                attention_mask=mask_BT,
+                max_new_tokens=decoding.max_new_tokens,
+                do_sample=False,
+                eos_token_id=list(decoding.stop_ids) or None,
+                pad_token_id=pad,
+                stopping_criteria=self._criteria(decoding, width),
+            )
+        return [self._result(row, decoding) for row in out_BT[:, width:].tolist()]
+
+    def _criteria(self, decoding: Decoding, width: int) -> Any:
+        from transformers import StoppingCriteriaList
+
+        if not decoding.stop_strings:
+            return StoppingCriteriaList()
+
+        def seen(ids_BT: torch.Tensor, _scores: Any, **_kwargs: Any) -> torch.Tensor:
+            texts = self.tokenizer.batch_decode(ids_BT[:, width:])
+            return torch.tensor([cut(text, decoding.stop_strings)[1] for text in texts])
+
+        return StoppingCriteriaList([seen])
+
+    def _result(self, ids: list[int], decoding: Decoding) -> Generation:
+        stop = next((n for n, token in enumerate(ids) if token in decoding.stop_ids), None)
+        kept = ids if stop is None else ids[: stop + 1]
+        body = kept if stop is None else kept[:-1]
+        text, by_string = cut(
+            self.tokenizer.decode(body, skip_special_tokens=True), decoding.stop_strings
+        )
+        return Generation(tuple(kept), text, stop is not None or by_string)
+
+    @torch.no_grad()
+    def next_logprobs(
+        self, prefixes: Sequence[Sequence[int]], top_n: int
+    ) -> list[dict[int, float]]:
+        """See `Runtime.next_logprobs`; each prefix alone, so padding cannot matter."""
+        results = []
+        for prefix in prefixes:
+            out = self.model(input_ids=torch.tensor([list(prefix)]), use_cache=False)
+            logprobs_V = torch.log_softmax(out.logits[0, -1].float(), dim=-1)
+            top = logprobs_V.topk(top_n)
+            results.append(dict(zip(top.indices.tolist(), top.values.tolist(), strict=True)))
+        return results

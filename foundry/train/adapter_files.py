@@ -1,0 +1,54 @@
+"""Save and load an adapter folder in PEFT's layout, without traces of this machine.
+
+PEFT writes the base's absolute path, `revision: null`, target modules in random order and a
+template card (engines.md 16); all four are put right here (C43).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from foundry.core import atomic
+from foundry.core.errors import Problem, ProofError
+from foundry.core.language import gettext as _
+from foundry.core.records import BaseModel
+from foundry.models.load import load_model
+from foundry.models.quiet import quiet
+
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+
+
+def save_adapter(model: Any, base: BaseModel, folder: Path) -> None:
+    """Write the adapter of a PEFT model to `folder`, whole or not at all."""
+    with quiet(), atomic.replacing_folder(folder) as temporary:
+        # "auto" asks the hub for the base's vocabulary (C70); embeddings are not trained here.
+        model.save_pretrained(temporary, save_embedding_layers=False)
+        (temporary / "README.md").unlink(missing_ok=True)
+        config = json.loads((temporary / CONFIG).read_text(encoding="utf-8"))
+        config["base_model_name_or_path"] = base.hub_id or base.name
+        config["revision"] = base.revision
+        if isinstance(config["target_modules"], list):
+            config["target_modules"].sort()
+        atomic.write_json(temporary / CONFIG, config)
+
+
+def load_tuned(base: BaseModel, folder: Path) -> Any:
+    """The original base with the adapter of `folder`, in evaluation mode.
+
+    Raises:
+        ProofError: A tensor of the file found no place in the model, or the other way (C40).
+    """
+    model = load_model(base)
+    with quiet():
+        from peft import PeftModel, get_peft_model_state_dict
+        from safetensors.torch import load_file
+
+        tuned = PeftModel.from_pretrained(model, folder, is_trainable=False)
+        saved = set(load_file(folder / WEIGHTS))
+        placed = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
+    if saved != placed:
+        lost = ", ".join(sorted(saved ^ placed)[:5])
+        what = _("adapter tensors that found no place in the model: {names}")
+        raise ProofError(Problem(str(folder.name), what.format(names=lost)))
+    return tuned.eval()

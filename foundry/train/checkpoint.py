@@ -1,0 +1,82 @@
+"""Checkpoints that are whole or not there: hashed, then renamed into place (C65).
+
+`checkpoints/step-000040/` holds what the Trainer wrote and `checkpoint.json` with the SHA-256 of
+each file, written last. Resume takes the newest whose files all have their hash.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from foundry.core import atomic
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
+
+MANIFEST = "checkpoint.json"
+# Pickled TrainingArguments and a template card; neither is ever read back.
+UNWANTED = ("training_args.bin", "README.md")
+
+
+def commit(written: Path, folder: Path, step: int, *, keep: int) -> Path:
+    """Make the Trainer's folder `written` the checkpoint of `step`; then drop the oldest.
+
+    Args:
+        written: A complete checkpoint folder on the same file system.
+        folder: `checkpoints/` of the run.
+        step: Optimizer steps done.
+        keep: How many of the newest stay; older ones go only after this one is in place.
+    """
+    for name in UNWANTED:
+        (written / name).unlink(missing_ok=True)
+    files = sorted(path for path in written.rglob("*") if path.is_file())
+    hashes = {path.relative_to(written).as_posix(): atomic.sha256(path) for path in files}
+    for path in files:
+        atomic.sync(path)
+    atomic.write_json(written / MANIFEST, {"step": step, "files": hashes})
+    target = folder / f"step-{step:06d}"
+    atomic.remove(target)
+    os.replace(written, target)
+    atomic.sync(folder)
+    for old in committed(folder)[:-keep]:
+        atomic.remove(old)
+    return target
+
+
+def committed(folder: Path) -> list[Path]:
+    """The checkpoints in order of their steps, whole or not."""
+    return sorted(folder.glob("step-*")) if folder.is_dir() else []
+
+
+def newest_whole(folder: Path) -> tuple[Path | None, list[str]]:
+    """The checkpoint to resume from, and why newer ones were passed over.
+
+    Raises:
+        ResourceError: There are checkpoints and none is whole; nothing is started from zero
+            without being asked to.
+    """
+    reasons = []
+    for path in reversed(committed(folder)):
+        fault = fault_of(path)
+        if fault is None:
+            return path, reasons
+        reasons.append(f"{path.name}: {fault}")
+    if reasons:
+        what = _("no checkpoint is whole ({reasons})").format(reasons="; ".join(reasons))
+        fix = _("remove the folder to train from the start")
+        raise ResourceError(Problem(str(folder), what, fix))
+    return None, []
+
+
+def fault_of(path: Path) -> str | None:
+    """What is wrong with a checkpoint, or None when every file has its hash."""
+    try:
+        files = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return _("{file} is missing or damaged").format(file=MANIFEST)
+    for name, digest in files.items():
+        file = path / name
+        if not file.is_file():
+            return _("{file} is missing").format(file=name)
+        if atomic.sha256(file) != digest:
+            return _("{file} is damaged").format(file=name)
+    return None

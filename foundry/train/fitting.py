@@ -1,0 +1,161 @@
+"""Run the supervised trainer from a recipe's `sft` block: arguments, resume, proof."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foundry.core import atomic
+from foundry.core.records import TrainResult
+from foundry.train import checkpoint, proof
+from foundry.train.adapter_files import load_tuned, save_adapter
+from foundry.train.collate import flat
+from foundry.train.inputs import FitInputs
+from foundry.train.progress import Progress, keep_until
+from foundry.train.signals import stop_on_signals
+from foundry.train.supervised import SupervisedTrainer
+
+if TYPE_CHECKING:
+    from foundry.train.trainers.sft import Spec
+
+
+def fit_supervised(inputs: FitInputs, spec: "Spec") -> TrainResult:
+    """See `foundry.train.trainers.sft.fit`."""
+    started = time.monotonic()
+    work = inputs.run.file("checkpoints", ".work")
+    atomic.remove(work)
+    before = proof.copies(inputs.model)
+    with stop_on_signals() as stop:
+        progress = Progress(inputs, stop, keep=spec.keep_checkpoints)
+        trainer = _trainer(inputs, spec, progress, work)
+        evidence = {"loss": _probe_loss(trainer, inputs, spec)}
+        resume = _resume(inputs, trainer)
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        step = trainer.state.global_step
+        if stop.signal_number is not None and step < inputs.steps:
+            raise stop.interrupted(step, inputs.steps)
+    atomic.remove(work)
+    evidence |= _prove(inputs, trainer, before)
+    return _result(inputs, trainer, evidence, time.monotonic() - started)
+
+
+def _trainer(inputs: FitInputs, spec: "Spec", progress: Progress, work: Path) -> SupervisedTrainer:
+    from datasets import Dataset
+
+    rows = [
+        {"id": row.id, "input_ids": list(row.input_ids), "labels": list(row.labels)}
+        for row in inputs.rows
+    ]
+    trainer = SupervisedTrainer(
+        model=inputs.model,
+        args=_arguments(inputs, spec, work),
+        train_dataset=Dataset.from_list(rows),
+        data_collator=flat,
+        processing_class=inputs.tokenizer,
+        callbacks=[progress],
+    )
+    progress.trainer = trainer
+    return trainer
+
+
+def _arguments(inputs: FitInputs, spec: "Spec", work: Path) -> Any:
+    """TRL's arguments; every one that TRL would switch on by itself is stated."""
+    from trl import SFTConfig
+
+    return SFTConfig(
+        output_dir=str(work),
+        max_steps=inputs.steps,
+        per_device_train_batch_size=inputs.micro_batch_size,
+        gradient_accumulation_steps=spec.global_batch_size // inputs.micro_batch_size,
+        learning_rate=spec.learning_rate,
+        lr_scheduler_type=spec.schedule,
+        warmup_steps=math.ceil(spec.warmup_ratio * inputs.steps),
+        weight_decay=spec.weight_decay,
+        max_grad_norm=spec.max_grad_norm,
+        gradient_checkpointing=spec.gradient_checkpointing,
+        optim="adamw_torch",
+        bf16=False,
+        use_cpu=True,
+        seed=inputs.seed,
+        data_seed=inputs.seed,
+        save_strategy="steps",
+        save_steps=spec.checkpoint_every,
+        logging_steps=spec.checkpoint_every,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        packing=False,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+
+
+def _probe_loss(trainer: SupervisedTrainer, inputs: FitInputs, spec: "Spec") -> dict[str, Any]:
+    rows = inputs.rows[: spec.global_batch_size]
+    size = inputs.micro_batch_size
+    as_dicts = [{"id": r.id, "input_ids": r.input_ids, "labels": r.labels} for r in rows]
+    batches = [flat(as_dicts[start : start + size]) for start in range(0, len(rows), size)]
+    return proof.loss_probe(trainer, rows, batches)
+
+
+def _resume(inputs: FitInputs, trainer: SupervisedTrainer) -> Path | None:
+    """Find the checkpoint to go on from and give the trainer back its counts."""
+    path, skipped = checkpoint.newest_whole(inputs.run.file("checkpoints"))
+    for reason in skipped:
+        inputs.events.emit("train", "skipped-checkpoint", reason=reason)
+    metrics = inputs.run.file("metrics.jsonl")
+    if path is None:
+        keep_until(metrics, 0)
+        return None
+    seen = json.loads((path / "foundry.json").read_text(encoding="utf-8"))
+    trainer.tokens = seen["tokens"]
+    trainer.supervised.update({int(k): n for k, n in seen["supervised"].items()})
+    trainer.seen_rows += seen["seen_rows"]
+    step = int(path.name.removeprefix("step-"))
+    keep_until(metrics, step)
+    inputs.events.emit("train", "resume", step=step)
+    return path
+
+
+def _prove(inputs: FitInputs, trainer: SupervisedTrainer, before: Any) -> dict[str, Any]:
+    """The checks after training; saves the adapter on the way."""
+    model, rows = inputs.model, inputs.rows
+    if trainer.state.global_step != inputs.steps:
+        raise proof.refuse("train", f"{trainer.state.global_step} != {inputs.steps}")
+    evidence = {
+        "mask": proof.check_seen(trainer.supervised, trainer.seen_rows, rows, inputs.stop_ids),
+        "optimizer": proof.check_optimizer(trainer.optimizer, model),
+        "moved": proof.check_moved(model, before),
+    }
+    prefixes = proof.probe_prefixes(rows)
+    live = proof.next_logits(model, prefixes)
+    with model.disable_adapter():
+        base = proof.next_logits(model, prefixes)
+    evidence["differs"] = proof.check_differs(live, base)
+    folder = inputs.run.file("adapter")
+    save_adapter(model, inputs.base, folder)
+    evidence["reload"] = proof.check_reload(
+        live, folder, lambda path: load_tuned(inputs.base, path), prefixes
+    )
+    return evidence
+
+
+def _result(
+    inputs: FitInputs, trainer: SupervisedTrainer, evidence: dict[str, Any], seconds: float
+) -> TrainResult:
+    lines = inputs.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    losses = [json.loads(line)["loss"] for line in lines]
+    return TrainResult(
+        adapter="adapter",
+        steps=trainer.state.global_step,
+        epochs=round(len(trainer.seen_rows) / len(inputs.rows), 4),
+        first_loss=losses[0],
+        last_loss=losses[-1],
+        seconds=round(seconds, 1),
+        tokens=trainer.tokens,
+        supervised_tokens=trainer.supervised.total(),
+        trainable_parameters=sum(p.numel() for p in proof.trainable(inputs.model).values()),
+        proof=evidence,
+    )

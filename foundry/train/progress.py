@@ -1,0 +1,101 @@
+"""The only bridge from the Trainer's callbacks to us: progress, checkpoints, stops, finiteness."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from foundry.core import atomic
+from foundry.core.errors import DataError
+from foundry.core.language import gettext as _
+from foundry.train import checkpoint
+from foundry.train.inputs import FitInputs
+from foundry.train.signals import StopRequest
+from foundry.train.supervised import SupervisedTrainer, non_finite
+
+
+class Progress(TrainerCallback):
+    """Writes `metrics.jsonl` and events, commits checkpoints, grants a request to stop."""
+
+    def __init__(self, inputs: FitInputs, stop: StopRequest, *, keep: int) -> None:
+        self.inputs = inputs
+        self.stop = stop
+        self.keep = keep
+        self.metrics = inputs.run.file("metrics.jsonl")
+        self.trainer: SupervisedTrainer | None = None
+        self.started = time.monotonic()
+        self.grad_norm = 0.0
+        self.learning_rate = 0.0
+        self.first_step_done: tuple[float, int, int] | None = None
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Measure the gradient and stop at the first one that is not finite."""
+        grads = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
+        self.grad_norm = float(torch.stack([g.norm() for g in grads]).norm())
+        if not torch.isfinite(torch.tensor(self.grad_norm)):
+            rows = self._trainer.batch_rows
+            raise DataError(non_finite(_("gradient"), state.global_step + 1, rows))
+        self.learning_rate = kwargs["optimizer"].param_groups[0]["lr"]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Record the step; when asked to stop, save first."""
+        trainer = self._trainer
+        record = {
+            "step": state.global_step,
+            "of": state.max_steps,
+            "loss": trainer.step_loss,
+            "grad_norm": self.grad_norm,
+            "learning_rate": self.learning_rate,
+            "tokens": trainer.tokens,
+            "supervised_tokens": trainer.supervised.total(),
+        }
+        trainer.step_loss = 0.0
+        with self.metrics.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record) + "\n")
+        self.inputs.events.emit("train", "step", **record, **self._pace(state))
+        if self.stop.signal_number is not None:
+            control.should_save = True
+            control.should_training_stop = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Hash what the Trainer wrote and rename it into place."""
+        written = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        seen = {
+            "tokens": self._trainer.tokens,
+            "supervised": {str(k): n for k, n in self._trainer.supervised.items()},
+            "seen_rows": self._trainer.seen_rows,
+        }
+        atomic.write_json(written / "foundry.json", seen)
+        folder = self.inputs.run.file("checkpoints")
+        checkpoint.commit(written, folder, state.global_step, keep=self.keep)
+        self.inputs.events.emit("train", "checkpoint", step=state.global_step)
+
+    @property
+    def _trainer(self) -> SupervisedTrainer:
+        if self.trainer is None:
+            raise RuntimeError("Progress.trainer is set before training starts")
+        return self.trainer
+
+    def _pace(self, state: Any) -> dict[str, float]:
+        """Tokens a second and seconds left; the first step, which warms up, is not counted."""
+        now, tokens, step = time.monotonic(), self._trainer.tokens, state.global_step
+        if self.first_step_done is None:
+            self.first_step_done = (now, tokens, step)
+            return {}
+        then, before, first = self.first_step_done
+        seconds = max(now - then, 1e-9)
+        return {
+            "tokens_per_s": round((tokens - before) / seconds, 1),
+            "eta_s": round(seconds / (step - first) * (state.max_steps - step), 1),
+        }
+
+
+def keep_until(metrics: Path, step: int) -> None:
+    """Cut `metrics.jsonl` back to the steps that a checkpoint holds."""
+    if metrics.exists():
+        lines = metrics.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        atomic.write_text(metrics, "".join(line + "\n" for line in kept))

@@ -1,0 +1,84 @@
+"""TRL's SFT trainer with the loss on supervised positions only.
+
+TRL 1.16 scores every position with the 262k-row head on the CPU (engines.md 2); here the head sees
+only the positions that are trained, and the sum is divided by the supervised tokens of the whole
+optimizer step, not of the micro-batch (C13).
+"""
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+from trl import SFTTrainer
+
+from foundry.core.errors import DataError, Problem
+from foundry.core.language import gettext as _
+from foundry.encode.tokenize import IGNORED
+
+
+class SupervisedTrainer(SFTTrainer):
+    """An `SFTTrainer` over flat micro-batches of rows that carry their own labels."""
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.step_loss = 0.0
+        self.tokens = 0
+        self.supervised: Counter[int] = Counter()
+        self.seen_rows: list[str] = []
+        self.batch_rows: list[str] = []
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Sum of cross-entropies over `num_items_in_batch`, in nats per token.
+
+        `num_items_in_batch` counts the supervised tokens of all micro-batches of the step.
+        """
+        loss = supervised_loss(model, inputs) / num_items_in_batch
+        if self.model.training:
+            self._count(inputs, loss)
+        return loss
+
+    def _count(self, inputs: dict[str, Any], loss: torch.Tensor) -> None:
+        value = float(loss.detach())
+        self.batch_rows = list(inputs["row_ids"])
+        if value != value or value in (float("inf"), float("-inf")):
+            raise DataError(non_finite(_("loss"), self.state.global_step + 1, self.batch_rows))
+        self.step_loss += value
+        self.tokens += inputs["input_ids"].numel()
+        self.supervised.update(inputs["labels"][inputs["labels"] != IGNORED].tolist())
+        self.seen_rows += self.batch_rows
+
+
+def supervised_loss(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+    """Sum of cross-entropies at the supervised positions, in nats, a float32 scalar.
+
+    The logits at position t predict the token at t + 1 (C15); `logits_to_keep` gives the head
+    only the positions needed, S of them, with whatever the model class does after its head.
+    """
+    labels_T = inputs["labels"][0]
+    positions_S = (labels_T[1:] != IGNORED).nonzero()[:, 0]
+    logits_SV = model(
+        input_ids=inputs["input_ids"],
+        position_ids=inputs["position_ids"],
+        logits_to_keep=positions_S,
+        use_cache=False,
+    ).logits[0]
+    return cross_entropy(logits_SV.float(), labels_T[positions_S + 1], reduction="sum")
+
+
+def non_finite(name: str, step: int, rows: list[str]) -> Problem:
+    """The problem of a loss or gradient that is NaN or infinite (C23)."""
+    what = _("the {name} is not finite at step {step} (rows {rows})")
+    return Problem(
+        "train",
+        what.format(name=name, step=step, rows=", ".join(rows)),
+        _("lower `train.learning_rate`, or look at the rows named"),
+    )
