@@ -88,7 +88,11 @@ class Part(Record):
 
 @dataclass(frozen=True)
 class DatasetManifest(Record):
-    """What stage 3 made. `rows_in` = `rows_used` + `rows_refused` + `rows_blank`, always."""
+    """What stage 3 made. `rows_in` = `rows_used` + `rows_refused` + `rows_blank`, always.
+
+    `turns` counts those of every row that became an example: `in` = `out` + all other counts
+    (C20). `notices` counts what a person should look at though no row was refused for it.
+    """
 
     sources: tuple[SourceFile, ...]
     parts: tuple[Part, ...]
@@ -98,6 +102,8 @@ class DatasetManifest(Record):
     rows_blank: int
     refused_by_code: Mapping[str, int]
     overlap: Mapping[str, Any]
+    turns: Mapping[str, int] = field(default_factory=dict)
+    notices: Mapping[str, int] = field(default_factory=dict)
 
     def part(self, name: str) -> Part:
         """The part called `name`."""

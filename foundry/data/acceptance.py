@@ -1,0 +1,61 @@
+"""Refuse data as a whole: a column that is not there, or too many rows that cannot be used."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from foundry.core.errors import DataError, Problem
+from foundry.core.language import gettext as _
+from foundry.data.intake import Intake
+
+MOST_ROWS = 10  # refused rows shown in one error
+
+
+def missing_columns(intakes: Sequence[Intake], wanted: Iterable[str]) -> list[Problem]:
+    """A problem for each wanted column that none of the files has.
+
+    One file of several may lack a column: its rows are then refused, or have no such text where
+    the column is optional (cases.md C52). No file having it is a wrong name in the recipe.
+    """
+    found = list(dict.fromkeys(name for intake in intakes for name in intake.columns))
+    if not found:  # not one row could be read; each is refused with its own reason
+        return []
+    files = ", ".join(intake.name for intake in intakes)
+    what = _("no column `{column}`; there are: {found}")
+    return [
+        Problem(files, what.format(column=column, found=", ".join(found)), _nearest(column, found))
+        for column in dict.fromkeys(wanted)
+        if column not in found
+    ]
+
+
+def too_many_refused(intakes: Sequence[Intake], limit: float) -> list[Problem]:
+    """The first refusals by line, if their share of the rows is above `limit` (0 to 1)."""
+    rows = sum(intake.rows for intake in intakes)
+    refusals = [refusal for intake in intakes for refusal in intake.refusals]
+    if len(refusals) <= limit * rows:
+        return []
+    what = _("{refused} of {rows} rows cannot be used, more than `max_refused: {limit}` allows")
+    head = Problem(
+        ", ".join(intake.name for intake in intakes),
+        what.format(refused=len(refusals), rows=rows, limit=limit),
+        _("correct the rows listed here, or raise `data.max_refused`"),
+    )
+    shown = [Problem(f"{r.source}:{r.line}", r.reason) for r in refusals[:MOST_ROWS]]
+    more = len(refusals) - len(shown)
+    rest = [Problem("", _("and {n} more rows").format(n=more))] if more else []
+    return [head, *shown, *rest]
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Raise what was collected, if anything was.
+
+    Raises:
+        DataError: There are problems.
+    """
+    if problems:
+        raise DataError(problems)
+
+
+def _nearest(column: str, found: Sequence[str]) -> str | None:
+    near = difflib.get_close_matches(column, found, n=1)
+    return _("did you mean `{name}`?").format(name=near[0]) if near else None

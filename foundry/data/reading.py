@@ -1,0 +1,115 @@
+"""Read a data file by its kind: choose the plug-in, and refuse rows whose text no one can use."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from foundry.core import plugins
+from foundry.core.errors import DataError, Problem, ResourceError
+from foundry.core.language import gettext as _
+from foundry.data.rows import Bad, Blank, Item, Row, is_blank
+
+AUTO = "auto"
+SURROGATE = re.compile("[\ud800-\udfff]")
+DEEPEST = 64  # lists and objects inside one another; a chat with tool calls has 6
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file about to be read: its kind, how its bytes are read, and its rows in order."""
+
+    kind: str
+    encoding: str
+    items: Iterator[Item]
+
+
+def read(path: Path, kind: str = AUTO) -> Reading:
+    """Open `path` as `kind`, or as the kind that its suffix names.
+
+    Raises:
+        ResourceError: There is no such file; names the nearest one that exists.
+        DataError: No kind has this suffix, or the file cannot be read; more may be raised while
+            the rows are taken.
+    """
+    if not path.is_file():
+        raise ResourceError(_missing(path))
+    kind = _kind_of(path) if kind == AUTO else kind
+    source = plugins.load("source", kind)
+    spec = source.Spec()
+    items = (_checked(item) for item in source.open(path, spec))
+    return Reading(kind, source.describe(path, spec), items)
+
+
+def _kind_of(path: Path) -> str:
+    suffixes = {suffix: kind for kind in plugins.names("source") for suffix in _suffixes(kind)}
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
+        what = _("no kind of source has the suffix `{suffix}`; known are: {known}")
+        fix = _("give the source a `kind:`, one of {kinds}")
+        raise DataError(
+            Problem(
+                str(path),
+                what.format(suffix=suffix, known=", ".join(suffixes)),
+                fix.format(kinds=", ".join(plugins.names("source"))),
+            )
+        )
+    return suffixes[suffix]
+
+
+def _suffixes(kind: str) -> tuple[str, ...]:
+    source: ModuleType = plugins.load("source", kind)
+    suffixes: tuple[str, ...] = source.SUFFIXES
+    return suffixes
+
+
+def _checked(item: Item) -> Item:
+    """A row as it is, or Blank or Bad if nothing is in it or its text cannot be written."""
+    if not isinstance(item, Row):
+        return item
+    if all(is_blank(value) for value in item.values.values()):
+        return Blank(item.line)
+    for field, value in item.values.items():
+        fault = _fault([field, value])
+        if fault is not None:
+            code, what = fault
+            reason = _("field `{field}`: {what}").format(field=ascii(field)[1:-1], what=what)
+            return Bad(item.line, code, reason)
+    return item
+
+
+def _fault(values: list[Any]) -> tuple[str, str] | None:
+    """What makes text unusable, anywhere in `values` (cases.md C60)."""
+    level = values
+    for _depth in range(DEEPEST):
+        for text in (value for value in level if isinstance(value, str)):
+            if "\0" in text:
+                return "nul", _("a NUL character stands in the text")
+            if SURROGATE.search(text):
+                return "lone-surrogate", _("half of a surrogate pair stands in the text")
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return None
+    return "nested", _("lists and objects are nested more than {n} deep").format(n=DEEPEST)
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _missing(path: Path) -> Problem:
+    if path.is_dir():
+        return Problem(str(path), _("is a folder, expected a file"))
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    if folder != path.parent:
+        what = _("no such file: the folder {folder} does not exist")
+        return Problem(str(path), what.format(folder=path.parent))
+    names = [entry.name for entry in folder.iterdir() if entry.is_file()]
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
+    fix = _("did you mean {name}?").format(name=folder / near[0]) if near else None
+    return Problem(str(path), _("no such file"), fix)
