@@ -32,6 +32,9 @@ def N_(message: str) -> str:
 # verb: (its module, its line of help), in the order of `foundry --help`
 VERBS = {
     "recipe": ("foundry.cli.recipe", N_("List, show, check and fill in recipes.")),
+    "model": ("foundry.cli.model", N_("List and show base models.")),
+    "licence": ("foundry.cli.licence", N_("Say what licences allow, ask for and forbid.")),
+    "doctor": ("foundry.cli.doctor", N_("Say whether this machine can train.")),
 }
 
 
