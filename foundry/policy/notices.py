@@ -139,23 +139,23 @@ def _notice(
 
 
 def _terms(t: Translate, name: str, model_name: str, base: Licence, data: Sequence[Source]) -> str:
-    lines = ["# " + t(_n("Licence of {model}")).format(model=model_name), ""]
-    lines.append(t(_n("The terms of the base model and of all data apply together.")))
-    lines += ["", "- " + t(_n("Base model: {title}")).format(title=_linked(base, name))]
+    lines = ["# " + t(N_("Licence of {model}")).format(model=model_name), ""]
+    lines.append(t(N_("The terms of the base model and of all data apply together.")))
+    lines += ["", "- " + t(N_("Base model: {title}")).format(title=_linked(base, name))]
     for source, licence in data:
-        said = t(_n("Data {source}: {title}"))
+        said = t(N_("Data {source}: {title}"))
         lines.append("- " + said.format(source=f"`{source}`", title=_linked(licence, name)))
     licences = _unique([base, *(licence for __, licence in data)])
     binding = [rule for licence in licences for rule in licence.passthrough_terms]
     if binding:
-        lines += ["", "## " + t(_n("Terms that bind whoever receives this model")), ""]
+        lines += ["", "## " + t(N_("Terms that bind whoever receives this model")), ""]
         lines += [f"- {rule.text(name)}" for rule in binding]
     for licence in licences:
         lines += ["", f"## {licence.title.text(name)}", "", licence.summary.text(name), ""]
-        lines += _rules(t(_n("may")), licence.may, name)
-        lines += _rules(t(_n("must")), licence.must, name)
-        lines += _rules(t(_n("must not")), licence.must_not, name)
-    lines += ["", t(_n("This summary is no legal advice; the texts in `licences/` decide.")), ""]
+        lines += _rules(t(N_("may")), licence.may, name)
+        lines += _rules(t(N_("must")), licence.must, name)
+        lines += _rules(t(N_("must not")), licence.must_not, name)
+    lines += ["", t(N_("This summary is no legal advice; the texts in `licences/` decide.")), ""]
     return "\n".join(lines)
 
 
@@ -172,12 +172,12 @@ def _linked(licence: Licence, name: str) -> str:
 
 
 def _changes(t: Translate, model_name: str, changes: Sequence[str]) -> str:
-    lines = ["# " + t(_n("What was changed")), ""]
-    said = t(_n("The files of {model} are not the original ones. AI Foundry changed them:"))
+    lines = ["# " + t(N_("What was changed")), ""]
+    said = t(N_("The files of {model} are not the original ones. AI Foundry changed them:"))
     lines += [said.format(model=model_name), "", *(f"- {change}" for change in changes), ""]
     return "\n".join(lines)
 
 
-def _n(message: str) -> str:
+def N_(message: str) -> str:
     """Mark a message for extraction; it is translated where its language is known."""
     return message
