@@ -12,6 +12,7 @@ none of that happens here (C51, C56).
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,7 +31,12 @@ def read_rows(path: Path) -> Iterator[Item]:
     Raises:
         DataError: Not JSON, broken where the row's end is unknown, several arrays, or empty.
     """
-    yield from _by_line(path) if _is_by_line(path) else _Text(path).items()
+    if _is_by_line(path):
+        yield from _by_line(path)
+        return
+    with open_text(path) as stream:
+        text = stream.read()
+    yield from _Text(path, text).items()
 
 
 class _Decoder:
@@ -146,16 +152,16 @@ def _is_space(line: str) -> bool:
     return _skipped(line, 0) == len(line)
 
 
+@dataclass
 class _Text:
     """A whole JSON file in memory, for the shapes whose rows go over several lines."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with open_text(path) as stream:
-            self.text = stream.read()
-        self._at = 0
-        self._decoder = _Decoder()
-        self._line, self._counted_to = 1, 0
+    path: Path
+    text: str
+    _decoder: _Decoder = field(default_factory=_Decoder)
+    _at: int = 0
+    _line: int = 1  # the line on which `_counted_to` lies
+    _counted_to: int = 0
 
     def items(self) -> Iterator[Item]:
         """The rows of an array, of a wrapped array, or objects one after another."""
@@ -195,7 +201,7 @@ class _Text:
 
     def _enter_wrapper(self, start: int) -> None:
         """Go to the list under `data` of the object at `start`, whose syntax is right."""
-        self._at, self._line, self._counted_to = start, 1, 0
+        self._go(start)
         places = []
         while self._peek() in ("{", ","):
             self._at += 1
@@ -205,9 +211,12 @@ class _Text:
             if self._peek() == "[" and key == WRAPPER_KEY:
                 places.append(self._at)
             self._value()
-        self._at, self._line, self._counted_to = places[0], 1, 0
+        self._go(places[-1])
         if len(places) > 1:
             self._refuse(_("the key `{key}` occurs twice in one object").format(key=WRAPPER_KEY))
+
+    def _go(self, place: int) -> None:
+        self._at, self._line, self._counted_to = place, 1, 0
 
     def _value(self) -> tuple[Any, int]:
         """Read the next value and go behind it; the value and the line it begins on."""
