@@ -1,8 +1,22 @@
-"""Evaluator `exact-match`: the share of answers equal to the reference."""
+"""Evaluator `exact-match`: the share of answers equal to the reference.
+
+Compared after normalising and without end punctuation, as SQuAD does for English.
+Source: Rajpurkar et al. (2016), "SQuAD", section 6.1, arXiv 1606.05250.
+"""
 
 from pydantic import Field
 
 from foundry.core.fields import Closed, Many
+from foundry.evals.answers import Answer, Item
+from foundry.evals.normalising import normalise, without_end_marks
+
+version = 1
+TITLE = {"en": "Same as the reference", "zh-TW": "與標準答案完全相同"}
+EXPLAIN = {
+    "en": "The answer is the reference word for word; width, case, spaces, commas and the final "
+    "punctuation do not count.",
+    "zh-TW": "答案與標準答案逐字相同；全形半形、大小寫、空白、逗號和句尾標點不計。",
+}
 
 
 class Spec(Closed):
@@ -11,3 +25,14 @@ class Spec(Closed):
     parts: Many[str] | None = Field(
         None, description="Names of the test parts to score; all of them where absent."
     )
+
+
+def score(item: Item, answer: Answer, spec: Spec) -> float | None:
+    """1.0 if the answer equals the reference, else 0.0."""
+    if not item.is_in(spec.parts):
+        return None
+    return float(_bare(answer.text) == _bare(item.example.answer))
+
+
+def _bare(text: str) -> str:
+    return without_end_marks(normalise(text))

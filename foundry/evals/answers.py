@@ -1,0 +1,145 @@
+"""What is asked and what came back: items, answers, columns, and their JSON lines on disk.
+
+A column's file grows by one line per answer, so that a killed evaluation goes on with the next
+item. An answer counts from its line end on: a torn last line is not an answer, and the next
+append removes it. The first line names the inputs the answers were made from, because answers of
+another model must never be taken for this one's.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from foundry.core import atomic
+from foundry.core.errors import DataError, Problem
+from foundry.core.language import gettext as _
+from foundry.core.records import Example
+
+SETTINGS = (
+    "template_sha256",
+    "system",
+    "bos_count",
+    "first_prompt_ids",
+    "stop_ids",
+    "decoding",
+)
+"""What a model's column says about its prompts; two models are compared when these are equal
+(cases.md C28). `first_prompt_ids` are the first 20 ids of the first item's prompt."""
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question of the evaluation: an example and the test part it belongs to."""
+
+    example: Example
+    part: str
+
+    def is_in(self, parts: tuple[str, ...] | None) -> bool:
+        """Whether the item is in one of `parts`; None means every part."""
+        return parts is None or self.part in parts
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; `stopped` says that the model ended it by itself before the token limit."""
+
+    item_id: str
+    text: str
+    tokens: int
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """One answerer (a model, a file, a baseline) and what it said to each item.
+
+    `title` maps `en` and `zh-TW` to a name a person reads. `settings` has the keys `SETTINGS`
+    where a model answered and is empty for a baseline. `seconds` is for all answers together.
+    """
+
+    name: str
+    title: Mapping[str, str]
+    settings: Mapping[str, Any]
+    answers: Mapping[str, Answer]
+    seconds: float | None = None
+
+
+def load_answers(path: Path) -> dict[str, Answer]:
+    """The answers written so far, by item id; none where there is no file.
+
+    Raises:
+        DataError: A line other than a torn last one is not an answer; names it.
+    """
+    return _parse(path)[1]
+
+
+def resume_answers(path: Path, made_from: str) -> dict[str, Answer]:
+    """The answers to keep, in a file ready for `append_answer`.
+
+    Args:
+        path: The column's file.
+        made_from: Fingerprint of everything that decides the answers (weights, prompts,
+            decoding). A file made from something else is emptied.
+    """
+    header, answers = _parse(path)
+    if header == made_from:
+        return answers
+    atomic.write_text(path, json.dumps({"made_from": made_from}) + "\n")
+    return {}
+
+
+def append_answer(path: Path, answer: Answer) -> None:
+    """Add one answer and flush it to disk; a torn line left by a crash is removed first."""
+    record = {**asdict(answer), "text": LONE_SURROGATE.sub("\ufffd", answer.text)}
+    line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as stream:
+        stream.truncate(_committed_bytes(path))
+        stream.write(line.encode("utf-8"))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _parse(path: Path) -> tuple[str | None, dict[str, Answer]]:
+    if not path.exists():
+        return None, {}
+    content = path.read_bytes()[: _committed_bytes(path)]
+    made_from: str | None = None
+    answers: dict[str, Answer] = {}
+    for number, line in enumerate(content.splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            if number == 1 and "made_from" in record:
+                made_from = record["made_from"]
+                continue
+            answer = Answer(**record)
+        except (ValueError, TypeError) as error:
+            raise DataError(_damaged(path, number)) from error
+        answers[answer.item_id] = answer
+    return made_from, answers
+
+
+def _committed_bytes(path: Path) -> int:
+    """Bytes up to and with the last line end; looks back in blocks, whatever the file's size."""
+    with path.open("rb") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - atomic.CHUNK_BYTES)
+            stream.seek(start)
+            found = stream.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+    return 0
+
+
+def _damaged(path: Path, line: int) -> Problem:
+    what = _("line {line} is not an answer")
+    fix = _("delete the file; its answers are then generated again")
+    return Problem(str(path), what.format(line=line), fix)

@@ -1,0 +1,223 @@
+"""From items and columns to one report: scores, differences, gates, telling answers.
+
+The report is plain JSON without NaN and the same byte for byte for the same input: it holds no
+time of day, and every random draw has the seed.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from foundry.core import atomic
+from foundry.core.blocks import Block
+from foundry.core.recipe import Gate
+from foundry.evals import statistics
+from foundry.evals.answers import LONE_SURROGATE, Column, Item
+from foundry.evals.comparison import Comparison, Roles, rounded
+from foundry.evals.gates import judge
+from foundry.evals.headlines import headlines, same_text, say_difference
+from foundry.evals.metrics import check_evals, metrics_of
+from foundry.evals.scoring import Scores, score_all
+from foundry.evals.settings import check_settings, differing
+from foundry.evals.statistics import Difference
+from foundry.evals.telling import main_metric, telling_answers
+from foundry.evals.wording import LANGUAGES, Text
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a recipe wants measured and what it wants kept."""
+
+    evals: Sequence[Block]
+    gates: Sequence[Gate] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a report shows beside the scores; nothing here is computed with.
+
+    Args:
+        title: The recipe's title per language.
+        part_titles: Titles of test parts per language, where the recipe gives them.
+        curve: Points `{step, loss, ...}` of the training.
+        facts: For the engineer: recipe, plan, overlap, mask, proof, parity, timings, hashes.
+        languages: Which languages the page shows.
+    """
+
+    title: Text
+    part_titles: Mapping[str, Text] = field(default_factory=dict)
+    curve: Sequence[Mapping[str, Any]] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    languages: tuple[str, ...] = LANGUAGES
+
+
+def build_report(
+    items: Sequence[Item],
+    columns: Sequence[Column],
+    *,
+    measures: Measures,
+    roles: Roles,
+    evidence: Evidence,
+    seed: int,
+) -> dict[str, Any]:
+    """Everything measured, as `report.json` holds it.
+
+    Raises:
+        DataError: A column has no answer to some item.
+        ProofError: The models were not asked alike (C28); an evaluator gave no number in 0..1.
+        RecipeError: Two evaluators of one kind, or one that can score nothing.
+    """
+    check_evals(measures.evals, items)
+    models = [column for column in columns if column.name not in roles.naive]
+    check_settings(models, base=roles.base, tuned=roles.tuned, delivered=roles.delivered)
+    scores = score_all(items, columns, metrics_of(measures.evals), naive=roles.naive, seed=seed)
+    tuned = next(column for column in columns if column.name == roles.tuned)
+    titles = {column.name: column.title for column in columns}
+    comparison = Comparison(scores, roles, titles, evidence.part_titles)
+    gates = judge(measures.gates, comparison)
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "title": evidence.title,
+        "languages": evidence.languages,
+        "method": _method(seed),
+        "headlines": headlines(comparison, columns),
+        "gates_passed": all(gate["passed"] for gate in gates),
+        "gates": gates,
+        "parts": [_part(part, comparison) for part in scores.parts],
+        "metrics": [_metric(name, scores) for name in scores.metrics],
+        "columns": [_column(column, tuned, comparison) for column in columns],
+        "scores": list(_scores(comparison)),
+        "differences": list(_differences(comparison)),
+        "telling": telling_answers(columns, comparison),
+        "curve": evidence.curve,
+        "facts": evidence.facts,
+    }
+    plain = to_plain(report)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def to_plain(value: Any) -> Any:
+    """Plain JSON values: tuples as lists, a number that is not finite as None, text as UTF-8.
+
+    Raises:
+        TypeError: A value JSON has no form for; names its type.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    if isinstance(value, str):
+        return LONE_SURROGATE.sub("\ufffd", value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    raise TypeError(f"no JSON form for a value of type {type(value).__name__}")
+
+
+def _method(seed: int) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "level": statistics.LEVEL,
+        "resamples": statistics.RESAMPLES,
+        "permutations": statistics.PERMUTATIONS,
+        "fewest_groups": statistics.FEWEST_GROUPS,
+    }
+
+
+def _part(name: str, comparison: Comparison) -> dict[str, Any]:
+    groups = [i.example.group for i in comparison.scores.items if i.part == name]
+    title = comparison.part_title(name)
+    return {
+        "name": name,
+        "title": title,
+        "n": len(groups),
+        "groups": len(set(groups)),
+        "metric": main_metric(comparison, name),
+    }
+
+
+def _metric(name: str, scores: Scores) -> dict[str, Any]:
+    metric = scores.metrics[name]
+    return {
+        "name": name,
+        "title": metric.title,
+        "explain": metric.explain,
+        "version": metric.version,
+        "lower_is_better": metric.lower_is_better,
+        "spec": metric.spec,
+    }
+
+
+def _column(column: Column, tuned: Column, comparison: Comparison) -> dict[str, Any]:
+    ids = dict.fromkeys(item.example.id for item in comparison.scores.items)
+    answers = [column.answers[key] for key in ids]
+    role, n = comparison.roles.of(column.name), max(1, len(answers))
+    common = {
+        "name": column.name,
+        "title": column.title,
+        "role": role,
+        "answers_sha256": atomic.fingerprint([asdict(answer) for answer in answers]),
+    }
+    if role == "naive":
+        return common
+    seconds = column.seconds
+    return common | {
+        "seconds": rounded(seconds),
+        "seconds_per_answer": None if seconds is None else rounded(seconds / n),
+        "tokens_per_answer": rounded(sum(answer.tokens for answer in answers) / n),
+        "same_text_as_tuned": same_text(column, tuned),
+        "asked_unlike_tuned": differing(column, tuned),
+        "settings": column.settings,
+    }
+
+
+def _scores(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    scores = comparison.scores
+    for metric in scores.metrics:
+        for part in scores.parts_of(metric):
+            for column in comparison.columns:
+                if scores.has(metric, column):
+                    own = scores.interval(metric, part, column)
+                    yield {"metric": metric, "part": part, "column": column, **_rounded(own)}
+
+
+def _differences(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for metric in comparison.scores.metrics:
+        for part in comparison.scores.parts_of(metric):
+            for kind, a, b in _pairs(comparison, metric, part):
+                difference = comparison.scores.difference(metric, part, a, b)
+                if difference is not None:
+                    yield {
+                        "metric": metric,
+                        "part": part,
+                        "kind": kind,
+                        "a": a,
+                        "b": b,
+                        **_rounded(difference),
+                        "verdict": statistics.verdict(difference),
+                        "sentence": say_difference(difference),
+                    }
+
+
+def _pairs(comparison: Comparison, metric: str, part: str) -> Iterator[tuple[str, str, str]]:
+    roles, base = comparison.roles, comparison.best_base(metric, part)
+    if base is not None:
+        yield "tuned-base", roles.tuned, base
+    for name in roles.naive:
+        yield "tuned-naive", roles.tuned, name
+    if roles.delivered is not None:
+        yield "delivered-tuned", roles.delivered, roles.tuned
+        if base is not None:
+            yield "delivered-base", roles.delivered, base
+
+
+def _rounded(value: statistics.Interval | Difference) -> dict[str, Any]:
+    return {
+        key: rounded(number) if isinstance(number, float) else number
+        for key, number in asdict(value).items()
+    }

@@ -1,0 +1,27 @@
+"""The one form in which texts are compared: NFKC, casefolded, without spaces, commas and 、."""
+
+import re
+import unicodedata
+
+SEPARATORS = re.compile(r"[\s,、]+")
+
+
+def fold(text: str) -> str:
+    """Full-width, half-width and case variants made one; everything else as it stands.
+
+    NFKC again after casefolding because folding can undo it (Unicode 16, section 3.13.5).
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def normalise(text: str) -> str:
+    """`text` folded and without white space, commas (`,` `，`) and `、`."""
+    return SEPARATORS.sub("", fold(text))
+
+
+def without_end_marks(text: str) -> str:
+    """`text` without the punctuation it ends with."""
+    end = len(text)
+    while end and unicodedata.category(text[end - 1]).startswith("P"):
+        end -= 1
+    return text[:end]

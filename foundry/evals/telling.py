@@ -1,0 +1,161 @@
+"""The ten answers that show most: what was won, what went wrong, what was declined.
+
+Numbers hide what a shop would be embarrassed by, so failures come first, and if there is any
+wrong answer at all, at least one is shown.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from foundry.evals.answers import Column, Item
+from foundry.evals.comparison import Comparison
+from foundry.evals.metrics import DECLINES, WRONGLY_DECLINED
+from foundry.evals.questions import question_of
+
+MOST = 10
+QUOTAS = {
+    "regression": 2,
+    "wrong": 2,
+    "wrongly-declined": 1,
+    "changed-by-export": 1,
+    "declined": 2,
+    "gain": MOST,
+    "same": MOST,
+}
+"""At most so many of each kind, in this order, until there are `MOST`."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """How one item went, by the metric that counts in its part; more is better."""
+
+    index: int
+    item: Item
+    metric: str
+    tuned: float
+    base: float | None
+    delivered: float | None
+    wrongly_declined: bool
+
+    @property
+    def gain(self) -> float:
+        """Tuned less base; 0 without a base."""
+        return 0.0 if self.base is None else self.tuned - self.base
+
+    @property
+    def kinds(self) -> Iterator[str]:
+        """Every kind the case is of."""
+        if self.gain < 0:
+            yield "regression"
+        if self.wrongly_declined:
+            yield "wrongly-declined"
+        if self.tuned < 1:
+            yield "wrong"
+        if self.delivered is not None and self.delivered < self.tuned:
+            yield "changed-by-export"
+        if self.metric == DECLINES and self.tuned == 1:
+            yield "declined"
+        if self.gain > 0:
+            yield "gain"
+        yield "same"
+
+
+def telling_answers(columns: Sequence[Column], comparison: Comparison) -> list[dict[str, Any]]:
+    """At most ten items with the question, the context, the reference and what each column said."""
+    cases = list(_cases(comparison))
+    chosen: dict[int, tuple[str, Case]] = {}
+    for kind, most in QUOTAS.items():
+        rest = [case for case in cases if kind in case.kinds and case.index not in chosen]
+        rest.sort(key=lambda case: (*_interest(kind, case), case.index))
+        for case in _spread(rest)[: min(most, MOST - len(chosen))]:
+            chosen[case.index] = (kind, case)
+    return [_entry(kind, case, columns, comparison) for kind, case in chosen.values()]
+
+
+def main_metric(comparison: Comparison, part: str) -> str | None:
+    """The metric that counts in a part: declining where that is wanted, else the recipe's first."""
+    there = [
+        name
+        for name in comparison.scores.metrics
+        if name != WRONGLY_DECLINED and part in comparison.scores.parts_of(name)
+    ]
+    return DECLINES if DECLINES in there else next(iter(there), None)
+
+
+def _cases(comparison: Comparison) -> Iterator[Case]:
+    scores, roles = comparison.scores, comparison.roles
+    metrics = {part: main_metric(comparison, part) for part in scores.parts}
+    for index, item in enumerate(scores.items):
+        metric = metrics[item.part]
+        if metric is None:
+            continue
+        tuned = _value(comparison, metric, roles.tuned, index)
+        if tuned is None:
+            continue
+        bases = [_value(comparison, metric, name, index) for name in roles.base]
+        delivered = roles.delivered and _value(comparison, metric, roles.delivered, index)
+        yield Case(
+            index,
+            item,
+            metric,
+            tuned,
+            base=max((value for value in bases if value is not None), default=None),
+            delivered=delivered if isinstance(delivered, float) else None,
+            wrongly_declined=_value(comparison, WRONGLY_DECLINED, roles.tuned, index) == 1.0,
+        )
+
+
+def _value(comparison: Comparison, metric: str, column: str, index: int) -> float | None:
+    row = comparison.scores.values.get((metric, column))
+    return None if row is None else row[index]
+
+
+def _interest(kind: str, case: Case) -> tuple[float, ...]:
+    """Smallest first: the worst of what went wrong, the largest of what was won."""
+    return (-case.gain,) if kind == "gain" else (case.gain, case.tuned)
+
+
+def _spread(cases: Sequence[Case]) -> list[Case]:
+    """Parts in turn, and within a part each group once before any comes again."""
+    seen: dict[tuple[str, str], int] = {}
+    rounds: list[tuple[int, Case]] = []
+    for case in cases:
+        key = (case.item.part, case.item.example.group)
+        seen[key] = seen.get(key, -1) + 1
+        rounds.append((seen[key], case))
+    ordered = [case for _round, case in sorted(rounds, key=lambda pair: pair[0])]
+    turns: dict[str, int] = {}
+    placed: list[tuple[int, Case]] = []
+    for case in ordered:
+        turns[case.item.part] = turns.get(case.item.part, -1) + 1
+        placed.append((turns[case.item.part], case))
+    return [case for _turn, case in sorted(placed, key=lambda pair: pair[0])]
+
+
+def _entry(
+    kind: str, case: Case, columns: Sequence[Column], comparison: Comparison
+) -> dict[str, Any]:
+    example = case.item.example
+    question = question_of(example)
+    return {
+        "kind": kind,
+        "item_id": example.id,
+        "part": case.item.part,
+        "metric": case.metric,
+        "question": question.text,
+        "context": question.context,
+        "reference": example.answer,
+        "answers": [_said(column, case, comparison) for column in columns],
+    }
+
+
+def _said(column: Column, case: Case, comparison: Comparison) -> Mapping[str, Any]:
+    answer = column.answers[case.item.example.id]
+    return {
+        "column": column.name,
+        "text": answer.text,
+        "stopped": answer.stopped,
+        "tokens": answer.tokens,
+        "score": _value(comparison, case.metric, column.name, case.index),
+    }
