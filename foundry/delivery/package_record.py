@@ -1,0 +1,99 @@
+"""`package.json`: what a package says of itself, for `verify`, `chat` and other programs."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from foundry.core.errors import Problem, ProofError
+from foundry.core.fields import Closed, Many
+from foundry.core.language import gettext as _
+from foundry.core.recipe import Text, Words
+
+NAME = "package.json"
+SCHEMA_VERSION = 1
+MAX_BYTES = 4 << 20  # ours has a few kB; a package may come from anyone
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+TokenId = Annotated[int, Field(ge=0)]
+
+
+class Base(Closed):
+    """The base model, named so that another machine can find it: never by a folder (C43)."""
+
+    name: Words
+    hub_id: Words | None
+    revision: Words | None
+    weights_sha256: Sha256
+    licence: Words
+    context: Annotated[int, Field(gt=0)]
+
+
+class Chat(Closed):
+    """How the model is spoken to.
+
+    `context` says where facts for a question stand in its turn: before it, after it, or nowhere,
+    as the training data had it. `artefact` is the file to load, None where none is runnable.
+    """
+
+    template: Words
+    template_sha256: Sha256
+    bos_token: str
+    eos_token: str
+    bos_id: TokenId | None
+    stop_ids: Many[TokenId] = Field(min_length=1)
+    stop_tokens: Many[str] = Field(min_length=1)
+    system: str | None
+    context: Literal["before", "after"] | None
+    max_new_tokens: Annotated[int, Field(gt=0)]
+    artefact: Words | None
+
+
+class Artefact(Closed):
+    """One export: `files` maps its files to their hashes."""
+
+    kind: Words
+    name: Words
+    path: Words
+    size_bytes: Annotated[int, Field(ge=0)]
+    files: Mapping[str, Sha256]
+    parity: Mapping[str, Any]
+
+
+class PackageRecord(Closed):
+    """The whole of `package.json`."""
+
+    schema_version: Literal[1]
+    name: Words
+    version: Words
+    title: Text
+    created_by: Words
+    base: Base
+    licences: Many[Words] = Field(min_length=1)
+    accepted_terms: Many[Words]
+    chat: Chat
+    exports: Many[Artefact]
+
+
+def read(package: Path) -> PackageRecord:
+    """The record of a package's folder.
+
+    Raises:
+        ProofError: Missing, not JSON, or not of this form; names each key that is wrong.
+    """
+    path = package / NAME
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise ProofError(Problem(NAME, _("missing, or not a file of the expected kind")))
+    try:
+        values = json.loads(path.read_bytes())
+        return PackageRecord.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            Problem(f"{NAME}: {'.'.join(map(str, fault['loc']))}", fault["msg"])
+            for fault in error.errors(include_url=False, include_context=False)
+        ]
+        raise ProofError(problems) from error
+    except (ValueError, RecursionError) as error:
+        raise ProofError(Problem(NAME, _("not JSON ({error})").format(error=error))) from error
