@@ -1,0 +1,53 @@
+"""What a parity record must say for its artefact to be handed over.
+
+Read where the record is made and again where a package is verified; needs no model.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from foundry.core.errors import Problem
+from foundry.core.language import gettext as _
+
+# Largest relative deviation of a GGUF adapter's update, scale included: float16 storage.
+UPDATE_TOLERANCE = 1e-3
+NEEDED = (
+    *("runtime", "tolerance", "texts_with_other_ids", "prompts_with_other_ids", "prefixes"),
+    *("largest_logprob_difference", "mean_logprob_difference", "greedy_prompts", "greedy_same"),
+    *("stopped", "stop_prompts"),
+)
+
+
+def failures(name: str, record: Mapping[str, Any]) -> list[Problem]:
+    """The checks that a record does not pass; empty for a proven artefact."""
+    missing = [key for key in NEEDED if key not in record]
+    if missing:
+        what = _("the parity record lacks {keys}").format(keys=", ".join(missing))
+        return [Problem(f"export.{name}", what, _("export it again"))]
+    shown = {key: value for key, value in record.items() if key not in ("runtime", "texts")}
+    return [
+        Problem(f"export.{name}", f"{what} ({shown})", _("do not use this file; export it again"))
+        for what, passed in _checks(record).items()
+        if not passed
+    ]
+
+
+def _checks(record: Mapping[str, Any]) -> dict[str, bool]:
+    tolerance = record["tolerance"]
+    return {
+        _("texts split into other ids"): not record["texts_with_other_ids"],
+        _("the template in the file makes other prompts"): not record["prompts_with_other_ids"],
+        _("log-probabilities of the next token differ"): (
+            record["largest_logprob_difference"] <= tolerance["max"]
+            and record["mean_logprob_difference"] <= tolerance["mean"]
+        ),
+        _("greedy answers differ"): (
+            record["greedy_same"] >= tolerance["greedy"] * record["greedy_prompts"]
+        ),
+        _("it does not stop after the answer"): record["stopped"] == record["stop_prompts"],
+        _("stop ids are missing in the file"): not record.get("stop_ids_missing"),
+        _("tensors differ from the merged weights"): record.get("tensor_difference", 0.0) <= 1.0,
+        _("the update differs in scale or value"): (
+            record.get("update_difference", 0.0) <= UPDATE_TOLERANCE
+        ),
+    }

@@ -1,0 +1,134 @@
+"""Whether a package is whole, unchanged and proven: every fault at once, each with its file.
+
+Needs no model and none of the libraries that train; a package may come from anyone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from foundry.core.errors import FoundryError, Problem, ProofError, ResourceError
+from foundry.core.language import gettext as _
+from foundry.core.records import Record
+from foundry.delivery import package_record, parity_record, sums
+from foundry.delivery.package_record import Artefact, PackageRecord
+from foundry.policy import licence as policy
+from foundry.policy.notices import missing_notices
+
+
+@dataclass(frozen=True)
+class VerifyReport(Record):
+    """What was found to be in order."""
+
+    package: str
+    name: str
+    version: str
+    files: int
+    size_bytes: int
+    exports: tuple[str, ...]
+    licences: tuple[str, ...]
+
+
+def verify(package: Path) -> VerifyReport:
+    """Check every file and record of a package.
+
+    Raises:
+        ProofError: Names each file that was changed, added, lost or is no plain file, and each
+            record that is not in order.
+        ResourceError: There is no such folder.
+    """
+    if not package.is_dir():
+        what, fix = _("no such folder"), _("give the folder that holds package.json")
+        raise ResourceError(Problem(str(package), what, fix))
+    listed = sums.read(package)
+    problems = [*listed.problems, *sums.compare(package, listed.hashes)]
+    try:
+        record = package_record.read(package)
+    except ProofError as error:
+        raise ProofError([*problems, *error.problems]) from error
+    problems += _record_problems(package, record, listed.hashes)
+    if problems:
+        raise ProofError(list(dict.fromkeys(problems)))
+    return VerifyReport(
+        package=str(package),
+        name=record.name,
+        version=record.version,
+        files=len(listed.hashes) + 1,
+        size_bytes=sum((package / name).stat().st_size for name in (*listed.hashes, sums.NAME)),
+        exports=tuple(export.name for export in record.exports),
+        licences=record.licences,
+    )
+
+
+def verify_for_chat(package: Path) -> PackageRecord:
+    """Check only what a chat reads: the record, the template and the file that is loaded.
+
+    Raises:
+        ProofError: One of them is not what `SHA256SUMS` says.
+        ResourceError: The package holds no file that llama.cpp runs.
+    """
+    hashes = sums.read(package).hashes
+    record = package_record.read(package)
+    if record.chat.artefact is None:
+        what, fix = _("no export of it can be run"), _("add `- kind: gguf` under `exports`")
+        raise ResourceError(Problem(str(package), what, fix))
+    needed = (package_record.NAME, record.chat.template, record.chat.artefact)
+    problems = [
+        *_path_problems(record),
+        *(p for name in needed for p in _intact(package, name, hashes)),
+    ]
+    if problems:
+        raise ProofError(problems)
+    return record
+
+
+def _intact(package: Path, name: str, hashes: dict[str, str]) -> Iterator[Problem]:
+    if name not in hashes:
+        what = _("the file is not listed in {sums}").format(sums=sums.NAME)
+        yield Problem(name, what)
+    elif sums.is_inside(name):
+        problems = sums.compare(package, {name: hashes[name]})
+        yield from (problem for problem in problems if problem.where == name)
+
+
+def _record_problems(
+    package: Path, record: PackageRecord, hashes: dict[str, str]
+) -> Iterator[Problem]:
+    yield from _path_problems(record)
+    template = record.chat.template
+    if hashes.get(template) != record.chat.template_sha256:
+        what = _("not the template that was trained ({name} has another SHA-256)")
+        yield Problem(template, what.format(name=package_record.NAME))
+    for export in record.exports:
+        yield from _export_problems(export, hashes)
+    if record.chat.artefact is not None and record.chat.artefact not in hashes:
+        yield Problem(record.chat.artefact, _("the file to chat with is not in the package"))
+    try:
+        yield from missing_notices(package, map(policy.find, record.licences))
+    except FoundryError as error:
+        yield from error.problems
+
+
+def _path_problems(record: PackageRecord) -> Iterator[Problem]:
+    """Names that lead out of the package (C77)."""
+    names = [record.chat.template, record.chat.artefact or record.chat.template]
+    names += [name for e in record.exports for name in (e.path, *e.files)]
+    for name in names:
+        if not sums.is_inside(name):
+            what = _("the name leads out of the package ({name})").format(name=name)
+            yield Problem(package_record.NAME, what)
+
+
+def _export_problems(export: Artefact, hashes: dict[str, str]) -> Iterator[Problem]:
+    for name, digest in export.files.items():
+        if hashes.get(name) != digest:
+            what = _("not the file that was proven ({record} has another SHA-256)")
+            yield Problem(name, what.format(record=package_record.NAME))
+    inside = {name for name in hashes if name.startswith(export.path + "/")}
+    for name in sorted(inside - set(export.files)):
+        yield Problem(name, _("not one of the files that were proven"))
+    try:
+        yield from parity_record.failures(export.name, export.parity)
+    except (TypeError, KeyError) as error:
+        what = _("the parity record is not in its form ({error})").format(error=error)
+        yield Problem(f"export.{export.name}", what)
