@@ -34,6 +34,8 @@ VERBS = {
     "recipe": ("foundry.cli.recipe", N_("List, show, check and fill in recipes.")),
     "model": ("foundry.cli.model", N_("List and show base models.")),
     "licence": ("foundry.cli.licence", N_("Say what licences allow, ask for and forbid.")),
+    "verify": ("foundry.cli.verify", N_("Check every file and record of a package.")),
+    "chat": ("foundry.cli.chat", N_("Ask a package.")),
     "doctor": ("foundry.cli.doctor", N_("Say whether this machine can train.")),
 }
 
