@@ -2,9 +2,9 @@
 
 In order: a byte-order mark, strict UTF-8, cp950 (what Excel on a Taiwanese Windows writes; Python's
 `big5` lacks eight characters of it, cases.md C45). Two exact tests keep other encodings from
-passing for cp950. On 8,000 slices of 6-400 characters (alpaca_zh_demo, DRCD_dev, November 2026):
-1 of 3,989 Simplified ones in GB18030 was taken for cp950; 12 of 7,712 in cp950 were refused. Not
-told apart: Traditional text in GBK of up to 30 characters (218 of 3,996).
+passing for cp950. Measured on random slices of 6-400 characters (alpaca_zh_demo and DRCD_dev,
+November 2026): 1 of 6,066 Simplified ones in GB18030 was taken for cp950; 12 of 7,712 in cp950 were
+refused. Not told apart: Traditional text in GBK of up to 30 characters (218 of 3,996).
 """
 
 import codecs

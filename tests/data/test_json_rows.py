@@ -137,6 +137,17 @@ def test_row_that_is_no_object_is_refused(file, value, found):
     assert items_found[3] == Bad(4, "not-an-object", f"found {found}, expected an object")
 
 
+def test_two_objects_on_a_line_are_refused(file):
+    found = items(file("a.jsonl", LINES + '{"q": "a"} {"q": "b"}\n'))
+
+    assert (found[3].line, found[3].code) == (4, "json-syntax")
+
+
+@pytest.mark.parametrize("row", ['{"q": "", "a": null}', '{"q": " \u3000"}', "{}"])
+def test_row_in_which_nothing_is_written_is_blank(file, row):  # C50
+    assert items(file("a.jsonl", f"{LINES}{row}\n"))[3] == Blank(4)
+
+
 def test_surrogate_pair_becomes_one_character(file):  # C60
     (row,) = items(file("a.jsonl", r'{"q": "\ud83d\udc4d"}'))
 
@@ -157,6 +168,7 @@ def test_joined_emoji_stays_as_it_is(file):  # C60
         (r'{"q": "\ud83d"}', "lone-surrogate"),
         (r'{"m": [{"content": "a\udc4d"}]}', "lone-surrogate"),
         (r'{"\ud83d": "a"}', "lone-surrogate"),
+        (r'{"m": [{"\ud83d": "a"}]}', "lone-surrogate"),
         (r'{"q": "a\u0000b"}', "nul"),
     ],
 )

@@ -124,6 +124,14 @@ def test_turns_in_and_out_balance(bench):  # C20
     assert manifest.turns == {"in": 4, "out": 2, "joined-user": 1, "dropped-user": 1}
 
 
+def test_role_that_comes_with_tools_is_refused_by_its_name(bench):  # C20
+    chat = [{"from": role, "value": role} for role in ("human", "function_call", "gpt")]
+    bench.write("a.jsonl", [{"conversations": chat, "tools": '[{"name": "f"}]'}])
+
+    with pytest.raises(DataError, match="unknown role `function_call`"):
+        bench.prepare("a.jsonl", format={"kind": "chat"}, max_refused=0.0)
+
+
 def test_respelled_roles_are_reported(bench):  # C57
     chat = [{"from": "Human ", "value": "問"}, {"from": "gpt", "value": "答"}]
     bench.write("a.jsonl", [{"conversations": chat}])
@@ -235,6 +243,16 @@ def test_test_part_is_grouped_by_what_keeps_it_apart(bench):
     assert [e.group == e.id for e in bench.part("exam")] == [False, False, True]
 
 
+def test_row_is_measured_once(bench):
+    bench.write("a.csv", table([("問", "答", "鍋")]))
+    bench.write("exam.csv", table([("問四", "答", "碗"), ("問四 ", "答", "碗")]))
+
+    manifest = bench.prepare("a.csv", tests=[{"name": "exam", "path": "exam.csv"}])
+
+    assert manifest.part("exam").rows == 1
+    assert bench.refused() == [(3, "duplicate")]
+
+
 # --- what stops the stage
 
 
@@ -308,6 +326,36 @@ def test_column_named_anywhere_in_the_recipe_must_exist(bench, data):
 
     with pytest.raises(DataError, match="no column `sheet`"):
         bench.prepare("a.csv", **data)
+
+
+def test_column_must_exist_in_the_test_file_too(bench):
+    bench.write("a.csv", "question,answer,sheet\n問,答,紙\n")
+    bench.write("exam.csv", "question,answer,shet\n問二,答二,紙\n")
+
+    with pytest.raises(DataError, match=r"exam\.csv: no column `sheet`"):
+        bench.prepare(
+            "a.csv",
+            format={"kind": "question-answer", "context": "sheet"},
+            tests=[{"name": "exam", "path": "exam.csv"}],
+        )
+
+
+def test_column_that_keeps_a_test_apart_must_exist_in_its_file(bench):
+    bench.write("a.csv", table([("問", "答", "鍋")]))
+    bench.write("exam.csv", "question,answer\n問二,答二\n")
+    tests = [{"name": "exam", "path": "exam.csv", "disjoint_by": "product"}]
+
+    with pytest.raises(DataError, match=r"exam\.csv: no column `product`"):
+        bench.prepare("a.csv", tests=tests)
+
+
+def test_file_of_which_no_row_can_be_read_says_why(bench):
+    bench.write("a.jsonl", '{"question": NaN}\n')
+
+    with pytest.raises(DataError) as error:
+        bench.prepare("a.jsonl", max_refused=0.5)
+
+    assert error.value.problems[-1].what == "`NaN` is not a JSON number"
 
 
 def test_missing_file_names_the_nearest(bench):

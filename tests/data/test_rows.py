@@ -41,6 +41,10 @@ def test_written_value_is_not_blank(value):  # C50
     assert not is_blank(value)
 
 
+def test_mark_in_front_of_a_text_is_dropped():  # C44
+    assert as_text("\ufeff問\ufeff", "question") == "問\ufeff"
+
+
 def test_nested_value_is_kept_as_json_with_its_own_digits():
     value = [{"價": JsonNumber("1.0"), "有": True}, None, 'a"b']
 

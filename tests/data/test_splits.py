@@ -93,6 +93,14 @@ def test_empty_side_is_refused_and_the_seed_it_names_fills_both():  # C27
     assert all(split(rows, test=0.15, seed=named))
 
 
+def test_seed_that_is_named_comes_nearest_to_the_share():  # C27
+    rows = examples(80, lambda n: f"文件{min(n // 4, 3)}")  # of 4, 4, 4 and 68 rows
+    empty = next(seed for seed in range(100) if not fills(rows, seed))
+
+    with pytest.raises(DataError, match="holds out 10% of the rows"):
+        split(rows, test=0.15, seed=empty)
+
+
 def test_one_group_cannot_be_split():
     with pytest.raises(DataError) as error:
         split(examples(9, lambda n: "同"), test=0.5, seed=0)
