@@ -17,7 +17,8 @@ from foundry.core.recipe import NAME, VERSION
 from foundry.core.suggest import unknown_key
 from foundry.core.yaml_places import Node, Path, dotted
 
-MAX_PROBLEMS = 100  # a generated file may have a million; nobody reads more than a screen
+MAX_DETAILS = 1000  # a generated file may be wrong in a million places,
+MAX_PROBLEMS = 100  # and nobody reads more than a screen
 UNKNOWN, MISSING = "extra_forbidden", "missing"  # pydantic's names of these errors
 SHOWN = 60  # characters of a wrong value that a message repeats
 
@@ -26,7 +27,7 @@ def problems(error: ValidationError, tree: Node) -> list[Problem]:
     """One problem for each wrong key, in the order of the schema."""
     accepted = outline(tree)
     groups: dict[Path, list[ErrorDetails]] = {}
-    for detail in error.errors(include_url=False):
+    for detail in error.errors(include_url=False)[:MAX_DETAILS]:
         groups.setdefault(_path(detail, tree), []).append(detail)
     kept = [path for path in groups if not _is_echo(path, groups)][:MAX_PROBLEMS]
     unknown = {p: unknown_key(p, accepted) for p in kept if groups[p][0]["type"] == UNKNOWN}

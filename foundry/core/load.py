@@ -80,7 +80,7 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedReci
     checked, schema_problems = _check(tree)
     wrong += schema_problems
     if wrong or checked is None:
-        raise RecipeError(sorted(wrong, key=_position))
+        raise RecipeError(_in_order(wrong))
     values = checked.model_dump(mode="json")
     origins = {dotted(key): _origin(tree, key) for key in leaves(values)}
     return LoadedRecipe(checked, values, origins, text, path)
@@ -142,6 +142,16 @@ def _origin(tree: Node, path: KeyPath) -> str:
     file, colon, rest = str(node.place).partition(":")
     # An origin is kept as evidence and handed over; an absolute path tells about the machine.
     return (Path(file).name if Path(file).is_absolute() else file) + colon + rest
+
+
+def _in_order(wrong: Sequence[Problem]) -> list[Problem]:
+    """The problems by file, line and column; of a flood only the first."""
+    ordered = sorted(wrong, key=_position)
+    more = len(ordered) - explain.MAX_PROBLEMS
+    if more <= 0:
+        return ordered
+    rest = _("and {count} more problems").format(count=more)
+    return [*ordered[: explain.MAX_PROBLEMS], Problem("", rest)]
 
 
 def _position(problem: Problem) -> tuple[str, int, int]:

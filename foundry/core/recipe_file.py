@@ -1,5 +1,6 @@
 """Read the files a recipe is made of: its own, and the fragments it extends."""
 
+import shlex
 from pathlib import Path
 
 from foundry.core import layers, secrets, shipped, yaml_places
@@ -133,5 +134,7 @@ def _not_utf8(where: str, path: Path, content: bytes, error: UnicodeDecodeError)
             continue
         fix = _("save it as UTF-8: `iconv -f {encoding} -t UTF-8 {path} > utf8.yaml`")
         name = encoding.upper()
-        return Problem(f"{where}:{line}:{column}", what, fix.format(encoding=name, path=path))
+        return Problem(
+            f"{where}:{line}:{column}", what, fix.format(encoding=name, path=shlex.quote(str(path)))
+        )
     return Problem(f"{where}:{line}:{column}", what, _("save the file as UTF-8"))

@@ -21,6 +21,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 NOWHERE = Place("")
 MAX_DEPTH = 32  # the deepest recipe key lies five levels down
+MAX_VALUES = 20_000  # a shipped recipe has about 80; 20 000 take PyYAML a second and 20 MB
 MAX_REFUSED = 50  # an alias bomb has thousands; whoever wrote it needs to see a few
 
 # Control characters, lone surrogates and line separators: a terminal or a file system obeys them.
@@ -125,6 +126,7 @@ class _Builder:
     repeated: list[Problem] = field(default_factory=list)
     refused: list[Problem] = field(default_factory=list)
     frames: list[_Frame] = field(default_factory=list)
+    values: int = 0
     last: Place = NOWHERE
 
     def take(self, event: yaml.Event) -> None:
@@ -132,6 +134,11 @@ class _Builder:
         if event.start_mark is not None:
             mark = event.start_mark
             self.last = self.place_of(mark.line + 1, mark.column + 1)
+        self.values += isinstance(event, yaml.NodeEvent)
+        if self.values > MAX_VALUES:
+            what = _("more than {limit} keys and values").format(limit=MAX_VALUES)
+            self._refuse(what, _("a recipe holds no data; name data files under `data.sources`"))
+            raise RecipeError(self.refused)
         if isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
             self._refuse(_("a second document begins here"), _("keep one document a file"))
         elif isinstance(event, yaml.AliasEvent):
