@@ -88,7 +88,12 @@ class RunDir:
         )
 
     def finish(
-        self, stage: str, inputs: str, result: Mapping[str, Any], outputs: list[Path], started: float
+        self,
+        stage: str,
+        inputs: str,
+        result: Mapping[str, Any],
+        outputs: list[Path],
+        started: float,
     ) -> None:
         """Stamp a stage as done; `started` is `time.monotonic()` at its begin."""
         files = sorted({f for path in outputs for f in _files(path)})
