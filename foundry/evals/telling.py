@@ -16,8 +16,8 @@ from foundry.evals.questions import question_of
 MOST = 10
 QUOTAS = {
     "regression": 2,
-    "wrong": 2,
     "wrongly-declined": 1,
+    "wrong": 2,
     "changed-by-export": 1,
     "declined": 2,
     "gain": MOST,

@@ -1,0 +1,84 @@
+"""Ask a model every item, resumable item by item."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foundry.core import atomic
+from foundry.evals.answers import Answer, Column, Item, append_answer, resume_answers
+from foundry.runtime.contract import Decoding, Runtime
+
+FIRST_IDS = 20
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A column to fill: its names, the prompt of each item, and how answers are drawn."""
+
+    name: str
+    title: Mapping[str, str]
+    prompts: Mapping[str, Sequence[int]]
+    decoding: Decoding
+    settings: Mapping[str, Any]
+
+
+def decoding_settings(decoding: Decoding) -> dict[str, Any]:
+    """The decoding as a column's settings record it (C28)."""
+    return {
+        "greedy": True,
+        "max_new_tokens": decoding.max_new_tokens,
+        "stop_strings": list(decoding.stop_strings),
+    }
+
+
+def settings(
+    prompts: Sequence[Sequence[int]], decoding: Decoding, *, template: str, system: str | None
+) -> dict[str, Any]:
+    """What two columns must have in common to be compared (C28)."""
+    first = list(prompts[0])
+    return {
+        "template_sha256": atomic.fingerprint(template),
+        "system": system,
+        "bos_count": next((n for n, token in enumerate(first) if token != first[0]), len(first)),
+        "first_prompt_ids": first[:FIRST_IDS],
+        "stop_ids": list(decoding.stop_ids),
+        "decoding": decoding_settings(decoding),
+    }
+
+
+def ask(
+    runtime: Runtime,
+    items: Sequence[Item],
+    asked: Asked,
+    *,
+    file: Path,
+    made_from: str,
+    on_answer: Callable[[int, int], None],
+) -> Column:
+    """Fill a column; answers already in `file` from the same inputs are kept.
+
+    Args:
+        runtime: The model.
+        items: What is asked.
+        asked: The column.
+        file: JSON lines of its answers.
+        made_from: Fingerprint of the model, the prompts and the decoding.
+        on_answer: Told how many of how many are there.
+    """
+    answers = dict(resume_answers(file, made_from))
+    started = time.monotonic()
+    todo = [item for item in items if item.example.id not in answers]
+    for start in range(0, len(todo), BATCH):
+        batch = todo[start : start + BATCH]
+        made = runtime.generate([asked.prompts[i.example.id] for i in batch], asked.decoding)
+        for item, one in zip(batch, made, strict=True):
+            answer = Answer(item.example.id, one.text.strip(), len(one.ids), one.stopped)
+            append_answer(file, answer)
+            answers[answer.item_id] = answer
+        on_answer(len(answers), len(items))
+    seconds = round(time.monotonic() - started, 1) if len(todo) == len(items) else None
+    recorded = {**asked.settings, "runtime": runtime.name}
+    return Column(asked.name, asked.title, recorded, answers, seconds)

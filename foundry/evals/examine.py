@@ -1,0 +1,193 @@
+"""Stage 7: ask the base, the tuned model and the delivered file the same questions, and report.
+
+The base is asked twice: exactly as the tuned model is, and as suits a base model, with solved
+examples in plain text and a stop string. Two naive baselines stand beside them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foundry.core import atomic
+from foundry.core.events import Events
+from foundry.core.recipe import Recipe
+from foundry.core.records import EvalReport, Example
+from foundry.core.rundir import RunDir
+from foundry.encode.tokenize import Encoder
+from foundry.evals.answering import Asked, ask, settings
+from foundry.evals.answers import Column, Item
+from foundry.evals.baselines import most_frequent_answer, nearest_question
+from foundry.evals.compare import Evidence, Measures, build_report
+from foundry.evals.comparison import Roles
+from foundry.evals.prompts import STOP, Labels, few_shot_text, pick_shots
+from foundry.evals.report.html import write_report
+from foundry.runtime.contract import Decoding, Runtime
+
+TITLES: Mapping[str, dict[str, str]] = {
+    "base": {"en": "Base model, as it is", "zh-TW": "基底模型（原樣）"},
+    "base-few-shot": {"en": "Base model, shown examples", "zh-TW": "基底模型（先看範例）"},
+    "tuned": {"en": "Tuned model", "zh-TW": "訓練後的模型"},
+    "delivered": {"en": "Delivered GGUF file", "zh-TW": "交付的 GGUF 檔案"},
+}
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What is examined, on what, and what the report shows beside the scores.
+
+    `tuned` is the live PEFT model; `base_gguf` and `delivered` are files for llama.cpp, or None.
+    `identity` names base, adapter and encoding by their hashes: answers of another are not kept.
+    """
+
+    recipe: Recipe
+    run: RunDir
+    events: Events
+    encoder: Encoder
+    stop_ids: tuple[int, ...]
+    tuned: Callable[[], Any]
+    base_gguf: Path | None
+    delivered: Path | None
+    identity: Mapping[str, Any]
+    train: Sequence[Example]
+    items: Sequence[Item]
+    curve: Sequence[Mapping[str, Any]]
+    facts: Mapping[str, Any]
+
+
+def examine(exam: Examination) -> EvalReport:
+    """Ask every column, compare, and write `evals/report.json` and `evals/report.html`."""
+    columns = [*_base_columns(exam), *_tuned_columns(exam)]
+    naive = [
+        most_frequent_answer(exam.train, exam.items),
+        nearest_question(exam.train, exam.items),
+    ]
+    delivered = "delivered" if exam.delivered is not None else None
+    roles = Roles(
+        base=tuple(c.name for c in columns if c.name.startswith("base")),
+        tuned="tuned",
+        delivered=delivered,
+        naive=tuple(column.name for column in naive),
+    )
+    recipe = exam.recipe
+    report = build_report(
+        exam.items,
+        [*columns, *naive],
+        measures=Measures(recipe.evals, recipe.gates),
+        roles=roles,
+        evidence=_evidence(exam),
+        seed=recipe.seed,
+    )
+    json_file, html_file = write_report(report, exam.run.file("evals"))
+    return EvalReport(
+        json_file=exam.run.relative(json_file),
+        html_files=(exam.run.relative(html_file),),
+        scores={"scores": report["scores"], "differences": report["differences"]},
+        gates=tuple(report["gates"]),
+    )
+
+
+def _evidence(exam: Examination) -> Evidence:
+    recipe = exam.recipe
+    titles = {
+        test.name: test.title.model_dump(by_alias=True)
+        for test in recipe.data.tests
+        if test.title is not None
+    }
+    return Evidence(
+        title=recipe.title.model_dump(by_alias=True),
+        part_titles=titles,
+        curve=exam.curve,
+        facts=exam.facts,
+        languages=tuple(recipe.evaluation.languages),
+    )
+
+
+def _base_columns(exam: Examination) -> Iterator[Column]:
+    few_shot = exam.recipe.evaluation.few_shot
+    with _base_runtime(exam) as runtime:
+        yield _ask(exam, runtime, _chat_prompts(exam, "base"))
+        if few_shot:
+            yield _ask(exam, runtime, _few_shot_prompts(exam, few_shot))
+
+
+def _tuned_columns(exam: Examination) -> Iterator[Column]:
+    from foundry.runtime.transformers import TransformersRuntime
+
+    size = exam.recipe.evaluation.batch_size
+    live = TransformersRuntime(exam.tuned(), exam.encoder.tokenizer, batch_size=size)
+    yield _ask(exam, live, _chat_prompts(exam, "tuned"))
+    if exam.delivered is not None:
+        with _llamacpp(exam, exam.delivered) as runtime:
+            yield _ask(exam, runtime, _chat_prompts(exam, "delivered"))
+
+
+@contextmanager
+def _base_runtime(exam: Examination) -> Iterator[Runtime]:
+    """The base's own GGUF file where it has one (the very weights that were trained on)."""
+    if exam.base_gguf is not None:
+        with _llamacpp(exam, exam.base_gguf) as runtime:
+            yield runtime
+        return
+    from foundry.runtime.transformers import TransformersRuntime
+
+    model, size = exam.tuned(), exam.recipe.evaluation.batch_size
+    with model.disable_adapter():
+        yield TransformersRuntime(model, exam.encoder.tokenizer, batch_size=size)
+
+
+def _llamacpp(exam: Examination, file: Path) -> Any:
+    from foundry.runtime.llamacpp import LlamaCppRuntime
+
+    evaluation = exam.recipe.evaluation
+    shown = (evaluation.few_shot + 1) * exam.recipe.encode.max_seq_len
+    return LlamaCppRuntime(file, context=shown + evaluation.max_new_tokens)
+
+
+def _chat_prompts(exam: Examination, name: str) -> Asked:
+    """The prompts of training: the chat template up to the answer."""
+    prompts = {i.example.id: exam.encoder.prompt_ids(i.example.prompt) for i in exam.items}
+    decoding = Decoding(exam.recipe.evaluation.max_new_tokens, exam.stop_ids)
+    return _asked(exam, name, prompts, decoding, exam.encoder.template)
+
+
+def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
+    """Plain text with solved examples, ended by a line end."""
+    shots = pick_shots(exam.train, n=few_shot, seed=exam.recipe.seed)
+    prompts = {
+        i.example.id: exam.encoder.ids(few_shot_text(shots, i.example, Labels()))
+        for i in exam.items
+    }
+    decoding = Decoding(exam.recipe.evaluation.max_new_tokens, exam.stop_ids, (STOP,))
+    template = few_shot_text(shots, shots[0], Labels())
+    return _asked(exam, "base-few-shot", prompts, decoding, template)
+
+
+def _asked(
+    exam: Examination,
+    name: str,
+    prompts: dict[str, list[int]],
+    decoding: Decoding,
+    template: str,
+) -> Asked:
+    in_order = [prompts[item.example.id] for item in exam.items]
+    said = settings(in_order, decoding, template=template, system=exam.recipe.encode.system)
+    return Asked(name, TITLES[name], prompts, decoding, said)
+
+
+def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:
+    def told(done: int, of: int) -> None:
+        exam.events.emit("evaluate", "answers", column=asked.name, done=done, of=of)
+
+    made_from = atomic.fingerprint(
+        {
+            "column": asked.name,
+            "runtime": runtime.name,
+            "identity": dict(exam.identity),
+            "settings": dict(asked.settings),
+            "prompts": {key: list(ids) for key, ids in asked.prompts.items()},
+        }
+    )
+    file = exam.run.file("evals", "answers", f"{asked.name}.jsonl")
+    return ask(runtime, exam.items, asked, file=file, made_from=made_from, on_answer=told)

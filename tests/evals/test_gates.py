@@ -1,0 +1,119 @@
+"""Gates: what holds, what does not, and the sentence that says so."""
+
+import pytest
+
+from foundry.core.recipe import Gate
+from foundry.evals.comparison import Roles
+
+ROLES = Roles(base=("base",), tuned="tuned")
+
+
+@pytest.fixture
+def judged(shop):
+    def judge(*gates: Gate, base: int = 20, tuned: int = 30, delivered: int | None = None):
+        columns = [shop.column("base", shop.right(base)), shop.column("tuned", shop.right(tuned))]
+        roles = ROLES
+        if delivered is not None:
+            columns.append(shop.column("gguf", shop.right(delivered)))
+            roles = Roles(base=("base",), tuned="tuned", delivered="gguf")
+        return shop.report(columns, roles=roles, gates=gates)
+
+    return judge
+
+
+def gate(metric: str = "required-facts", part: str | None = "facts", **bounds: float) -> Gate:
+    return Gate.model_validate({"metric": metric, "part": part, **bounds})
+
+
+@pytest.mark.parametrize(
+    ("bounds", "passed"),
+    [
+        ({"min": 0.75}, True),
+        ({"min": 0.76}, False),
+        ({"min_gain": 0.25}, True),  # exactly the gain
+        ({"min_gain": 0.26}, False),
+        ({"max_drop_pp": 0}, True),
+    ],
+)
+def test_a_bound_holds_up_to_the_number_itself(judged, bounds, passed):
+    (result,) = judged(gate(**bounds))["gates"]
+
+    assert result["passed"] is passed
+
+
+def test_the_last_bit_of_a_float_decides_nothing(judged):
+    bound = 0.1 + 0.2  # 0.30000000000000004
+
+    results = judged(gate(min_gain=bound, min=bound), base=0, tuned=12)["gates"]
+
+    assert [result["passed"] for result in results] == [True, True]
+
+
+@pytest.mark.parametrize(("drop", "passed"), [(2.5, True), (2.4, False)])
+def test_a_drop_is_in_percentage_points_against_the_base(judged, drop, passed):
+    report = judged(gate(max_drop_pp=drop), base=31)
+
+    assert report["gates_passed"] is passed
+    assert report["gates"][0]["found"] == -0.025
+
+
+def test_a_gain_that_chance_explains_does_not_hold(judged):
+    report = judged(gate(min_gain=0.01), base=29)
+
+    (result,) = report["gates"]
+    assert (result["found"], result["low"] <= 0, result["passed"]) == (0.025, True, False)
+
+
+def test_a_gain_over_too_few_groups_does_not_hold_and_says_why(shop):
+    shop.items = shop.facts[:8]  # four groups
+    report = shop.report(
+        [shop.column("base", shop.right(0)), shop.column("tuned", shop.right(8))],
+        gates=[gate(min_gain=0.1)],
+        evals=[shop.required()],
+    )
+
+    (result,) = report["gates"]
+    assert (result["passed"], result["found"]) == (False, 1.0)
+    assert "Only 4 groups" in result["sentence"]["en"]
+
+
+def test_the_delivered_file_must_hold_the_gate_too(judged):
+    (result,) = judged(gate(min=0.7), delivered=27)["gates"]
+
+    assert (result["passed"], result["column"], result["found"]) == (False, "gguf", 0.675)
+
+
+def test_a_gate_without_a_part_covers_every_part(judged):
+    (result,) = judged(gate("stop-rate", None, min=0.95))["gates"]
+
+    assert (result["passed"], result["found"]) == (True, 1.0)
+    assert "all parts" in result["sentence"]["en"]
+
+
+@pytest.mark.parametrize(("metric", "part"), [("exact-match", "facts"), ("declines", "facts")])
+def test_a_gate_on_what_nobody_measured_does_not_hold(judged, metric, part):
+    report = judged(gate(metric, part, min=0.0))
+
+    (result,) = report["gates"]
+    assert (result["passed"], result["found"]) == (False, None)
+    assert "not measured" in result["sentence"]["en"]
+    assert report["gates_passed"] is False
+
+
+def test_each_bound_of_a_gate_is_judged(judged):
+    results = judged(gate(min=0.5, min_gain=0.9, max_drop_pp=2))["gates"]
+
+    assert [(r["gate"]["bound"], r["passed"]) for r in results] == [
+        ("min", True),
+        ("min_gain", False),
+        ("max_drop_pp", True),
+    ]
+
+
+def test_sentences_name_part_metric_bound_and_what_was_found(judged):
+    (result,) = judged(gate(min=0.8))["gates"]
+
+    assert result["sentence"] == {
+        "zh-TW": "「facts」的「答對」至少要 80%；tuned 模型是 75%。",
+        "en": "Right answers, facts: at least 80% is required; tuned model: 75%.",
+    }

@@ -1,0 +1,128 @@
+"""Intervals cover, tests do not cry wolf, and data without spread gives no false certainty."""
+
+import math
+
+import numpy as np
+import pytest
+
+from foundry.evals.statistics import Difference, interval, paired_difference, verdict
+
+LEVEL, SIMULATIONS, RESAMPLES = 0.95, 150, 300
+
+
+def clustered(rng: np.random.Generator, *, groups: int, mean: float) -> tuple[list, list]:
+    """0/1 scores in groups of 1 to 5 that agree within a group (intra-group correlation 0.25)."""
+    rates = rng.beta(3 * mean, 3 * (1 - mean), groups)
+    sizes = rng.integers(1, 6, groups)
+    names = np.repeat(np.arange(groups), sizes)
+    scores = (rng.random(len(names)) < rates[names]).astype(float)
+    return scores.tolist(), [str(name) for name in names]
+
+
+def slack(share: float, runs: int) -> float:
+    """Three standard errors of a share counted over `runs` simulations."""
+    return 3 * math.sqrt(share * (1 - share) / runs)
+
+
+@pytest.mark.parametrize(("groups", "mean"), [(14, 0.8), (40, 0.5)])
+def test_interval_covers_the_true_mean(groups, mean):
+    rng = np.random.default_rng(11)
+
+    hits = 0
+    for run in range(SIMULATIONS):
+        found = interval(*clustered(rng, groups=groups, mean=mean), seed=run, resamples=RESAMPLES)
+        hits += found.low <= mean <= found.high
+
+    assert abs(hits / SIMULATIONS - LEVEL) <= slack(LEVEL, SIMULATIONS)
+
+
+def test_equal_models_are_seldom_called_different():
+    rng = np.random.default_rng(12)
+
+    false = 0
+    for run in range(SIMULATIONS):
+        rates = np.repeat(rng.beta(2, 2, 10), 3)
+        a, b = ((rng.random(30) < rates).astype(float).tolist() for _ in range(2))
+        groups = [str(n // 3) for n in range(30)]
+        found = paired_difference(a, b, groups, seed=run, resamples=RESAMPLES)
+        false += verdict(found) in ("BETTER", "WORSE")
+
+    assert false / SIMULATIONS <= 0.05 + slack(0.05, SIMULATIONS)
+
+
+def test_a_clear_difference_is_called_one():
+    a, b = [1.0] * 36 + [0.0] * 4, [1.0] * 10 + [0.0] * 30
+    groups = [str(n) for n in range(40)]
+
+    assert verdict(paired_difference(a, b, groups, seed=0)) == "BETTER"
+    assert verdict(paired_difference(b, a, groups, seed=0)) == "WORSE"
+
+
+def test_groups_not_questions_carry_the_evidence():
+    a, b = [1.0] * 100, [0.0] * 100  # a hundred questions about four products
+
+    few = paired_difference(a, b, [str(n % 4) for n in range(100)], seed=0)
+
+    assert verdict(few) == "NOT ENOUGH DATA"
+    assert few.p_value == pytest.approx(2 / 2**4)  # exact: 4 signs
+
+
+def test_six_groups_are_the_fewest_that_can_show_anything():
+    a, b = [1.0] * 6, [0.0] * 6
+
+    found = paired_difference(a, b, list("abcdef"), seed=0)
+
+    assert found.p_value == pytest.approx(2 / 2**6)
+    assert verdict(found) == "BETTER"
+
+
+def test_better_needs_interval_and_test_to_agree():
+    only_interval = Difference(0.1, 0.01, 0.2, p_value=0.2, n=40, groups=40)
+    only_test = Difference(0.1, -0.01, 0.2, p_value=0.01, n=40, groups=40)
+
+    assert {verdict(only_interval), verdict(only_test)} == {"NO DIFFERENCE"}
+
+
+def test_all_right_is_not_certain_to_stay_so():
+    found = interval([1.0] * 40, [str(n) for n in range(40)], seed=0)
+
+    assert (found.mean, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.9119, abs=1e-4)  # Clopper-Pearson for 40 of 40
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("groups", [1, 2, 30])
+def test_data_without_spread_give_finite_numbers(value, groups):
+    names = [str(n % groups) for n in range(30)]
+
+    found = interval([value] * 30, names, seed=0)
+    same = paired_difference([value] * 30, [value] * 30, names, seed=0)
+
+    assert 0 <= found.low <= value <= found.high + 1e-12
+    assert (same.mean, same.p_value) == (0.0, 1.0)
+    assert same.low <= 0 <= same.high
+
+
+@pytest.mark.parametrize("scores", [[1.0] * 11 + [0.0], [0.0] * 11 + [1.0], [0.0, 1.0]])
+def test_nearly_all_the_same_gives_finite_numbers(scores):
+    found = interval(scores, [str(n) for n in range(len(scores))], seed=0)
+
+    assert 0 <= found.low <= found.mean <= found.high <= 1
+
+
+def test_nothing_measured_is_none_not_nan():
+    found = interval([], [], seed=0)
+
+    assert (found.mean, found.low, found.high, found.n, found.groups) == (None, None, None, 0, 0)
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    data = clustered(np.random.default_rng(1), groups=20, mean=0.6)
+
+    assert interval(*data, seed=5) == interval(*data, seed=5)
+    assert interval(*data, seed=5) != interval(*data, seed=6)
+
+
+def test_paired_scores_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="paired scores of 2, 1 and 2 items"):
+        paired_difference([1.0, 0.0], [1.0], ["a", "b"], seed=0)

@@ -1,0 +1,72 @@
+"""Which ten answers the report shows."""
+
+from foundry.evals.comparison import Roles
+
+
+def kinds(report):
+    return [entry["kind"] for entry in report["telling"]]
+
+
+def test_ten_answers_are_shown_failures_first(shop):
+    report = shop.report([shop.column("base", shop.right(4)), shop.column("tuned", shop.right(30))])
+
+    assert len(report["telling"]) == 10
+    assert kinds(report) == ["wrong"] * 2 + ["declined"] * 2 + ["gain"] * 6
+
+
+def test_one_wrong_answer_among_many_is_shown(shop):
+    report = shop.report([shop.column("base", shop.right(0)), shop.column("tuned", shop.right(39))])
+
+    wrong = [entry["item_id"] for entry in report["telling"] if entry["kind"] == "wrong"]
+    assert wrong == ["item39"]
+
+
+def test_what_was_right_before_and_is_wrong_now_comes_first(shop):
+    report = shop.report(
+        [shop.column("base", shop.right(40)), shop.column("tuned", shop.right(30))]
+    )
+
+    assert kinds(report)[:2] == ["regression"] * 2
+
+
+def test_a_wrong_refusal_is_shown(shop):
+    def says(item):
+        return shop.decline if item.example.id == "item05" else item.example.answer
+
+    report = shop.report([shop.column("base", shop.right(0)), shop.column("tuned", says)])
+
+    shown = {entry["item_id"]: entry["kind"] for entry in report["telling"]}
+    assert shown["item05"] == "wrongly-declined"
+
+
+def test_an_answer_spoiled_by_the_export_is_shown(shop):
+    columns = [
+        shop.column("base", shop.right(0)),
+        shop.column("tuned", shop.right(40)),
+        shop.column("gguf", shop.right(39)),
+    ]
+
+    report = shop.report(columns, roles=Roles(base=("base",), tuned="tuned", delivered="gguf"))
+
+    shown = {entry["kind"]: entry["item_id"] for entry in report["telling"]}
+    assert shown["changed-by-export"] == "item39"
+
+
+def test_wins_come_from_different_groups(shop):
+    report = shop.report([shop.column("base", shop.right(0)), shop.column("tuned", shop.right(40))])
+
+    gains = [entry["item_id"] for entry in report["telling"] if entry["kind"] == "gain"]
+    groups = {item.example.id: item.example.group for item in shop.items}
+    assert len({groups[key] for key in gains}) == len(gains)
+
+
+def test_an_entry_holds_question_context_reference_and_every_answer(shop):
+    report = shop.report([shop.column("base", shop.right(0)), shop.column("tuned", shop.right(39))])
+
+    entry = report["telling"][0]
+    assert (entry["question"], entry["reference"]) == ("商品39多少錢？", "售價139元。")
+    assert entry["context"] == "售價：139元\n原價：339元\n保固：40年"
+    assert [(a["column"], a["text"], a["score"]) for a in entry["answers"]] == [
+        ("base", "不知道。", 0.0),
+        ("tuned", "不知道。", 0.0),
+    ]
