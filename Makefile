@@ -5,7 +5,6 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
-LOCALE := foundry/locale
 
 .PHONY: setup demo test test-fast check format messages golden clean
 .DEFAULT_GOAL := setup
@@ -42,9 +41,7 @@ format: $(STAMP)
 
 # Collect the sentences of the source, carry them into the Chinese catalogue, compile it.
 messages: $(STAMP)
-	$(BIN)/pybabel extract --sort-by-file --omit-header -o $(LOCALE)/foundry.pot foundry
-	$(BIN)/pybabel update --no-fuzzy-matching -D foundry -i $(LOCALE)/foundry.pot -d $(LOCALE)
-	$(BIN)/pybabel compile --statistics -D foundry -d $(LOCALE)
+	$(BIN)/python scripts/messages.py
 
 # Write the golden files again; read the difference and explain it in the commit.
 golden: $(STAMP)
