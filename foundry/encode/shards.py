@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic
-from foundry.core.records import DatasetManifest, EncodedRow, Example, Plan, ShardSet
+from foundry.core.records import EncodedRow, Example, Plan, ShardSet
 from foundry.encode import mask_report
 from foundry.encode.mask_report import MaskReport
 from foundry.encode.tokenize import Encoder
@@ -13,12 +13,12 @@ from foundry.encode.tokenize import Encoder
 FORMAT_VERSION = 1
 
 
-def shard_key(plan: Plan, manifest: DatasetManifest, encoder: Encoder) -> Mapping[str, Any]:
+def shard_key(plan: Plan, train_sha256: str, encoder: Encoder) -> Mapping[str, Any]:
     """All that decides the ids and labels; any change gives another key and a rebuild."""
     return {
         "format": FORMAT_VERSION,
         "foundry": plan.foundry_version,
-        "train": manifest.part("train").sha256,
+        "train": train_sha256,
         "template": atomic.fingerprint(encoder.template),
         "tokenizer": atomic.fingerprint(encoder.tokenizer.backend_tokenizer.to_str()),
         "encode": dict(plan.values["encode"]),

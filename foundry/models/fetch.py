@@ -8,11 +8,11 @@ refuses to save a model that it loaded from GGUF ("quantized with gguf and is no
 
 import json
 import os
-from importlib import import_module, util
+from importlib import util
 from pathlib import Path
 from typing import Any
 
-from foundry.core import atomic
+from foundry.core import atomic, plugins
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
@@ -177,7 +177,7 @@ def materialise(entry: Entry) -> Path:
 def _assemble(module: str, file: str | None, target: Path) -> None:
     """Write the package's GGUF to `target`; a package without a `file` joins its own parts."""
     if file is None:
-        import_module(module).assemble(target)
+        plugins.module(module).assemble(target)
         return
     spec = util.find_spec(module)
     if spec is None or spec.origin is None:

@@ -124,7 +124,13 @@ class LlamaCppRuntime:
     def next_logprobs(
         self, prefixes: Sequence[Sequence[int]], top_n: int
     ) -> list[dict[int, float]]:
-        """See `Runtime.next_logprobs`."""
+        """See `Runtime.next_logprobs`.
+
+        The server tells log-probabilities only of a token that ends a character and is no end of
+        generation, so the token it draws is forced to be a letter; what it tells of the others
+        are the model's own logits, before any bias.
+        """
+        letter = self.tokens("a")[0]
 
         def one(prefix: Sequence[int]) -> dict[int, float]:
             body = {
@@ -133,6 +139,7 @@ class LlamaCppRuntime:
                 "temperature": 0,
                 "n_probs": top_n,
                 "post_sampling_probs": False,
+                "logit_bias": [[letter, 1e4]],
                 "cache_prompt": False,
             }
             first = self._post("/completion", body)["completion_probabilities"][0]

@@ -42,6 +42,7 @@ def fit_supervised(inputs: FitInputs, spec: "Spec") -> TrainResult:
 
 def _trainer(inputs: FitInputs, spec: "Spec", progress: Progress, work: Path) -> SupervisedTrainer:
     from datasets import Dataset
+    from transformers import PrinterCallback
 
     rows = [
         {"id": row.id, "input_ids": list(row.input_ids), "labels": list(row.labels)}
@@ -55,6 +56,7 @@ def _trainer(inputs: FitInputs, spec: "Spec", progress: Progress, work: Path) ->
         processing_class=inputs.tokenizer,
         callbacks=[progress],
     )
+    trainer.remove_callback(PrinterCallback)  # prints to stdout, which is for data
     progress.trainer = trainer
     return trainer
 
@@ -81,7 +83,7 @@ def _arguments(inputs: FitInputs, spec: "Spec", work: Path) -> Any:
         data_seed=inputs.seed,
         save_strategy="steps",
         save_steps=spec.checkpoint_every,
-        logging_steps=spec.checkpoint_every,
+        logging_steps=1,
         logging_nan_inf_filter=False,
         report_to="none",
         disable_tqdm=True,

@@ -27,28 +27,31 @@ class Progress(TrainerCallback):
         self.metrics = inputs.run.file("metrics.jsonl")
         self.trainer: SupervisedTrainer | None = None
         self.started = time.monotonic()
-        self.grad_norm = 0.0
-        self.learning_rate = 0.0
         self.first_step_done: tuple[float, int, int] | None = None
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Measure the gradient and stop at the first one that is not finite."""
+        """Stop at the first gradient that is not finite."""
         grads = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
-        self.grad_norm = float(torch.stack([g.norm() for g in grads]).norm())
-        if not torch.isfinite(torch.tensor(self.grad_norm)):
+        if not torch.isfinite(torch.stack([g.norm() for g in grads])).all():
             rows = self._trainer.batch_rows
             raise DataError(non_finite(_("gradient"), state.global_step + 1, rows))
-        self.learning_rate = kwargs["optimizer"].param_groups[0]["lr"]
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Record the step; when asked to stop, save first."""
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any], **kwargs: Any
+    ) -> None:
+        """Record the step that ends; the Trainer logs each one before it saves.
+
+        `grad_norm` is the length of the gradient before it was clipped.
+        """
+        if "loss" not in logs:
+            return
         trainer = self._trainer
         record = {
             "step": state.global_step,
             "of": state.max_steps,
             "loss": trainer.step_loss,
-            "grad_norm": self.grad_norm,
-            "learning_rate": self.learning_rate,
+            "grad_norm": float(logs["grad_norm"]),
+            "learning_rate": float(logs["learning_rate"]),
             "tokens": trainer.tokens,
             "supervised_tokens": trainer.supervised.total(),
         }
@@ -56,6 +59,9 @@ class Progress(TrainerCallback):
         with self.metrics.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
         self.inputs.events.emit("train", "step", **record, **self._pace(state))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """When asked to stop, save first."""
         if self.stop.signal_number is not None:
             control.should_save = True
             control.should_training_stop = True

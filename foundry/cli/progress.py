@@ -1,0 +1,112 @@
+"""Show the event stream to a person: a bar on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from foundry.core.events import Event, Listener
+from foundry.core.language import gettext as _
+
+QUIET_LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def shown() -> Iterator[Listener]:
+    """A listener for `Events` that writes to stderr until the block ends."""
+    if sys.stderr.isatty():
+        with _bars() as listener:
+            yield listener
+    else:
+        yield _lines()
+
+
+def _lines() -> Listener:
+    last = 0.0
+
+    def show(event: Event) -> None:
+        nonlocal last
+        text = _sentence(event)
+        now = time.monotonic()
+        if text is None or (_is_step(event) and now - last < QUIET_LINE_EVERY_S):
+            return
+        last = now
+        print(text, file=sys.stderr, flush=True)
+
+    return show
+
+
+@contextmanager
+def _bars() -> Iterator[Listener]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task: Any = None
+
+        def show(event: Event) -> None:
+            nonlocal task
+            text = _sentence(event)
+            if text is None:
+                return
+            if not _is_step(event):
+                progress.console.print(text, markup=False, highlight=False)
+                if task is not None:
+                    progress.remove_task(task)
+                task = None
+                return
+            task = progress.add_task("") if task is None else task
+            done = event.get("step", event.get("done"))
+            progress.update(task, description=text, completed=done, total=event["of"])
+
+        yield show
+
+
+def _is_step(event: Event) -> bool:
+    return event["event"] in ("step", "answers") and event["of"] != event.get("done")
+
+
+def _sentence(event: Event) -> str | None:
+    """The event for people, or None when it is only for programs."""
+    kind, stage = event["event"], _stage(event["stage"])
+    if kind == "step":
+        return _step(event)
+    sentences = {
+        "begin": _("{stage}: begins {name}"),
+        "done": _("{stage}: done {name} ({seconds} s)"),
+        "skipped": _("{stage}: unchanged, skipped"),
+        "resume": _("{stage}: goes on from step {step}"),
+        "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),
+        "answers": _("{stage}: {column}: {done} of {of} answers"),
+    }
+    if kind not in sentences:
+        return None
+    values = {"name": "", "seconds": "", **event, "stage": stage}
+    return " ".join(sentences[kind].format(**values).split())
+
+
+def _step(event: Event) -> str:
+    text = _("training: step {step} of {of}, loss {loss:.3f}").format(
+        step=event["step"], of=event["of"], loss=event["loss"]
+    )
+    if "eta_s" not in event:
+        return text
+    pace = _("{speed:.0f} tokens/s, {left} left")
+    minutes, seconds = divmod(int(event["eta_s"]), 60)
+    left = f"{minutes}:{seconds:02d}"
+    return f"{text}, {pace.format(speed=event['tokens_per_s'], left=left)}"
+
+
+def _stage(name: str) -> str:
+    names = {
+        "plan": _("plan"),
+        "data": _("data"),
+        "encode": _("encoding"),
+        "train": _("training"),
+        "export": _("export"),
+        "evaluate": _("evaluation"),
+        "package": _("packaging"),
+    }
+    return names[name]

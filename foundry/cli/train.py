@@ -1,0 +1,126 @@
+"""`foundry train`: take a recipe through all stages to a proven package."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from foundry.cli.output import Json, Set, note, print_json, print_table, verb_app
+from foundry.core.errors import Problem, RecipeError
+from foundry.core.events import Events, to_stream
+from foundry.core.language import gettext as _
+from foundry.core.language import language
+from foundry.core.load import LoadedRecipe, load_recipe
+from foundry.core.rundir import STAGES
+
+app = verb_app(_("Turn a recipe into a proven package."))
+
+Recipe = Annotated[
+    str, typer.Argument(metavar="RECIPE", help=_("A file, or a name of `foundry recipe list`."))
+]
+Terms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-terms", metavar="LICENCE", help=_("Accept a licence's conditions, e.g. gemma.")
+    ),
+]
+Runs = Annotated[Path, typer.Option("--runs", help=_("Folder of the run directories."))]
+
+
+@app.command(
+    help=_("Plan, prepare, train, prove, evaluate and package a recipe.")
+    + "\n\n"
+    + _("Example: {command}").format(
+        command="foundry train retail/customer-service --accept-terms gemma"
+    )
+)
+def train(
+    recipe: Recipe,
+    set: Set = None,
+    until: Annotated[str, typer.Option(metavar="STAGE", help=", ".join(STAGES))] = STAGES[-1],
+    dry_run: Annotated[bool, typer.Option(help=_("Only plan; write nothing."))] = False,
+    accept_terms: Terms = None,
+    runs: Runs = Path("runs"),
+    json: Json = False,
+    events: Annotated[bool, typer.Option(help=_("Stream events as JSON lines."))] = False,
+) -> None:
+    """Run the stages; a stage whose inputs and files are unchanged is skipped."""
+    if until not in STAGES:
+        what = _("unknown stage `{stage}`; there are: {stages}")
+        known = ", ".join(STAGES)
+        problem = Problem("--until", what.format(stage=until, stages=known), f"--until {STAGES[1]}")
+        raise RecipeError(problem)
+    loaded = load_recipe(recipe, set or ())
+    accepted = tuple(name.lower() for name in accept_terms or ())
+    if dry_run:
+        _dry_run(loaded, accepted, runs, as_json=json)
+        return
+    note_accepted(accepted)
+    way = _walk(loaded, runs, until, accepted, streams=events)
+    from foundry.pipeline import document
+
+    made = document(way)
+    if json:
+        print_json(made)
+    elif not events:
+        _print_summary(made)
+
+
+def _walk(
+    loaded: LoadedRecipe, runs: Path, until: str, accepted: tuple[str, ...], *, streams: bool
+) -> Any:
+    from foundry.cli.progress import shown
+    from foundry.pipeline import walk
+
+    with shown() as listener:
+        listeners = [listener, to_stream(sys.stdout)] if streams else [listener]
+        events = Events(listeners)
+        return walk(loaded, runs=runs, events=events, until=until, accepted_terms=accepted)
+
+
+def _dry_run(loaded: LoadedRecipe, accepted: tuple[str, ...], runs: Path, *, as_json: bool) -> None:
+    from foundry.cli.plan import print_plan
+    from foundry.planning.plan import make_plan
+
+    print_plan(make_plan(loaded, accepted_terms=accepted, runs=runs), as_json=as_json)
+
+
+def note_accepted(names: tuple[str, ...]) -> None:
+    """Print what the user accepts, so that it is seen (taiwan.md §1.1)."""
+    from foundry.policy import licence
+
+    for name in names:
+        found = licence.find(name)
+        title = found.title.text(language())
+        note(_("accepted: {title} ({name})").format(title=title, name=found.name))
+        for line in licence.obligations([found.name]):
+            note(f"  {line}")
+
+
+def _print_summary(made: dict[str, Any]) -> None:
+    """Before and after, the gates, and where the package lies."""
+    if "evaluation" in made:
+        _print_scores(made["evaluation"])
+    print(_("run: {path}").format(path=made["run"]))
+    if "package" in made:
+        print(_("package: {path}").format(path=made["package"]))
+
+
+def _print_scores(evaluation: dict[str, Any]) -> None:
+    scores = [s for s in evaluation["scores"]["scores"] if s["part"] is not None]
+    columns = list(dict.fromkeys(s["column"] for s in scores))
+    rows = []
+    for metric, part in dict.fromkeys((s["metric"], s["part"]) for s in scores):
+        found = {s["column"]: s for s in scores if (s["metric"], s["part"]) == (metric, part)}
+        rows.append([metric, part, *(_cell(found.get(column)) for column in columns)])
+    print_table([_("metric"), _("part"), *columns], rows)
+    shown = "zh-TW" if language() == "zh_TW" else "en"
+    for gate in evaluation["gates"]:
+        print(gate["sentence"][shown])
+
+
+def _cell(score: dict[str, Any] | None) -> str:
+    if score is None or score["mean"] is None:
+        return "-"
+    return f"{score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}] n={score['n']}"

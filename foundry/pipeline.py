@@ -1,0 +1,347 @@
+"""The one place that knows the order of the stages.
+
+A stage is skipped when its stamp says that it was made from the same inputs and every file it
+made still has its hash. The inputs of a stage are the plan and the stamps of the stages before.
+"""
+
+import json
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foundry.core import atomic, plugins
+from foundry.core.environment import environment
+from foundry.core.errors import ProofError
+from foundry.core.events import Events, to_stream
+from foundry.core.load import LoadedRecipe
+from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
+from foundry.core.rundir import RunDir
+from foundry.planning.plan import make_plan
+
+if TYPE_CHECKING:
+    from foundry.core.records import EncodedRow
+    from foundry.delivery.artefact import Tuned
+    from foundry.encode.tokenize import Encoder
+
+STAGES = ("plan", "data", "encode", "train", "export", "evaluate", "package")
+
+
+@dataclass
+class Walk:
+    """One recipe on its way through the stages; what is heavy is loaded at its first use."""
+
+    loaded: LoadedRecipe
+    plan: Plan
+    run: RunDir
+    events: Events
+    results: dict[str, Any] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+    @cached_property
+    def encoder(self) -> "Encoder":
+        """Tokenizer and template of the base model."""
+        from foundry.encode.tokenize import open_encoder
+
+        return open_encoder(self.plan.base, self.loaded.recipe.encode.system)
+
+    @cached_property
+    def rows(self) -> "list[EncodedRow]":
+        """The encoded training rows, read from the shards."""
+        from foundry.encode.shards import read_shards
+
+        return read_shards(self.run.file("data", "shards", self.results["encode"]["file"]))
+
+    @cached_property
+    def stop_ids(self) -> tuple[int, ...]:
+        """Every id that ends an answer."""
+        from foundry.delivery.artefact import all_stop_ids
+
+        path = Path(self.plan.base.folder) / "generation_config.json"
+        declared = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        eos = self.encoder.tokenizer.eos_token_id
+        trained = self.results["encode"]["stop_ids"]
+        return all_stop_ids(trained, declared.get("eos_token_id"), eos)
+
+    @cached_property
+    def tuned(self) -> "Tuned":
+        """Base and adapter, for exports and evaluation."""
+        from foundry.delivery.artefact import Tuned
+
+        title = f"{self.plan.name} {self.plan.values['package']['version']}"
+        return Tuned(self.plan.base, self.run.file("adapter"), self.encoder, self.stop_ids, title)
+
+    @property
+    def exports(self) -> list[Export]:
+        """The artefacts made by the export stage."""
+        return [Export(**item) for item in self.results["export"]["items"]]
+
+
+def walk(
+    loaded: LoadedRecipe,
+    *,
+    runs: Path,
+    events: Events,
+    until: str = "package",
+    accepted_terms: Collection[str] = (),
+) -> Walk:
+    """Take a recipe through its stages up to and including `until`.
+
+    Args:
+        loaded: A checked recipe.
+        runs: The folder of run directories.
+        events: Told of every stage and step.
+        until: One of `STAGES`.
+        accepted_terms: Licences whose conditions the user accepted.
+
+    Raises:
+        FoundryError: A stage refused to go on; everything before it stays as it is.
+    """
+    plan = make_plan(loaded, accepted_terms=accepted_terms, runs=runs)
+    run = RunDir(runs / plan.run_name)
+    with run.locked(), run.file("events.jsonl").open("a", encoding="utf-8") as log:
+        events.listeners.insert(0, to_stream(log))
+        way = Walk(loaded, plan, run, events)
+        for stage in STAGES[: STAGES.index(until) + 1]:
+            _take(way, stage)
+        events.listeners.pop(0)
+    return way
+
+
+def _take(way: Walk, stage: str) -> None:
+    """Run one stage, or skip it when its stamp fits."""
+    inputs = atomic.fingerprint([way.plan.fingerprint, stage, _upstream(way, stage)])
+    if way.run.is_done(stage, inputs):
+        stamp = way.run.stamp(stage)
+        assert stamp is not None
+        way.results[stage] = stamp["result"]
+        way.skipped.append(stage)
+        way.events.emit(stage, "skipped")
+        return
+    started = time.monotonic()
+    way.events.emit(stage, "begin")
+    result, outputs = RUNNERS[stage](way)
+    way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
+    way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
+    way.events.emit(stage, "done", seconds=round(time.monotonic() - started, 1))
+
+
+def _upstream(way: Walk, stage: str) -> list[Any]:
+    """What the stages before made, by hash."""
+    before = STAGES[: STAGES.index(stage)]
+    return [(way.run.stamp(name) or {}).get("outputs") for name in before]
+
+
+def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(value, allow_nan=False)))
+
+
+Result = tuple[Record | Mapping[str, Any], list[Path]]
+
+
+def _plan(way: Walk) -> Result:
+    run = way.run
+    atomic.write_text(run.file("recipe.yaml"), way.loaded.source_text)
+    atomic.write_json(run.file("plan.json"), way.plan.as_dict())
+    atomic.write_json(run.file("env.json"), environment())
+    return way.plan, [run.file(name) for name in ("recipe.yaml", "plan.json", "env.json")]
+
+
+def _data(way: Walk) -> Result:
+    from foundry.data.prepare import prepare
+
+    recipe, out = way.loaded.recipe, way.run.file("data")
+    manifest = prepare(recipe.data, folder=way.loaded.path.parent, out=out)
+    names = [part.file for part in manifest.parts]
+    return manifest, [
+        out / "manifest.json",
+        out / "refused.jsonl",
+        *(way.run.file(name) for name in names),
+    ]
+
+
+def _encode(way: Walk) -> Result:
+    from foundry.data.prepare import read_examples
+    from foundry.encode import mask_report
+    from foundry.encode.shards import encode_rows, shard_key, write_shards
+
+    settings, out = way.loaded.recipe.encode, way.run.file("data")
+    train = _part(way, "train")
+    report = encode_rows(
+        read_examples(way.run.file(train.file)),
+        way.encoder,
+        max_seq_len=settings.max_seq_len,
+        overlong=settings.overlong,
+    )
+    key = shard_key(way.plan, train.sha256, way.encoder)
+    shards = write_shards(report, key, out / "shards")
+    atomic.write_json(out / "mask_report.json", dict(shards.mask))
+    atomic.write_text(out / "mask_report.txt", mask_report.as_text(shards.mask))
+    return shards, [
+        out / "shards" / shards.file,
+        out / "mask_report.json",
+        out / "mask_report.txt",
+    ]
+
+
+def _part(way: Walk, name: str) -> Part:
+    return next(Part(**part) for part in way.results["data"]["parts"] if part["name"] == name)
+
+
+def _train(way: Walk) -> Result:
+    from foundry.models.load import load_model
+    from foundry.models.quiet import quiet
+    from foundry.train.inputs import FitInputs
+
+    recipe, plan = way.loaded.recipe, way.plan
+    trainer = plugins.load("trainer", recipe.train.kind)
+    with quiet():
+        import torch
+
+        torch.manual_seed(recipe.seed)
+        model = plugins.load("adapter", recipe.adapter.kind).attach(
+            load_model(plan.base), recipe.adapter.spec
+        )
+    inputs = FitInputs(
+        model=model,
+        tokenizer=way.encoder.tokenizer,
+        base=plan.base,
+        rows=way.rows,
+        stop_ids=tuple(way.results["encode"]["stop_ids"]),
+        run=way.run,
+        events=way.events,
+        seed=recipe.seed,
+        micro_batch_size=plan.resolved["micro_batch_size"],
+        steps=trainer.steps_for(recipe.train.spec, len(way.rows)),
+    )
+    result: TrainResult = trainer.fit(inputs, recipe.train.spec)
+    atomic.write_json(way.run.file("train.json"), result.as_dict())
+    return result, [way.run.file(n) for n in ("adapter", "metrics.jsonl", "train.json")]
+
+
+def _export(way: Walk) -> Result:
+    from foundry.delivery.export import export
+
+    made = [
+        export(way.tuned, way.rows, block.kind, block.spec, run=way.run, events=way.events)
+        for block in way.loaded.recipe.exports
+    ]
+    exports = Exports(tuple(made))
+    atomic.write_json(way.run.file("exports", "exports.json"), exports.as_dict())
+    return exports, [way.run.file("exports")]
+
+
+def _evaluate(way: Walk) -> Result:
+    from foundry.data.prepare import read_examples
+    from foundry.evals.answers import Item
+    from foundry.evals.examine import Examination, examine
+
+    run, base = way.run, way.plan.base
+    tests = [part["name"] for part in way.results["data"]["parts"] if part["name"] != "train"]
+    exam = Examination(
+        recipe=way.loaded.recipe,
+        run=run,
+        events=way.events,
+        encoder=way.encoder,
+        stop_ids=way.stop_ids,
+        tuned=lambda: way.tuned.model,
+        base_gguf=Path(base.gguf) if base.gguf else None,
+        delivered=_delivered(way),
+        identity={
+            "base": base.sha256,
+            "adapter": atomic.sha256(run.file("adapter", "adapter_model.safetensors")),
+            "exports": [export.files for export in way.exports],
+        },
+        train=read_examples(run.file(_part(way, "train").file)),
+        items=[
+            Item(example, name)
+            for name in tests
+            for example in read_examples(run.file(_part(way, name).file))
+        ],
+        curve=[json.loads(line) for line in _lines(run.file("metrics.jsonl"))],
+        facts=_facts(way),
+    )
+    return examine(exam), [run.file("evals")]
+
+
+def _delivered(way: Walk) -> Path | None:
+    """The GGUF file that is handed over, if the recipe asks for one."""
+    files = (way.run.file(n) for e in way.exports if e.kind == "gguf" for n in e.files)
+    return next((path for path in files if path.suffix == ".gguf"), None)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _facts(way: Walk) -> dict[str, Any]:
+    """What the report shows to an engineer beside the scores."""
+    plan, results = way.plan, way.results
+    train = {k: v for k, v in results["train"].items() if k != "proof"}
+    return {
+        "plan": {
+            "fingerprint": plan.fingerprint,
+            "base_model": {"name": plan.base.name, "sha256": plan.base.sha256},
+            "resolved": plan.resolved,
+            "accepted_terms": plan.accepted_terms,
+            "seed": plan.values["seed"],
+        },
+        "overlap": results["data"]["overlap"],
+        "mask": {k: v for k, v in results["encode"]["mask"].items() if k != "samples"},
+        "training": train,
+        "proof": results["train"]["proof"],
+        "parity": {export.name: export.parity for export in way.exports},
+        "environment": environment(),
+    }
+
+
+def _package(way: Walk) -> Result:
+    from foundry.delivery.package import ChatFormat, PackageInputs, build_package
+    from foundry.delivery.verify import verify
+
+    chat = ChatFormat.of(way.encoder, way.stop_ids)
+    package = build_package(PackageInputs(way.run, way.plan, chat))
+    folder = way.run.file(package.path)
+    try:
+        verify(folder)
+    except ProofError:
+        atomic.remove(folder)
+        raise
+    return package, [folder]
+
+
+RUNNERS: Mapping[str, Callable[[Walk], Result]] = {
+    "plan": _plan,
+    "data": _data,
+    "encode": _encode,
+    "train": _train,
+    "export": _export,
+    "evaluate": _evaluate,
+    "package": _package,
+}
+
+
+def document(way: Walk) -> dict[str, Any]:
+    """What `foundry train --json` prints: where everything is, and the proofs."""
+    results = way.results
+    made = {
+        "run": str(way.run.path),
+        "fingerprint": way.plan.fingerprint,
+        "skipped": way.skipped,
+        "plan": {"base_model": way.plan.base.name, "accepted_terms": way.plan.accepted_terms},
+    }
+    if "data" in results:
+        made["data"] = {k: v for k, v in results["data"].items() if k.startswith("rows")}
+    if "encode" in results:
+        made["mask"] = results["encode"]["mask"]
+    if "train" in results:
+        made["proof"] = results["train"]["proof"]
+    if "export" in results:
+        made["parity"] = {e["name"]: e["parity"] for e in results["export"]["items"]}
+    if "evaluate" in results:
+        made["evaluation"] = results["evaluate"]
+    if "package" in results:
+        made["package"] = str(way.run.file(results["package"]["path"]))
+    return made
