@@ -50,7 +50,7 @@ def _changes_kind(base: Node, over: Node, default: str | None) -> bool:
 def _set_items(base: Node, over: Node) -> Node:
     items = list(base.items)
     for key, node in over.keys.items():
-        if not key.isdecimal() or int(key) >= len(items):
+        if not key.isdecimal() or len(key) > 9 or int(key) >= len(items):
             what = _("no item `{key}`; the list has {count} items, counted from 0")
             what = what.format(key=key, count=len(items))
             raise RecipeError(Problem(str(node.place), what, _("give the number of an item")))
@@ -66,11 +66,20 @@ def read_overrides(overrides: Sequence[str]) -> tuple[Node | None, list[Problem]
     for text in overrides:
         try:
             node = _read_override(text)
+            tree = _join(tree, node) if tree else node
         except RecipeError as error:
             wrong += error.problems
-            continue
-        tree = combine(tree, node) if tree else node
     return tree, wrong
+
+
+def _join(earlier: Node, later: Node) -> Node:
+    """Two overrides as one. A `kind` among them drops nothing: the order must not matter."""
+    if not isinstance(earlier.value, dict) or not isinstance(later.value, dict):
+        return combine(earlier, later)
+    joined = dict(earlier.value)
+    for key, node in later.value.items():
+        joined[key] = _join(joined[key], node) if key in joined else node
+    return replace(later, value=joined)
 
 
 def _read_override(text: str) -> Node:
