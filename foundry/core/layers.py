@@ -2,42 +2,46 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from foundry.core import secrets, yaml_places
 from foundry.core.errors import Place, Problem, RecipeError
 from foundry.core.language import gettext as _
-from foundry.core.yaml_places import Node
+from foundry.core.yaml_places import Node, Path
 
+Blocks: TypeAlias = Mapping[Path, str | None]
+
+NO_BLOCKS: Blocks = {}  # between two overrides no `kind` drops keys: their order must not matter
 EXAMPLE = "--set train.learning_rate=1e-4"
 
 
-def combine(base: Node, over: Node, kinds: Mapping[str, str] | None = None) -> Node:
+def combine(base: Node, over: Node, blocks: Blocks = NO_BLOCKS, path: Path = ()) -> Node:
     """`over` laid on `base`: blocks are merged key by key, everything else is replaced.
 
-    A block whose `kind` changes is replaced whole, since its keys belong to another plug-in.
+    A plug-in block whose `kind` changes is replaced whole: its keys belong to another plug-in.
     A mapping of indices, which only `--set` writes, changes single items of a list.
 
     Args:
         base: What is overridden.
         over: What overrides.
-        kinds: The kind that a top-level block has where none is written.
+        blocks: Where plug-in blocks stand, list indices as 0, with their default kinds.
+        path: Where `base` stands.
     """
+    if path in blocks and _changes_kind(base, over, blocks[path]):
+        return over
     if isinstance(base.value, dict) and isinstance(over.value, dict):
-        return replace(over, value=_merge(base.value, over.value, kinds or {}))
+        merged = dict(base.value)
+        for key, node in over.value.items():
+            old = merged.get(key)
+            merged[key] = combine(old, node, blocks, (*path, key)) if old else node
+        return replace(over, value=merged)
     if isinstance(base.value, list) and isinstance(over.value, dict):
-        return _set_items(base, over)
+        items = list(base.value)
+        for key, node in over.value.items():
+            index = _index(key, node, len(items))
+            items[index] = combine(items[index], node, blocks, (*path, 0))
+        return replace(base, value=items)
     return over
-
-
-def _merge(
-    base: Mapping[str, Node], over: Mapping[str, Node], kinds: Mapping[str, str]
-) -> dict[str, Node]:
-    merged = dict(base)
-    for key, node in over.items():
-        old = merged.get(key)
-        changes = old is not None and _changes_kind(old, node, kinds.get(key))
-        merged[key] = node if old is None or changes else combine(old, node)
-    return merged
 
 
 def _changes_kind(base: Node, over: Node, default: str | None) -> bool:
@@ -47,16 +51,12 @@ def _changes_kind(base: Node, over: Node, default: str | None) -> bool:
     return new.value != (old.value if old else default)
 
 
-def _set_items(base: Node, over: Node) -> Node:
-    items = list(base.items)
-    for key, node in over.keys.items():
-        if not key.isdecimal() or len(key) > 9 or int(key) >= len(items):
-            what = _("no item `{key}`; the list has {count} items, counted from 0")
-            what = what.format(key=key, count=len(items))
-            raise RecipeError(Problem(str(node.place), what, _("give the number of an item")))
-        old = items[int(key)]
-        items[int(key)] = node if _changes_kind(old, node, None) else combine(old, node)
-    return replace(base, value=items)
+def _index(key: str, node: Node, count: int) -> int:
+    if key.isdecimal() and len(key) < 10 and int(key) < count:
+        return int(key)
+    what = _("no item `{key}`; the list has {count} items, counted from 0")
+    what = what.format(key=key, count=count)
+    raise RecipeError(Problem(str(node.place), what, _("give the number of an item")))
 
 
 def read_overrides(overrides: Sequence[str]) -> tuple[Node | None, list[Problem]]:
@@ -66,20 +66,10 @@ def read_overrides(overrides: Sequence[str]) -> tuple[Node | None, list[Problem]
     for text in overrides:
         try:
             node = _read_override(text)
-            tree = _join(tree, node) if tree else node
+            tree = combine(tree, node) if tree else node
         except RecipeError as error:
             wrong += error.problems
     return tree, wrong
-
-
-def _join(earlier: Node, later: Node) -> Node:
-    """Two overrides as one. A `kind` among them drops nothing: the order must not matter."""
-    if not isinstance(earlier.value, dict) or not isinstance(later.value, dict):
-        return combine(earlier, later)
-    joined = dict(earlier.value)
-    for key, node in later.value.items():
-        joined[key] = _join(joined[key], node) if key in joined else node
-    return replace(later, value=joined)
 
 
 def _read_override(text: str) -> Node:

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from foundry.core import explain, layers, recipe_file, references, shipped
-from foundry.core.blocks import Plugin
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
+from foundry.core.outline import plugin_blocks
 from foundry.core.recipe import Recipe
 from foundry.core.suggest import nearest
 from foundry.core.yaml_places import Node, dotted
@@ -74,7 +74,7 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedReci
     wrong += layer_problems + override_problems
     if over:
         try:
-            tree = layers.combine(tree, over, _default_kinds())
+            tree = layers.combine(tree, over, plugin_blocks())
         except RecipeError as error:
             wrong += error.problems
     checked, schema_problems = _check(tree)
@@ -123,16 +123,6 @@ def _check(tree: Node) -> tuple[Recipe | None, list[Problem]]:
         return Recipe.model_validate(tree.plain()), references_wrong
     except ValidationError as error:
         return None, explain.problems(error, tree) + references_wrong
-
-
-def _default_kinds() -> dict[str, str]:
-    """The kind of each top-level plug-in block that may be left out: `adapter`, `train`."""
-    return {
-        name: mark.default
-        for name, field in Recipe.model_fields.items()
-        for mark in field.metadata
-        if isinstance(mark, Plugin) and mark.default is not None
-    }
 
 
 def _origin(tree: Node, path: KeyPath) -> str:

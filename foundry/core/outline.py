@@ -19,6 +19,16 @@ def outline(tree: Node | None) -> dict[Path, FieldInfo]:
     return dict(_model(Recipe, tree, ()))
 
 
+def plugin_blocks() -> dict[Path, str | None]:
+    """Where plug-in blocks stand, list indices as 0, with the kind meant where none is written."""
+    blocks = {}
+    for path, field in outline(None).items():
+        mark = next((m for m in field.metadata if isinstance(m, Plugin)), None)
+        if mark is not None and path[-1] == "kind":
+            blocks[path[:-1]] = mark.default
+    return blocks
+
+
 def _model(model: type[BaseModel], node: Node | None, path: Path) -> Iterator[Entry]:
     for name, field in model.model_fields.items():
         key = field.alias or name
@@ -48,10 +58,9 @@ def _value(annotation: Any, metadata: list[Any], node: Node | None, path: Path) 
 
 def _block(plugin: Plugin, node: Node | None, path: Path) -> Iterator[Entry]:
     default = ... if plugin.default is None else plugin.default
-    yield (
-        (*path, "kind"),
-        FieldInfo(annotation=str, default=default, description=f"Name of the {plugin.point}."),
-    )
+    name = FieldInfo(annotation=str, default=default, description=f"Name of the {plugin.point}.")
+    name.metadata.append(plugin)
+    yield (*path, "kind"), name
     kind = plugin.kind_of(node.plain() if node else {}) or plugin.default
     if kind is not None:
         yield from _model(plugin.spec(kind), node, path)

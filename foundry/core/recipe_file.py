@@ -7,6 +7,7 @@ from foundry.core import layers, secrets, shipped, yaml_places
 from foundry.core.errors import Place, Problem, RecipeError, ResourceError
 from foundry.core.explain import found
 from foundry.core.language import gettext as _
+from foundry.core.outline import plugin_blocks
 from foundry.core.suggest import nearest
 from foundry.core.yaml_places import Node
 
@@ -73,7 +74,7 @@ def with_fragments(recipe: Node) -> tuple[Node, list[Problem]]:
             continue
         wrong += problems + [_owned_twice(key, below, fragment) for key in below.keys() & fragment]
         below = {**fragment, **below}
-    return layers.combine(Node(below, recipe.place), own), wrong
+    return layers.combine(Node(below, recipe.place), own, plugin_blocks()), wrong
 
 
 def _fragment(name: Node, where: str) -> tuple[dict[str, Node], list[Problem]]:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from foundry.core import scalars, yaml_places
 from foundry.core.errors import RecipeError
+from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
 from foundry.core.suggest import nearest
 from foundry.core.yaml_places import NOWHERE, Node
@@ -87,7 +88,8 @@ def _is_accepted(text: str, field: FieldInfo | None) -> bool:
         return True
     try:
         value = yaml_places.read(text, lambda line, column: NOWHERE)[0].plain()
-        TypeAdapter(field.rebuild_annotation()).validate_python(value, strict=True)
+        one = create_model("One", __base__=Closed, value=(field.rebuild_annotation(), ...))
+        one.model_validate({"value": value})
     except (RecipeError, ValidationError):
         return False
     return True
