@@ -68,6 +68,14 @@ class Verbs(TyperGroup):
             raise RecipeError(_unknown_verb(args[0]))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb. Typer would end with 1 where the reader of stdout has gone (`| head`)."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            output.silence_stdout()
+            return None
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line.
