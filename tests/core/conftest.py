@@ -25,6 +25,12 @@ Mistakes = Callable[..., list[str]]
 
 
 @pytest.fixture
+def good() -> str:
+    """The text of the good recipe."""
+    return GOOD
+
+
+@pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     """Load the good recipe with `more` below it, as `shop.yaml` in the working folder."""
     monkeypatch.chdir(tmp_path)

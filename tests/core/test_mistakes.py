@@ -116,29 +116,23 @@ def test_unknown_key_where_nothing_is_accepted_but_kind(mistakes):
     assert problem.endswith("fix: remove it; accepted here: kind")
 
 
-def test_misspelt_required_key_is_told_once(mistakes):
-    problem = one(mistakes(text=_without("licence", "license")))
+def test_misspelt_required_key_is_told_once(mistakes, good):
+    problem = one(mistakes(text=good.replace("licence", "license")))
 
     assert problem.endswith("data.sources.0.license: unknown key\n  fix: rename it to `licence`")
 
 
-def _without(old: str, new: str) -> str:
-    from tests.core.conftest import GOOD
-
-    return GOOD.replace(old, new)
-
-
-def test_missing_key_is_told_with_its_meaning(mistakes):
-    problem = one(mistakes(text=_without("purpose: customer-service\n", "")))
+def test_missing_key_is_told_with_its_meaning(mistakes, good):
+    problem = one(mistakes(text=good.replace("purpose: customer-service\n", "")))
 
     assert problem.startswith("shop.yaml:1:1: purpose: this key is required\n  fix: add `purpose:`")
     assert "What the model is for" in problem
 
 
 def test_missing_key_of_a_block_stands_at_the_block(mistakes):
-    problem = one(mistakes("evals: [{kind: declines, part: test}]\ndata2: 1")[:1])
+    problem = one(mistakes("  split: {}"))
 
-    assert problem.startswith("shop.yaml:10:1: evals: there is nothing to evaluate on")
+    assert problem.startswith("shop.yaml:10:3: data.split.test: this key is required")
 
 
 @pytest.mark.parametrize(
