@@ -19,8 +19,10 @@ CORPUS = [
     "The fan costs 300 dollars and has a warranty of one year.",
 ]
 CONTROL = {
-    "llama": ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>"]
-    + ["<|eot_id|>"],
+    "llama": [
+        *("<|begin_of_text|>", "<|end_of_text|>"),
+        *("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+    ],
     "gemma3": ["<bos>", "<eos>", "<pad>", "<start_of_turn>", "<end_of_turn>"],
 }
 VOCABULARY = 600

@@ -19,8 +19,8 @@ def export(
     """Write one artefact to `exports/<name>/` and prove it.
 
     Raises:
-        ProofError: It differs from the live model; the folder is left for inspection under
-            `exports/<name>.refused`.
+        ProofError: It differs from the live model. The folder stays for inspection and enters no
+            package, because the stage is not stamped.
     """
     name, started = export_name(kind, spec), time.monotonic()
     events.emit("export", "begin", name=name)

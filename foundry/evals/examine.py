@@ -31,6 +31,8 @@ TITLES: Mapping[str, dict[str, str]] = {
     "tuned": {"en": "Tuned model", "zh-TW": "訓練後的模型"},
     "delivered": {"en": "Delivered GGUF file", "zh-TW": "交付的 GGUF 檔案"},
 }
+# llama.cpp wants a little room beyond the last token.
+SPARE_TOKENS = 8
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,12 @@ def _evidence(exam: Examination) -> Evidence:
 
 def _base_columns(exam: Examination) -> Iterator[Column]:
     few_shot = exam.recipe.evaluation.few_shot
-    with _base_runtime(exam) as runtime:
-        yield _ask(exam, runtime, _chat_prompts(exam, "base"))
-        if few_shot:
-            yield _ask(exam, runtime, _few_shot_prompts(exam, few_shot))
+    asked = [_chat_prompts(exam, "base")]
+    if few_shot:
+        asked.append(_few_shot_prompts(exam, few_shot))
+    with _base_runtime(exam, asked) as runtime:
+        for one in asked:
+            yield _ask(exam, runtime, one)
 
 
 def _tuned_columns(exam: Examination) -> Iterator[Column]:
@@ -119,15 +123,16 @@ def _tuned_columns(exam: Examination) -> Iterator[Column]:
     live = TransformersRuntime(exam.tuned(), exam.encoder.tokenizer, batch_size=size)
     yield _ask(exam, live, _chat_prompts(exam, "tuned"))
     if exam.delivered is not None:
-        with _llamacpp(exam, exam.delivered) as runtime:
-            yield _ask(exam, runtime, _chat_prompts(exam, "delivered"))
+        asked = _chat_prompts(exam, "delivered")
+        with _llamacpp(exam.delivered, [asked]) as runtime:
+            yield _ask(exam, runtime, asked)
 
 
 @contextmanager
-def _base_runtime(exam: Examination) -> Iterator[Runtime]:
+def _base_runtime(exam: Examination, asked: Sequence[Asked]) -> Iterator[Runtime]:
     """The base's own GGUF file where it has one (the very weights that were trained on)."""
     if exam.base_gguf is not None:
-        with _llamacpp(exam, exam.base_gguf) as runtime:
+        with _llamacpp(exam.base_gguf, asked) as runtime:
             yield runtime
         return
     from foundry.runtime.transformers import TransformersRuntime
@@ -137,12 +142,14 @@ def _base_runtime(exam: Examination) -> Iterator[Runtime]:
         yield TransformersRuntime(model, exam.encoder.tokenizer, batch_size=size)
 
 
-def _llamacpp(exam: Examination, file: Path) -> Any:
+def _llamacpp(file: Path, asked: Sequence[Asked]) -> Any:
+    """llama.cpp with just the context that the longest prompt and its answer need."""
     from foundry.runtime.llamacpp import LlamaCppRuntime
 
-    evaluation = exam.recipe.evaluation
-    shown = (evaluation.few_shot + 1) * exam.recipe.encode.max_seq_len
-    return LlamaCppRuntime(file, context=shown + evaluation.max_new_tokens)
+    longest = max(
+        len(ids) + one.decoding.max_new_tokens for one in asked for ids in one.prompts.values()
+    )
+    return LlamaCppRuntime(file, context=longest + SPARE_TOKENS)
 
 
 def _chat_prompts(exam: Examination, name: str) -> Asked:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundry.core import atomic
+from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.train import checkpoint, proof
 from foundry.train.adapter_files import load_tuned, save_adapter
@@ -125,7 +126,9 @@ def _prove(inputs: FitInputs, trainer: SupervisedTrainer, before: Any) -> dict[s
     """The checks after training; saves the adapter on the way."""
     model, rows = inputs.model, inputs.rows
     if trainer.state.global_step != inputs.steps:
-        raise proof.refuse("train", f"{trainer.state.global_step} != {inputs.steps}")
+        what = _("{done} steps were done, {planned} were planned")
+        done = trainer.state.global_step
+        raise proof.refuse("train.steps", what.format(done=done, planned=inputs.steps))
     evidence = {
         "mask": proof.check_seen(trainer.supervised, trainer.seen_rows, rows, inputs.stop_ids),
         "optimizer": proof.check_optimizer(trainer.optimizer, model),
