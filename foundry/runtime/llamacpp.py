@@ -1,5 +1,7 @@
-"""Runtime over a GGUF file: llama.cpp's own server inside this process, on the loopback address.
+"""Runtime over a GGUF file: llama.cpp's own server inside this process, on a Unix socket.
 
+A socket in a folder of our own needs no network interface, not even the loopback one (`unshare -n`
+leaves it down), and no other user of the machine can ask it. Windows gets the loopback address.
 `/completion` takes token ids, so that both runtimes continue exactly the same prompt; it answers
 with ids and log-probabilities of the most likely ids (engines.md 14).
 """
@@ -7,6 +9,11 @@ with ids and log-probabilities of the most likely ids (engines.md 14).
 import http.client
 import json
 import os
+import shutil
+import socket
+import sys
+import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,12 +62,17 @@ class LlamaCppRuntime:
             parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
         self.name = "llama.cpp"
         self.slots = slots
+        folder = tempfile.mkdtemp(prefix="foundry-")
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        if sys.platform != "win32":
+            parameters.hostnames = [str(Path(folder, "llama.sock"))]
         try:
             self._server: Any = xllamacpp.Server(parameters)
         except (RuntimeError, ValueError) as error:
+            self._remove_folder()
             what = _("llama.cpp cannot load the file ({error})").format(error=error)
             raise ResourceError(Problem(gguf.name, what, _("export it again"))) from error
-        self._address = urlsplit(self._server.listening_address).netloc
+        self._address = urlsplit(self._server.listening_address)
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +84,7 @@ class LlamaCppRuntime:
         traceback: TracebackType | None,
     ) -> None:
         self._server = None
+        self._remove_folder()
 
     def tokens(self, text: str) -> list[int]:
         """See `Runtime.tokens`."""
@@ -148,7 +161,7 @@ class LlamaCppRuntime:
         return [one(prefix) for prefix in prefixes]
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT_S)
+        connection = self._connection()
         try:
             payload = json.dumps(body).encode("utf-8")
             connection.request("POST", path, payload, {"Content-Type": "application/json"})
@@ -160,3 +173,22 @@ class LlamaCppRuntime:
             what = _("llama.cpp answered {status} ({answer})")
             raise ResourceError(Problem(path, what.format(status=response.status, answer=answer)))
         return dict(answer)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._address.scheme == "unix":
+            return _UnixConnection(self._address.path)
+        return http.client.HTTPConnection(self._address.netloc, timeout=TIMEOUT_S)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
