@@ -8,7 +8,7 @@ prompt. The environment has the settings of transformers' own (`utils/chat_templ
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
@@ -67,11 +67,27 @@ def _compiled(template: str) -> Any:
             Problem("chat_template", what.format(found=len(template), most=MAX_TEMPLATE_CHARS))
         )
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _generation_tag()]
     )
     environment.filters["tojson"] = _tojson
     environment.globals["raise_exception"] = _raise_exception
     return environment.from_string(template)
+
+
+def _generation_tag() -> Any:
+    """`{% generation %}` marks what the assistant says and changes nothing of the text."""
+    from jinja2 import nodes
+    from jinja2.ext import Extension
+
+    class Generation(Extension):
+        tags: ClassVar = {"generation"}
+
+        def parse(self, parser: Any) -> nodes.Scope:
+            line = next(parser.stream).lineno
+            body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+            return nodes.Scope(body).set_lineno(line)
+
+    return Generation
 
 
 def _tojson(value: Any, indent: int | None = None) -> str:
