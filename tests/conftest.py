@@ -1,5 +1,6 @@
 """What every test sees: no network, no GPU, English, and none of the developer's own settings."""
 
+import gc
 import ipaddress
 import os
 import socket
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import tiny
 
 # HF_HUB_OFFLINE stays unset: it would hide a call that the guard below must meet. CI is unset
 # because trl sends telemetry only where it is (engines.md 1).
@@ -69,6 +72,32 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
             terminalreporter.write_line(f"{name}: {value}")
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> None:
+    """For tiny models: on two busy cores, threads that wait for each other made them 10x slower.
+
+    The trainer collects garbage in every run; what is imported by now is not looked at again.
+    """
+    import torch
+
+    from foundry.train import fitting  # noqa: F401
+
+    torch.set_num_threads(1)
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny Llama whose head is its own."""
+    return tiny.build(tmp_path_factory.mktemp("models") / "tiny-llama", "llama", tied=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_gemma3(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny Gemma 3 whose head is its embedding."""
+    return tiny.build(tmp_path_factory.mktemp("models") / "tiny-gemma3", "gemma3", tied=True)
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+"""Encoders of the tiny models, and examples to encode; no weights."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from foundry.core.records import Example, Turn
+from foundry.encode.tokenize import Encoder
+from foundry.models.load import control_tokens
+from tests.templates import stock_template
+from tests.tiny import tiny_tokenizer
+
+FAMILIES = {"llama": "llama3", "gemma3": "gemma3"}
+# Llama's control tokens in a template that forgets the BOS, as ChatML does (C09).
+NO_BOS = (
+    "{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>{{ m.content }}"
+    "<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>{% endif %}"
+)
+
+
+def tiny_encoder(family: str, *, template: str | None = None, system: str | None = None) -> Encoder:
+    """The encoder of a tiny model; its family's real template unless another is given."""
+    return encoder_of(tiny_tokenizer(family), template or stock_template(FAMILIES[family]), system)
+
+
+def encoder_of(tokenizer: Any, template: str, system: str | None = None) -> Encoder:
+    """An encoder over any fast tokenizer."""
+    return Encoder(
+        tokenizer=tokenizer,
+        template=template,
+        bos_token=tokenizer.bos_token or "",
+        eos_token=tokenizer.eos_token or "",
+        bos_id=tokenizer.bos_token_id,
+        special=control_tokens(tokenizer),
+        system=system,
+    )
+
+
+def conversation(*contents: str, system: str | None = None) -> tuple[Turn, ...]:
+    """Turns of user and assistant in turn, after a system turn if one is given."""
+    roles = ("user", "assistant")
+    turns = [Turn(roles[n % 2], content) for n, content in enumerate(contents)]
+    return (*([Turn("system", system)] if system else []), *turns)
+
+
+def example(*contents: str, line: int = 2, system: str | None = None) -> Example:
+    """A row of `rows.csv`; its id is its line."""
+    turns = conversation(*contents, system=system)
+    return Example(f"row-{line}", turns, "rows.csv", line, f"group-{line}")
+
+
+def examples(pairs: Sequence[tuple[str, str]]) -> list[Example]:
+    """Rows of one question and one answer each."""
+    return [example(*pair, line=line) for line, pair in enumerate(pairs, start=2)]

@@ -1,0 +1,90 @@
+"""Train the tiny models as `foundry/pipeline.py` does, in a second or two."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foundry.core.events import Event, Events
+from foundry.core.records import Example
+from foundry.core.rundir import RunDir
+from foundry.encode.shards import encode_rows
+from foundry.encode.tokenize import open_encoder
+from foundry.models.fetch import locate
+from foundry.models.load import load_model
+from foundry.models.quiet import quiet
+from foundry.train.adapters import lora
+from foundry.train.inputs import FitInputs
+from foundry.train.trainers import sft
+from tests.encoders import examples
+
+ROWS = examples(
+    [
+        ("電風扇多少錢？", "售價三百元。"),
+        ("電風扇保固多久？", "保固一年，謝謝。"),
+        ("電風扇是什麼顏色？", "白色。"),
+        ("產地是哪裡？", "產地是台灣，謝謝您的詢問。"),
+        ("How much is the fan?", "300 dollars."),
+        ("How long is the warranty?", "One year, thank you."),
+        ("What color is it?", "White."),
+        ("可以刷卡嗎？", "可以👍。"),
+    ]
+)
+
+
+SMALL = lora.Spec(rank=4, alpha=8)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a test may choose of a run; the rest is as a recipe without these keys has it."""
+
+    folder: Path
+    steps: int = 4
+    micro_batch_size: int = 4
+    adapter: lora.Spec = SMALL
+    rows: Sequence[Example] = ROWS
+    seed: int = 0
+
+
+def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> FitInputs:
+    """The base with a fresh adapter, its rows encoded, and a run directory at `path`."""
+    import torch
+
+    base = locate(str(setup.folder), path)
+    encoder = open_encoder(base)
+    report = encode_rows(setup.rows, encoder, max_seq_len=128, overlong="fail")
+    with quiet():
+        torch.manual_seed(setup.seed)
+        model = lora.attach(load_model(base), setup.adapter)
+    path.mkdir(parents=True, exist_ok=True)
+    return FitInputs(
+        model=model,
+        tokenizer=encoder.tokenizer,
+        base=base,
+        rows=report.kept,
+        stop_ids=tuple(sorted(report.stops)),
+        run=RunDir(path),
+        events=Events([*listeners]),
+        seed=setup.seed,
+        micro_batch_size=setup.micro_batch_size,
+        steps=setup.steps,
+    )
+
+
+def fast(steps: int, **values: Any) -> sft.Spec:
+    """Settings that move a tiny model visibly in a few steps."""
+    chosen = {"learning_rate": 1e-2, "global_batch_size": 4, "checkpoint_every": steps, **values}
+    return sft.Spec(max_steps=steps, **chosen)
+
+
+def metrics(run: RunDir) -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl`."""
+    text = run.file("metrics.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def adapter_bytes(run: RunDir) -> bytes:
+    """The saved adapter's weights."""
+    return run.file("adapter", "adapter_model.safetensors").read_bytes()
