@@ -223,10 +223,13 @@ def _train(way: Walk) -> Result:
 
 def _export(way: Walk) -> Result:
     from foundry.delivery.export import export
+    from foundry.delivery.parity import reference
 
+    blocks = way.loaded.recipe.exports
+    live = reference(way.tuned, way.rows) if blocks else None
     made = [
-        export(way.tuned, way.rows, block.kind, block.spec, run=way.run, events=way.events)
-        for block in way.loaded.recipe.exports
+        export(way.tuned, live, block.kind, block.spec, run=way.run, events=way.events)
+        for block in blocks
     ]
     exports = Exports(tuple(made))
     atomic.write_json(way.run.file("exports", "exports.json"), exports.as_dict())

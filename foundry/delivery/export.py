@@ -1,20 +1,19 @@
 """Write every artefact a recipe asks for, each proven before the next is begun."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic, plugins
 from foundry.core.events import Events
-from foundry.core.records import EncodedRow, Export
+from foundry.core.records import Export
 from foundry.core.rundir import RunDir
 from foundry.delivery.artefact import Tuned
-from foundry.delivery.parity import Subject, prove
+from foundry.delivery.parity import Reference, Subject, prove
 
 
 def export(
-    tuned: Tuned, rows: Sequence[EncodedRow], kind: str, spec: Any, *, run: RunDir, events: Events
+    tuned: Tuned, live: Reference, kind: str, spec: Any, *, run: RunDir, events: Events
 ) -> Export:
     """Write one artefact to `exports/<name>/` and prove it.
 
@@ -28,7 +27,7 @@ def export(
     out = run.file("exports", name)
     with atomic.replacing_folder(out) as temporary:
         exporter.write(tuned, spec, temporary)
-    record = prove(tuned, rows, _subject(exporter, tuned, spec, out))
+    record = prove(tuned, live, _subject(exporter, tuned, spec, out))
     seconds = round(time.monotonic() - started, 1)
     events.emit("export", "done", name=name, seconds=seconds)
     files = sorted(path for path in out.rglob("*") if path.is_file())

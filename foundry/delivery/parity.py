@@ -19,7 +19,7 @@ from foundry.delivery.parity_record import failures
 from foundry.encode.render import render
 from foundry.encode.tokenize import IGNORED
 from foundry.models.load import open_tokenizer
-from foundry.runtime.contract import Decoding, Runtime
+from foundry.runtime.contract import Decoding, Generation, Runtime
 from foundry.runtime.llamacpp import LlamaCppRuntime
 from foundry.runtime.transformers import TransformersRuntime
 
@@ -42,7 +42,9 @@ CONVERSATIONS = (
 )
 PREFIXES = 40
 GREEDY_PROMPTS = 8
-GREEDY_TOKENS = 48
+GENERAL_TOKENS = 16
+# Room for an answer that differs a little from the trained one to end by itself.
+SPARE_TOKENS = 16
 LIVE_TOP = 5
 ARTEFACT_TOP = 64
 # Ids the live model gives less than this are noise in a logarithm.
@@ -61,24 +63,69 @@ class Subject:
     tolerance: Mapping[str, float]
 
 
-def prove(tuned: Tuned, rows: Sequence[EncodedRow], subject: Subject) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Reference:
+    """What the live model says, computed once for all artefacts of a run.
+
+    `trained` are prompts of training rows, `general` the fixed conversations; `answers` continues
+    both, in this order. `longest` is how many tokens a trained answer may take to end.
+    """
+
+    general: Sequence[Sequence[int]]
+    trained: Sequence[Sequence[int]]
+    prefixes: Sequence[Sequence[int]]
+    longest: int
+    logprobs: Sequence[Mapping[int, float]]
+    answers: Sequence[Generation]
+
+
+def reference(tuned: Tuned, rows: Sequence[EncodedRow]) -> Reference:
+    """Ask the live model everything that artefacts will be asked."""
+    live = TransformersRuntime(tuned.model, tuned.encoder.tokenizer)
+    general = [tuned.encoder.prompt_ids(turns) for turns in CONVERSATIONS]
+    chosen = spread(rows, GREEDY_PROMPTS)
+    trained = [list(row.input_ids[: _first(row)]) for row in chosen]
+    longest = max(len(row.input_ids) - _first(row) for row in chosen) + SPARE_TOKENS
+    prefixes = [*general, *prefixes_of(rows)]
+    return Reference(
+        general=general,
+        trained=trained,
+        prefixes=prefixes,
+        longest=longest,
+        logprobs=live.next_logprobs(prefixes, LIVE_TOP),
+        answers=_answers(live, trained, general, longest, tuned.stop_ids),
+    )
+
+
+def _answers(
+    runtime: Runtime,
+    trained: Sequence[Sequence[int]],
+    general: Sequence[Sequence[int]],
+    longest: int,
+    stops: tuple[int, ...],
+) -> list[Generation]:
+    return [
+        *runtime.generate(trained, Decoding(longest, stops)),
+        *runtime.generate(general, Decoding(GENERAL_TOKENS, stops)),
+    ]
+
+
+def prove(tuned: Tuned, live: Reference, subject: Subject) -> dict[str, Any]:
     """Run every check and return the record.
 
     Raises:
         ProofError: Names each check that failed, with what was found and what is allowed.
     """
-    live = TransformersRuntime(tuned.model, tuned.encoder.tokenizer)
-    prompts = [list(tuned.encoder.prompt_ids(turns)) for turns in CONVERSATIONS]
-    trained = trained_prompts(rows)
     with subject.opened as artefact:
+        made = _answers(artefact, live.trained, live.general, live.longest, tuned.stop_ids)
         record: dict[str, Any] = {
             "runtime": artefact.name,
             "tolerance": dict(subject.tolerance),
             **_token_ids(tuned, artefact),
             **_templates(tuned, artefact, subject.facts),
-            **_logprobs(live, artefact, [*prompts, *prefixes_of(rows)]),
-            **_greedy(live, artefact, [*trained, *prompts], tuned.stop_ids),
-            **_stops(artefact, trained, tuned.stop_ids, subject.facts),
+            **_logprobs(live, artefact),
+            **_greedy(live.answers, made, tuned.stop_ids),
+            **_stops(made[: len(live.trained)], tuned.stop_ids, subject.facts),
         }
     record |= {k: v for k, v in subject.facts.items() if k.endswith("_difference")}
     problems = failures(subject.name, record)
@@ -87,16 +134,14 @@ def prove(tuned: Tuned, rows: Sequence[EncodedRow], subject: Subject) -> dict[st
     return record
 
 
-def trained_prompts(rows: Sequence[EncodedRow]) -> list[list[int]]:
-    """Prompts of rows spread over the training data, up to the first supervised token."""
-    step = max(1, len(rows) // GREEDY_PROMPTS)
-    return [list(row.input_ids[: _first(row)]) for row in rows[::step][:GREEDY_PROMPTS]]
+def spread(rows: Sequence[EncodedRow], count: int) -> Sequence[EncodedRow]:
+    """At most `count` rows, evenly spread over the training data."""
+    return rows[:: max(1, len(rows) // count)][:count]
 
 
 def prefixes_of(rows: Sequence[EncodedRow]) -> list[list[int]]:
     """Prompts with a growing part of the trained answer, `PREFIXES` in all where rows allow."""
-    step = max(1, len(rows) // PREFIXES)
-    chosen = rows[::step][:PREFIXES]
+    chosen = spread(rows, PREFIXES)
     ends = [min(_first(row) + n % 6, len(row.input_ids) - 1) for n, row in enumerate(chosen)]
     return [list(row.input_ids[:end]) for row, end in zip(chosen, ends, strict=True)]
 
@@ -129,35 +174,30 @@ def _templates(tuned: Tuned, artefact: Runtime, facts: Mapping[str, Any]) -> dic
     return {"prompts": len(CONVERSATIONS), "prompts_with_other_ids": wrong}
 
 
-def _logprobs(
-    live: Runtime, artefact: Runtime, prefixes: Sequence[Sequence[int]]
-) -> dict[str, Any]:
+def _logprobs(live: Reference, artefact: Runtime) -> dict[str, Any]:
     """Differences over the ids the live model finds likely, in nats."""
-    wanted = live.next_logprobs(prefixes, LIVE_TOP)
-    found = artefact.next_logprobs(prefixes, ARTEFACT_TOP)
+    found = artefact.next_logprobs(live.prefixes, ARTEFACT_TOP)
     differences = []
-    for ours, theirs in zip(wanted, found, strict=True):
+    for ours, theirs in zip(live.logprobs, found, strict=True):
         floor = min(theirs.values())
         best = max(ours, key=ours.__getitem__)
         likely = {i: p for i, p in ours.items() if math.exp(p) >= MIN_PROBABILITY or i == best}
         differences += [abs(p - theirs.get(i, floor)) for i, p in likely.items()]
     return {
-        "prefixes": len(prefixes),
+        "prefixes": len(live.prefixes),
         "largest_logprob_difference": round(max(differences), 6),
         "mean_logprob_difference": round(sum(differences) / len(differences), 6),
     }
 
 
 def _greedy(
-    live: Runtime, artefact: Runtime, prompts: Sequence[Sequence[int]], stops: tuple[int, ...]
+    wanted: Sequence[Generation], found: Sequence[Generation], stops: tuple[int, ...]
 ) -> dict[str, Any]:
-    """The share of prompts that both continue with the same ids."""
-    decoding = Decoding(GREEDY_TOKENS, stops)
-    wanted, found = live.generate(prompts, decoding), artefact.generate(prompts, decoding)
+    """The number of prompts that both continue with the same ids."""
     same = sum(
         _body(a.ids, stops) == _body(b.ids, stops) for a, b in zip(wanted, found, strict=True)
     )
-    return {"greedy_prompts": len(prompts), "greedy_same": same}
+    return {"greedy_prompts": len(wanted), "greedy_same": same}
 
 
 def _body(ids: Sequence[int], stops: tuple[int, ...]) -> list[int]:
@@ -166,13 +206,9 @@ def _body(ids: Sequence[int], stops: tuple[int, ...]) -> list[int]:
 
 
 def _stops(
-    artefact: Runtime,
-    prompts: Sequence[Sequence[int]],
-    stops: tuple[int, ...],
-    facts: Mapping[str, Any],
+    made: Sequence[Generation], stops: tuple[int, ...], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """C36: the artefact declares every stop id and stops on the trained terminator."""
-    made = artefact.generate(prompts, Decoding(GREEDY_TOKENS * 4, stops))
     record = {"stopped": sum(g.stopped for g in made), "stop_prompts": len(made)}
     if "stop_ids" in facts:
         record["stop_ids_missing"] = sorted(set(stops) - set(facts["stop_ids"]))
