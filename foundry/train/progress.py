@@ -33,7 +33,7 @@ class Progress(TrainerCallback):
         """Stop at the first gradient that is not finite."""
         grads = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
         if not torch.isfinite(torch.stack([g.norm() for g in grads])).all():
-            rows = self._trainer.batch_rows
+            rows = self._trainer.step_rows
             raise DataError(non_finite(_("gradient"), state.global_step + 1, rows))
 
     def on_log(
@@ -55,7 +55,7 @@ class Progress(TrainerCallback):
             "tokens": trainer.tokens,
             "supervised_tokens": trainer.supervised.total(),
         }
-        trainer.step_loss = 0.0
+        trainer.step_loss, trainer.step_rows = 0.0, []
         with self.metrics.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
         self.inputs.events.emit("train", "step", **record, **self._pace(state))

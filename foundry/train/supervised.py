@@ -28,7 +28,7 @@ class SupervisedTrainer(SFTTrainer):
         self.tokens = 0
         self.supervised: Counter[int] = Counter()
         self.seen_rows: list[str] = []
-        self.batch_rows: list[str] = []
+        self.step_rows: list[str] = []
 
     def compute_loss(
         self,
@@ -48,13 +48,14 @@ class SupervisedTrainer(SFTTrainer):
 
     def _count(self, inputs: dict[str, Any], loss: torch.Tensor) -> None:
         value = float(loss.detach())
-        self.batch_rows = list(inputs["row_ids"])
+        rows = list(inputs["row_ids"])
         if value != value or value in (float("inf"), float("-inf")):
-            raise DataError(non_finite(_("loss"), self.state.global_step + 1, self.batch_rows))
+            raise DataError(non_finite(_("loss"), self.state.global_step + 1, rows))
         self.step_loss += value
         self.tokens += inputs["input_ids"].numel()
         self.supervised.update(inputs["labels"][inputs["labels"] != IGNORED].tolist())
-        self.seen_rows += self.batch_rows
+        self.seen_rows += rows
+        self.step_rows += rows
 
 
 def supervised_loss(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
