@@ -53,24 +53,30 @@ def attach(model: Any, spec: Spec) -> Any:
     Raises:
         RecipeError: A name in `target_modules` matches no layer (C18); lists what exists.
     """
-    from peft import LoraConfig, TaskType, get_peft_model
+    from foundry.models.quiet import quiet
 
     if spec.target_modules != "all-linear":
         _check_targets(model, spec.target_modules)
     targets = spec.target_modules if spec.target_modules == "all-linear" else [*spec.target_modules]
-    config = LoraConfig(
-        r=spec.rank,
-        lora_alpha=spec.alpha,
-        lora_dropout=spec.dropout,
-        use_rslora=spec.rank_stabilized,
-        target_modules=targets,
-        task_type=TaskType.CAUSAL_LM,
-    )
-    return get_peft_model(model, config)
+    with quiet():
+        from peft import LoraConfig, TaskType, get_peft_model
+
+        config = LoraConfig(
+            r=spec.rank,
+            lora_alpha=spec.alpha,
+            lora_dropout=spec.dropout,
+            use_rslora=spec.rank_stabilized,
+            target_modules=targets,
+            task_type=TaskType.CAUSAL_LM,
+        )
+        return get_peft_model(model, config)
 
 
 def _check_targets(model: Any, wanted: Sequence[str]) -> None:
-    layers = {name.rsplit(".", 1)[-1] for name, _module in model.named_modules()}
+    from torch.nn import Linear
+
+    linear = [name for name, module in model.named_modules() if isinstance(module, Linear)]
+    layers = {name.rsplit(".", 1)[-1] for name in linear}
     problems = []
     for name in wanted:
         if name in layers:
