@@ -1,0 +1,36 @@
+"""The trainer's settings."""
+
+import pytest
+from pydantic import ValidationError
+
+from foundry.train.trainers.sft import DEFAULT_EPOCHS, Spec, steps_for
+
+
+@pytest.mark.parametrize(
+    ("spec", "rows", "steps"),
+    [
+        (Spec(max_steps=7), 100, 7),
+        (Spec(epochs=2, global_batch_size=8), 16, 4),
+        (Spec(epochs=2, global_batch_size=8), 17, 6),  # a step with the one row left over
+        (Spec(epochs=0.5, global_batch_size=8), 40, 3),
+        (Spec(global_batch_size=4), 8, 2 * DEFAULT_EPOCHS),
+        (Spec(global_batch_size=8), 1, DEFAULT_EPOCHS),
+    ],
+)
+def test_steps_follow_from_the_rows(spec: Spec, rows: int, steps: int):
+    assert steps_for(spec, rows) == steps
+
+
+def test_steps_and_epochs_together_are_refused():
+    with pytest.raises(ValidationError, match="give `max_steps` or `epochs`, not both"):
+        Spec(max_steps=5, epochs=1)
+
+
+def test_no_length_means_three_epochs():
+    assert Spec().epochs == DEFAULT_EPOCHS
+    assert Spec(max_steps=5).epochs is None
+
+
+def test_settings_that_are_no_mapping_are_refused():
+    with pytest.raises(ValidationError):
+        Spec.model_validate(["max_steps"])
