@@ -19,17 +19,19 @@ from foundry.train.inputs import FitInputs
 from foundry.train.trainers import sft
 from tests.encoders import examples
 
-ROWS = examples(
-    [
-        ("電風扇多少錢？", "售價三百元。"),
-        ("電風扇保固多久？", "保固一年，謝謝。"),
-        ("電風扇是什麼顏色？", "白色。"),
-        ("產地是哪裡？", "產地是台灣，謝謝您的詢問。"),
-        ("How much is the fan?", "300 dollars."),
-        ("How long is the warranty?", "One year, thank you."),
-        ("What color is it?", "White."),
-        ("可以刷卡嗎？", "可以👍。"),
-    ]
+ROWS = tuple(
+    examples(
+        [
+            ("電風扇多少錢？", "售價三百元。"),
+            ("電風扇保固多久？", "保固一年，謝謝。"),
+            ("電風扇是什麼顏色？", "白色。"),
+            ("產地是哪裡？", "產地是台灣，謝謝您的詢問。"),
+            ("How much is the fan?", "300 dollars."),
+            ("How long is the warranty?", "One year, thank you."),
+            ("What color is it?", "White."),
+            ("可以刷卡嗎？", "可以👍。"),
+        ]
+    )
 )
 
 
