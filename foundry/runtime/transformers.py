@@ -96,7 +96,8 @@ class TransformersRuntime:
         """See `Runtime.next_logprobs`; each prefix alone, so padding cannot matter."""
         results = []
         for prefix in prefixes:
-            out = self.model(input_ids=torch.tensor([list(prefix)]), use_cache=False)
+            ids_1T = torch.tensor([list(prefix)])
+            out = self.model(input_ids=ids_1T, logits_to_keep=1, use_cache=False)
             logprobs_V = torch.log_softmax(out.logits[0, -1].float(), dim=-1)
             top = logprobs_V.topk(top_n)
             results.append(dict(zip(top.indices.tolist(), top.values.tolist(), strict=True)))

@@ -142,12 +142,12 @@ def check_moved(model: Any, before: Mapping[str, torch.Tensor]) -> dict[str, Any
 def next_logits(model: Any, prefixes: Sequence[Sequence[int]]) -> torch.Tensor:
     """Logits after each prefix, float32, shape (prefixes, vocabulary); each prefix alone."""
     model.eval()
-    return torch.stack(
-        [
-            model(input_ids=torch.tensor([list(prefix)]), use_cache=False).logits[0, -1].float()
-            for prefix in prefixes
-        ]
-    )
+    logits = []
+    for prefix in prefixes:
+        ids_1T = torch.tensor([list(prefix)])
+        out = model(input_ids=ids_1T, logits_to_keep=1, use_cache=False)
+        logits.append(out.logits[0, -1].float())
+    return torch.stack(logits)
 
 
 def probe_prefixes(rows: Sequence[EncodedRow]) -> list[list[int]]:
