@@ -13,8 +13,10 @@ import pytest
 from tests import tiny
 
 # HF_HUB_OFFLINE stays unset: it would hide a call that the guard below must meet. CI is unset
-# because trl sends telemetry only where it is (engines.md 1).
+# because trl sends telemetry only where it is (engines.md 1). Threads sleep while they wait, as
+# under `foundry`; by then torch is loaded here.
 os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", CUDA_VISIBLE_DEVICES="", FOUNDRY_LANG="en")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 for name in ("CI", "HF_TOKEN", "HF_HUB_OFFLINE", "FORCE_COLOR"):
     os.environ.pop(name, None)
 

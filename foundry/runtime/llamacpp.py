@@ -46,10 +46,6 @@ class LlamaCppRuntime:
         Raises:
             ResourceError: llama.cpp cannot load the file.
         """
-        # Its OpenMP threads spin while they wait. Beside another busy process that costs more than
-        # the work: 192 tokens of Gemma-3-270m on two shared cores 18-54 s, without spinning 6-7 s;
-        # on idle cores 2.3 s against 2.5 s. Read once, when the library is loaded.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         import xllamacpp
 
         parameters = xllamacpp.CommonParams()
