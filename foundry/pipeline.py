@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from foundry.core import atomic, plugins
 from foundry.core.environment import environment
-from foundry.core.errors import ProofError
+from foundry.core.errors import FoundryError, ProofError
 from foundry.core.events import Events, to_stream
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
@@ -104,9 +104,11 @@ def walk(
     with run.locked(), run.file("events.jsonl").open("a", encoding="utf-8") as log:
         events.listeners.insert(0, to_stream(log))
         way = Walk(loaded, plan, run, events)
-        for stage in STAGES[: STAGES.index(until) + 1]:
-            _take(way, stage)
-        events.listeners.pop(0)
+        try:
+            for stage in STAGES[: STAGES.index(until) + 1]:
+                _take(way, stage)
+        finally:
+            events.listeners.pop(0)
     return way
 
 
@@ -122,7 +124,11 @@ def _take(way: Walk, stage: str) -> None:
         return
     started = time.monotonic()
     way.events.emit(stage, "begin")
-    result, outputs = RUNNERS[stage](way)
+    try:
+        result, outputs = RUNNERS[stage](way)
+    except FoundryError as error:
+        way.events.emit(stage, "failed", **error.as_dict())
+        raise
     way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
     way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
     way.events.emit(stage, "done", seconds=round(time.monotonic() - started, 1))

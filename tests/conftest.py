@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests import tiny
+from tests import tiny, tiny_recipe
+from tests.tiny_recipe import Outcome, TinyRecipe
 
 # HF_HUB_OFFLINE stays unset: it would hide a call that the guard below must meet. CI is unset
 # because trl sends telemetry only where it is (engines.md 1). Threads sleep while they wait, as
@@ -100,6 +101,35 @@ def tiny_llama(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def tiny_gemma3(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny Gemma 3 whose head is its embedding."""
     return tiny.build(tmp_path_factory.mktemp("models") / "tiny-gemma3", "gemma3", tied=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The base model of the tiny recipe."""
+    return tiny_recipe.build_base(tmp_path_factory.mktemp("models") / "tiny-base")
+
+
+@pytest.fixture(scope="session")
+def whole_run(
+    tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TinyRecipe, Outcome]:
+    """The tiny recipe taken to its package once, with a token in the environment; not to touch."""
+    made = tiny_recipe.lay_out(tmp_path_factory.mktemp("whole") / "tiny", tiny_base)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", tiny_recipe.TOKEN)
+        return made, made.train("--json")
+
+
+@pytest.fixture
+def finished(whole_run: tuple[TinyRecipe, Outcome], tmp_path: Path) -> TinyRecipe:
+    """A copy of the whole run."""
+    return whole_run[0].copy(tmp_path / "tiny")
+
+
+@pytest.fixture
+def recipe(tiny_base: Path, tmp_path: Path) -> TinyRecipe:
+    """The tiny recipe before any run."""
+    return tiny_recipe.lay_out(tmp_path / "tiny", tiny_base)
 
 
 @pytest.fixture

@@ -51,6 +51,9 @@ def train(
         known = ", ".join(STAGES)
         problem = Problem("--until", what.format(stage=until, stages=known), f"--until {STAGES[1]}")
         raise RecipeError(problem)
+    if json and events:
+        what = _("one document or a stream of events, not both on one output")
+        raise RecipeError(Problem("--events", what, _("leave out `--json`")))
     loaded = load_recipe(recipe, set or ())
     accepted = tuple(name.lower() for name in accept_terms or ())
     if dry_run:
