@@ -199,7 +199,8 @@ class BaseModel(Record):
     """A base model as the plan fixed it.
 
     `folder` is where the files lie on this machine and never enters a package; `sha256` is the
-    hash of the weights, which with `hub_id` and `revision` is how a package names its base.
+    hash of the weights, which with `hub_id` and `revision` is how a package names its base;
+    `settings_sha256` that of its configuration, tokenizer and chat template.
     """
 
     name: str
@@ -212,6 +213,7 @@ class BaseModel(Record):
     gguf: str | None
     parameters: int
     context: int
+    settings_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,13 @@ from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
 from foundry.models import catalogue
 from foundry.models.catalogue import Entry
-from foundry.models.load import check_folder, family_of
+from foundry.models.load import check_folder, family_of, family_template
 from foundry.models.quiet import quiet
 
 GGUF_NAME = "base.gguf"
 RECORD_NAME = "foundry-base.json"
+# Files that decide what a text becomes: configuration, tokenizer, chat template.
+SETTINGS_SUFFIXES = {".json", ".jinja", ".model", ".txt"}
 
 
 def home() -> Path:
@@ -74,10 +76,10 @@ def _from_folder(folder: Path, name: str) -> BaseModel:
     check_folder(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     record = _record(folder)
-    gguf = folder / GGUF_NAME
+    gguf, family = folder / GGUF_NAME, family_of(folder)
     return BaseModel(
         name=name,
-        family=family_of(folder),
+        family=family,
         hub_id=None,
         revision=None,
         sha256=record["sha256"],
@@ -86,7 +88,18 @@ def _from_folder(folder: Path, name: str) -> BaseModel:
         gguf=str(gguf) if gguf.is_file() else None,
         parameters=record["parameters"],
         context=config["max_position_embeddings"],
+        settings_sha256=_settings_sha256(folder, family),
     )
+
+
+def _settings_sha256(folder: Path, family: str) -> str:
+    """One hash of all that decides what a text becomes (C21), a template from TRL included."""
+    files = [p for p in sorted(folder.iterdir()) if p.suffix in SETTINGS_SUFFIXES]
+    hashes = {path.name: atomic.sha256(path) for path in files if path.name != RECORD_NAME}
+    template = family_template(family)
+    if template is not None:
+        hashes["family template"] = atomic.sha256(template)
+    return atomic.fingerprint(hashes)
 
 
 def _record(folder: Path) -> dict[str, Any]:

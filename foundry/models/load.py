@@ -39,14 +39,21 @@ def chat_template(base: BaseModel, tokenizer: Any) -> str:
     """
     if isinstance(tokenizer.chat_template, str):
         return str(tokenizer.chat_template)
-    spec = util.find_spec("trl")
-    if spec is None or spec.origin is None:
+    path = family_template(base.family)
+    if path is None:
         raise ResourceError(
             Problem("trl", _("the package is not installed"), "pip install 'ai-foundry[train]'")
         )
-    name = plugins.load("family", base.family).CHAT_TEMPLATE
-    path = Path(spec.origin).parent / "chat_templates" / f"{name}.jinja"
     return path.read_text(encoding="utf-8")
+
+
+def family_template(family: str) -> Path | None:
+    """The file of a family's real template; None where TRL is not installed."""
+    spec = util.find_spec("trl")
+    if spec is None or spec.origin is None:
+        return None
+    name = plugins.load("family", family).CHAT_TEMPLATE
+    return Path(spec.origin).parent / "chat_templates" / f"{name}.jinja"
 
 
 def control_tokens(tokenizer: Any) -> dict[str, int]:

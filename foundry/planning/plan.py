@@ -46,7 +46,7 @@ def make_plan(
     inputs = {key: atomic.sha256(path) for key, path in loaded.inputs.items()}
     identity = {
         "values": loaded.values,
-        "base": base.sha256,
+        "base": [base.sha256, base.settings_sha256],
         "inputs": inputs,
         "foundry": version(),
     }
