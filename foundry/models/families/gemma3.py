@@ -36,5 +36,7 @@ def gguf_metadata(config: Any) -> dict[str, Any]:
         "attention.key_length": config.head_dim,
         "attention.value_length": config.head_dim,
         "attention.sliding_window": config.sliding_window,
+        # llama.cpp takes every sixth layer for a full one unless it is told.
+        "attention.sliding_window_pattern": [k == "sliding_attention" for k in config.layer_types],
         "rope.freq_base": float(config.rope_parameters["full_attention"]["rope_theta"]),
     }
