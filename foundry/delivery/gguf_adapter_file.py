@@ -83,9 +83,10 @@ def gguf_matrices(tuned: Tuned) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def update_difference(tuned: Tuned, path: Path) -> float:
-    """Largest difference between scale·B·A of the file and of the adapter, any element.
+    """How far scale·B·A of the file is from that of the adapter.
 
-    Every tensor of the adapter must be in the file, and no other.
+    The largest difference of an element, in units of the layer's largest element; infinite when a
+    tensor is missing, one too many is there, or a value is not a number.
     """
     reader = gguf.GGUFReader(path)
     stored = {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in reader.tensors}
@@ -98,7 +99,8 @@ def update_difference(tuned: Tuned, path: Path) -> float:
         b = name.removesuffix("a") + "b"
         found = alpha / stored[name].shape[0] * (stored[b] @ stored[name])
         wanted = scale * (trained[b] @ trained[name])
-        largest = max(largest, float(np.abs(found - wanted).max()))
+        off = np.abs(found - wanted).max() / np.abs(wanted).max()
+        largest = max(largest, float(np.nan_to_num(off, nan=math.inf)))
     return largest
 
 

@@ -22,6 +22,9 @@ QUANTIZATIONS = {
     "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
 }
 Q8_0_BLOCK = 32
+END_OF_TURN = "tokenizer.ggml.eot_token_id"
+END_OF_TEXT = "tokenizer.ggml.eos_token_id"
+END_OF_MESSAGE = "tokenizer.ggml.eom_token_id"
 # Written anew for the tuned model, so not taken over from the base's file.
 OWN_FIELDS = (
     "general.name",
@@ -29,7 +32,7 @@ OWN_FIELDS = (
     "general.file_type",
     "general.type",
     "tokenizer.chat_template",
-    "tokenizer.ggml.eot_token_id",
+    END_OF_TURN,
 )
 
 
@@ -123,10 +126,13 @@ def _metadata(tuned: Tuned, model: Any, family: Any) -> dict[str, Field]:
 
 
 def stop_fields(stop_ids: tuple[int, ...]) -> dict[str, int]:
-    """The terminator as end of turn, the last declared end as end of text (C36)."""
-    return {
-        "tokenizer.ggml.eot_token_id": stop_ids[0],
-        "tokenizer.ggml.eos_token_id": stop_ids[-1],
+    """The terminator as end of turn, the last declared end as end of text (C36).
+
+    A third, such as Llama 3.1's end of message, has a field of its own; GGUF has none for a
+    fourth, and the parity check then refuses the file.
+    """
+    return {END_OF_TURN: stop_ids[0], END_OF_TEXT: stop_ids[-1]} | {
+        END_OF_MESSAGE: stop_id for stop_id in stop_ids[1:-1][:1]
     }
 
 
@@ -162,7 +168,8 @@ def _computed_fields(tuned: Tuned, model: Any, family: Any) -> dict[str, Field]:
 def _types(value: Any) -> list[gguf.GGUFValueType]:
     kinds = gguf.GGUFValueType
     if isinstance(value, list):
-        return [kinds.ARRAY, kinds.STRING if isinstance(value[0], str) else kinds.INT32]
+        of = {str: kinds.STRING, bool: kinds.BOOL, int: kinds.INT32}
+        return [kinds.ARRAY, of[type(value[0])]]
     if isinstance(value, bool):
         return [kinds.BOOL]
     if isinstance(value, str):
@@ -173,7 +180,7 @@ def _types(value: Any) -> list[gguf.GGUFValueType]:
 def declared_stop_ids(path: Path) -> set[int]:
     """The ids that the file's metadata declares as ends."""
     fields = gguf.GGUFReader(path).fields
-    keys = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
+    keys = (END_OF_TEXT, END_OF_TURN, END_OF_MESSAGE)
     return {int(fields[key].contents()) for key in keys if key in fields}
 
 
