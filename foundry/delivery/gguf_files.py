@@ -131,9 +131,8 @@ def stop_fields(stop_ids: tuple[int, ...]) -> dict[str, int]:
     A third, such as Llama 3.1's end of message, has a field of its own; GGUF has none for a
     fourth, and the parity check then refuses the file.
     """
-    return {END_OF_TURN: stop_ids[0], END_OF_TEXT: stop_ids[-1]} | {
-        END_OF_MESSAGE: stop_id for stop_id in stop_ids[1:-1][:1]
-    }
+    fields = {END_OF_TURN: stop_ids[0], END_OF_TEXT: stop_ids[-1]}
+    return fields | {END_OF_MESSAGE: stop_ids[1]} if len(stop_ids) > 2 else fields
 
 
 def base_fields(path: Path) -> dict[str, Field]:
