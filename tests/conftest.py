@@ -6,12 +6,15 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests import tiny, tiny_recipe
 from tests.tiny_recipe import Outcome, TinyRecipe
+
+if TYPE_CHECKING:
+    from tests.tiny_run import Trained
 
 # HF_HUB_OFFLINE stays unset: it would hide a call that the guard below must meet. CI is unset
 # because trl sends telemetry only where it is (engines.md 1). Threads sleep while they wait, as
@@ -130,6 +133,29 @@ def finished(whole_run: tuple[TinyRecipe, Outcome], tmp_path: Path) -> TinyRecip
 def recipe(tiny_base: Path, tmp_path: Path) -> TinyRecipe:
     """The tiny recipe before any run."""
     return tiny_recipe.lay_out(tmp_path / "tiny", tiny_base)
+
+
+@pytest.fixture(scope="session")
+def trained_llama(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> "Trained":
+    """The tiny Llama with a rank-stabilised update: scale 32 / sqrt(16) = 8 (C39)."""
+    return _trained(tiny_llama, tmp_path_factory, rank_stabilized=True)
+
+
+@pytest.fixture(scope="session")
+def trained_gemma3(tiny_gemma3: Path, tmp_path_factory: pytest.TempPathFactory) -> "Trained":
+    """The tiny Gemma 3 with a plain update: scale 32 / 16 = 2."""
+    return _trained(tiny_gemma3, tmp_path_factory, rank_stabilized=False)
+
+
+def _trained(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, *, rank_stabilized: bool
+) -> "Trained":
+    from foundry.train.adapters.lora import Spec
+    from tests import tiny_run
+
+    adapter = Spec(rank=16, alpha=32, rank_stabilized=rank_stabilized)
+    setup = tiny_run.Setup(folder, steps=40, micro_batch_size=8, adapter=adapter)
+    return tiny_run.train(setup, tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture

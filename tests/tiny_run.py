@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from foundry.core.events import Event, Events
-from foundry.core.records import Example
+from foundry.core.records import EncodedRow, Example
 from foundry.core.rundir import RunDir
+from foundry.delivery.artefact import Tuned, all_stop_ids
+from foundry.delivery.gguf_files import write_model
+from foundry.delivery.parity import Reference, reference
 from foundry.encode.shards import encode_rows
 from foundry.encode.tokenize import open_encoder
 from foundry.models.fetch import locate
@@ -29,7 +32,7 @@ ROWS = tuple(
             ("How much is the fan?", "300 dollars."),
             ("How long is the warranty?", "One year, thank you."),
             ("What color is it?", "White."),
-            ("可以刷卡嗎？", "可以👍。"),
+            ("可以刷卡嗎👍？", "台灣都行。"),
         ]
     )
 )
@@ -90,3 +93,30 @@ def metrics(run: RunDir) -> list[dict[str, Any]]:
 def adapter_bytes(run: RunDir) -> bytes:
     """The saved adapter's weights."""
     return run.file("adapter", "adapter_model.safetensors").read_bytes()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A tiny model that knows `ROWS` by heart, and what it says to the parity questions."""
+
+    tuned: Tuned
+    rows: Sequence[EncodedRow]
+    run: RunDir
+    live: Reference
+
+    def with_gguf(self, folder: Path) -> Tuned:
+        """The same on a base that has a GGUF file of its own, written to `folder`."""
+        path = folder / "base.gguf"
+        with quiet():
+            write_model(self.tuned, load_model(self.tuned.base), path, quantization="f16")
+        return replace(self.tuned, base=replace(self.tuned.base, gguf=str(path)))
+
+
+def train(setup: Setup, path: Path) -> Trained:
+    """Overfit a tiny model on its rows and ask it what its artefacts will be asked."""
+    inputs = open_run(setup, path)
+    sft.fit(inputs, fast(setup.steps, global_batch_size=8))
+    encoder = open_encoder(inputs.base)
+    stops = all_stop_ids(inputs.stop_ids, None, encoder.tokenizer.eos_token_id)
+    tuned = Tuned(inputs.base, inputs.run.file("adapter"), encoder, stops, "Tiny 1.0.0")
+    return Trained(tuned, inputs.rows, inputs.run, reference(tuned, inputs.rows))
