@@ -69,3 +69,8 @@ def test_misspelt_target_is_refused_with_the_nearest(model: Any):  # C18
 def test_target_that_is_no_linear_layer_is_refused(model: Any, name: str):  # C18
     with pytest.raises(RecipeError, match=f"no layer of the model is called `{name}`"):
         lora.attach(model, lora.Spec(target_modules=(name,)))
+
+
+def test_head_as_target_is_refused(model: Any):  # C81
+    with pytest.raises(RecipeError, match="`lm_head` is the head of the model"):
+        lora.attach(model, lora.Spec(target_modules=("q_proj", "lm_head")))

@@ -75,15 +75,18 @@ def attach(model: Any, spec: Spec) -> Any:
 def _check_targets(model: Any, wanted: Sequence[str]) -> None:
     from torch.nn import Linear
 
-    linear = [name for name, module in model.named_modules() if isinstance(module, Linear)]
-    layers = {name.rsplit(".", 1)[-1] for name in linear}
-    problems = []
-    for name in wanted:
-        if name in layers:
-            continue
-        near = difflib.get_close_matches(name, sorted(layers), n=1)
-        what = _("no layer of the model is called `{name}`").format(name=name)
-        fix = _("use `{name}`").format(name=near[0]) if near else _("use `all-linear`")
-        problems.append(Problem("adapter.target_modules", what, fix))
-    if problems:
-        raise RecipeError(problems)
+    head = model.get_output_embeddings()
+    linear = {n.rsplit(".", 1)[-1]: m for n, m in model.named_modules() if isinstance(m, Linear)}
+    wrong = [name for name in wanted if linear.get(name, head) is head]
+    if wrong:
+        raise RecipeError([_target_problem(name, sorted(linear)) for name in wrong])
+
+
+def _target_problem(name: str, linear: Sequence[str]) -> Problem:
+    where, fix = "adapter.target_modules", _("use `all-linear`")
+    if name in linear:  # trl 1.16 refuses it, since its own loss reads the head's weight
+        what = _("`{name}` is the head of the model, which gets no update").format(name=name)
+        return Problem(where, what, fix)
+    near = difflib.get_close_matches(name, linear, n=1)
+    what = _("no layer of the model is called `{name}`").format(name=name)
+    return Problem(where, what, _("use `{name}`").format(name=near[0]) if near else fix)
