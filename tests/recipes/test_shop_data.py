@@ -101,7 +101,7 @@ def test_tables_are_utf8_with_unix_line_ends(path):
 
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("train", 400), ("closed-book", 66), ("open-book", 66), ("out-of-scope", 40)],
+    [("train", 350), ("closed-book", 66), ("open-book", 66), ("out-of-scope", 40)],
 )
 def test_file_has_enough_rows(files, name, least):
     assert list(files[name][0]) == COLUMNS
@@ -113,7 +113,7 @@ def test_there_are_enough_products_skeletons_and_answers(rows):
     assert len(read(RECIPE / "policies.csv")) >= 45
     assert len({row["題型"] for row in rows}) >= 150
     assert len({row["回答"] for row in rows}) >= 120
-    assert len(rows) >= 600
+    assert len(rows) >= 400  # as the issue asks, over all files
 
 
 def test_readme_states_the_true_counts(files, rows):
