@@ -1,0 +1,173 @@
+"""How tensors and metadata get into a GGUF file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+
+from foundry.core.errors import ResourceError
+from foundry.delivery.gguf_files import (
+    gguf_tensors,
+    mapped,
+    name_map,
+    storage,
+    stored_tensors,
+    write_model,
+)
+from foundry.delivery.gguf_tokenizer import tokenizer_fields
+from foundry.delivery.parity import gguf_facts
+from foundry.models.families import gemma3, llama
+from foundry.models.load import load_model
+from tests.delivery.shelf import Shelf
+from tests.encoders import tiny_encoder
+
+Q8_0, F16, F32 = (gguf.GGMLQuantizationType[name] for name in ("Q8_0", "F16", "F32"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted", "stored"),
+    [
+        ((64,), Q8_0, F32),
+        ((64,), F16, F32),
+        ((3, 64), Q8_0, Q8_0),
+        ((3, 64), F16, F16),
+        ((3, 48), Q8_0, F16),  # 48 does not divide into blocks of 32
+    ],
+)
+def test_storage_follows_the_shape(shape: tuple[int, ...], wanted, stored):
+    assert storage(np.zeros(shape, np.float32), wanted) == stored
+
+
+def test_tensor_without_a_place_is_named():
+    names = name_map("llama", 2)
+
+    assert mapped(names, "model.layers.1.mlp.up_proj.weight") == "blk.1.ffn_up.weight"
+    with pytest.raises(ResourceError, match=r"llama\.cpp has no place for this tensor") as error:
+        mapped(names, "model.layers.1.mlp.extra.weight")
+    assert error.value.problems[0].where == "model.layers.1.mlp.extra.weight"
+
+
+def test_every_weight_has_a_place_of_its_own(llama_shelf: Shelf):
+    tuned = llama_shelf.tuned
+
+    names = [name for name, _ in gguf_tensors(tuned, load_model(tuned.base))]
+
+    assert len(names) == len(set(names)) == 2 * 9 + 3  # nine per layer, embedding, norm, head
+
+
+def test_rows_of_query_and_key_are_interleaved_for_llama(llama_shelf: Shelf):
+    model = load_model(llama_shelf.tuned.base)
+    config = model.config  # four heads of 16 rows, two for the keys
+    rows = np.arange(64, dtype=np.float32)[:, None]
+
+    query = llama.to_gguf("model.layers.0.self_attn.q_proj.weight", rows, config)[:, 0]
+    key = llama.to_gguf("model.layers.0.self_attn.k_proj.weight", rows[:32], config)[:, 0]
+    value = llama.to_gguf("model.layers.0.self_attn.v_proj.weight", rows[:32], config)[:, 0]
+
+    # Halves of a head become neighbours: 0, 8, 1, 9, … and the next head after it.
+    assert query[:6].tolist() == [0, 8, 1, 9, 2, 10]
+    assert query[16:20].tolist() == [16, 24, 17, 25]
+    assert key[16:20].tolist() == [16, 24, 17, 25]
+    assert value.tolist() == rows[:32, 0].tolist()
+
+
+def test_gemma_norms_are_stored_plus_one():
+    weight = np.array([0.5], np.float32)
+
+    assert gemma3.to_gguf("model.layers.0.input_layernorm.weight", weight, None) == 1.5
+    assert gemma3.to_gguf("model.layers.0.mlp.up_proj.weight", weight, None) == 0.5
+
+
+def test_altered_tensor_is_measured(llama_shelf: Shelf, tmp_path: Path):
+    tuned, model = llama_shelf.tuned, llama_shelf.tuned.fresh().merge_and_unload()
+    model.model.layers[1].mlp.up_proj.weight.data[0, 0] += 0.5
+
+    write_model(tuned, model, tmp_path / "model.gguf", quantization="f16")
+
+    assert gguf_facts(tuned, tmp_path / "model.gguf")["tensor_difference"] > 10
+
+
+def test_tensor_that_is_not_a_number_is_measured(llama_shelf: Shelf, tmp_path: Path):
+    tuned, model = llama_shelf.tuned, llama_shelf.tuned.fresh().merge_and_unload()
+    model.model.layers[1].mlp.up_proj.weight.data[0, 0] = float("nan")
+
+    write_model(tuned, model, tmp_path / "model.gguf", quantization="f16")
+
+    assert gguf_facts(tuned, tmp_path / "model.gguf")["tensor_difference"] == float("inf")
+
+
+@pytest.mark.parametrize("change", ["one missing", "one too many"])
+def test_other_set_of_tensors_is_measured(llama_shelf: Shelf, tmp_path: Path, change: str):
+    source = llama_shelf.folder("gguf-f16") / "model.gguf"
+    writer = gguf.GGUFWriter(tmp_path / "model.gguf", "llama")
+    for tensor in gguf.GGUFReader(source).tensors:
+        if not (change == "one missing" and tensor.name == "blk.1.ffn_up.weight"):
+            writer.add_tensor(tensor.name, np.array(tensor.data))
+    if change == "one too many":
+        writer.add_tensor("blk.9.ffn_up.weight", np.zeros((2, 2), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+    facts = gguf_facts(llama_shelf.tuned, tmp_path / "model.gguf")
+
+    assert facts["tensor_difference"] == float("inf")
+
+
+def test_stored_values_are_the_merged_weights(llama_shelf: Shelf):
+    model = llama_shelf.tuned.fresh().merge_and_unload()
+
+    stored = stored_tensors(llama_shelf.folder("gguf-q8_0") / "model.gguf")
+
+    values, kind = stored["blk.0.ffn_down.weight"]
+    weight = model.model.layers[0].mlp.down_proj.weight.detach().numpy()
+    assert kind == Q8_0
+    # Half a step of 8 bits in the block with the largest element.
+    assert np.abs(values - weight).max() <= np.abs(weight).max() / 127 / 2 * 1.01
+
+
+def test_vocabulary_is_filled_up_to_the_rows_of_the_matrix(llama_shelf: Shelf):  # C33, C34
+    tokenizer = tiny_encoder("llama").tokenizer
+
+    fields = tokenizer_fields(llama_shelf.tuned.base, tokenizer, 640)
+
+    tokens, kinds = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
+    assert len(tokens) == len(set(tokens)) == len(kinds) == 640
+    assert tokens[639] == "[PAD639]"
+    assert [tokens[n] for n, kind in enumerate(kinds) if kind == 3] == list(
+        tiny_encoder("llama").special
+    )
+
+
+def test_model_without_bos_declares_none(llama_shelf: Shelf):  # C09
+    tokenizer = tiny_encoder("llama").tokenizer
+    tokenizer.bos_token = None
+
+    fields = tokenizer_fields(llama_shelf.tuned.base, tokenizer, 640)
+
+    assert "tokenizer.ggml.bos_token_id" not in fields
+    assert "tokenizer.ggml.add_bos_token" not in fields
+
+
+def test_unknown_splitting_pattern_is_refused_not_guessed(llama_shelf: Shelf):  # C35
+    from tokenizers import Regex, pre_tokenizers
+
+    tokenizer = tiny_encoder("llama").tokenizer
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\s+"), "isolated")
+
+    with pytest.raises(ResourceError, match="the tokenizer's kind is not known"):
+        tokenizer_fields(llama_shelf.tuned.base, tokenizer, 640)
+
+
+def test_tokenizer_that_is_no_bpe_is_refused(llama_shelf: Shelf):  # C35
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({"a": 0, "</s>": 1}, unk_token="a"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>")
+
+    with pytest.raises(ResourceError, match="the tokenizer's kind is not known"):
+        tokenizer_fields(replace(llama_shelf.tuned.base, name="x"), tokenizer, 2)

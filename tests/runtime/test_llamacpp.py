@@ -1,0 +1,170 @@
+"""The delivered file under llama.cpp answers as the live model does."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from foundry.core.errors import ResourceError
+from foundry.core.records import Turn
+from foundry.delivery.gguf_adapter_file import write_adapter
+from foundry.delivery.gguf_files import write_model
+from foundry.delivery.parity import TEXTS
+from foundry.runtime.contract import Decoding
+from foundry.runtime.llamacpp import LlamaCppRuntime
+from foundry.runtime.transformers import TransformersRuntime
+from tests.tiny_run import Trained
+
+
+@pytest.fixture(scope="module")
+def trained(trained_gemma3: Trained) -> Trained:
+    return trained_gemma3
+
+
+@pytest.fixture(scope="module")
+def file(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The merged model in float16."""
+    path = tmp_path_factory.mktemp("gguf") / "model.gguf"
+    write_model(trained.tuned, trained.tuned.fresh().merge_and_unload(), path, quantization="f16")
+    return path
+
+
+@pytest.fixture(scope="module")
+def runtime(file: Path) -> Iterator[LlamaCppRuntime]:
+    with LlamaCppRuntime(file, slots=2, context=128) as made:
+        yield made
+
+
+@pytest.fixture
+def live(trained: Trained) -> TransformersRuntime:
+    return TransformersRuntime(trained.tuned.model, trained.tuned.encoder.tokenizer)
+
+
+def test_texts_have_the_ids_of_the_training(runtime: LlamaCppRuntime, live: TransformersRuntime):
+    assert [runtime.tokens(text) for text in TEXTS] == [live.tokens(text) for text in TEXTS]
+
+
+def test_logprobs_are_near_those_of_the_live_model(
+    runtime: LlamaCppRuntime, live: TransformersRuntime, trained: Trained
+):
+    prefixes = trained.live.prefixes
+
+    found = runtime.next_logprobs(prefixes, top_n=20)
+    wanted = live.next_logprobs(prefixes, top_n=1)
+
+    # Float16 weights: 0.015 measured.
+    for ours, theirs in zip(wanted, found, strict=True):
+        ((token, value),) = ours.items()
+        assert abs(theirs[token] - value) < 0.05
+
+
+def test_logprobs_are_told_of_an_end_as_well(
+    runtime: LlamaCppRuntime, live: TransformersRuntime, trained: Trained
+):  # C36
+    row = trained.rows[0]
+    stop = trained.tuned.stop_ids[0]
+    before_end = list(row.input_ids[: row.labels.index(stop)])
+
+    (found,) = runtime.next_logprobs([before_end], top_n=5)
+
+    assert max(found, key=found.__getitem__) == stop
+
+
+def test_answers_are_those_of_the_live_model(
+    runtime: LlamaCppRuntime, live: TransformersRuntime, trained: Trained
+):
+    decoding = Decoding(40, trained.tuned.stop_ids)
+
+    found = runtime.generate(trained.live.trained, decoding)
+
+    wanted = live.generate(trained.live.trained, decoding)
+    assert [made.text for made in found] == [made.text for made in wanted]
+    assert all(made.stopped for made in found)
+
+
+def test_answer_cut_by_its_length_has_not_stopped(runtime: LlamaCppRuntime, trained: Trained):
+    (made,) = runtime.generate(trained.live.trained[:1], Decoding(2))
+
+    assert len(made.ids) == 2
+    assert not made.stopped
+
+
+def test_stop_string_ends_an_answer_and_is_not_part_of_it(
+    runtime: LlamaCppRuntime, trained: Trained
+):
+    (made,) = runtime.generate(trained.live.trained[4:5], Decoding(40, (), (" dollars",)))
+
+    assert made.text == "300"
+    assert made.stopped
+
+
+def test_stop_id_of_the_asker_ends_an_answer(runtime: LlamaCppRuntime, trained: Trained):
+    answer = [label for label in trained.rows[4].labels if label != -100]
+
+    (made,) = runtime.generate(trained.live.trained[4:5], Decoding(40, (answer[1],)))
+
+    assert list(made.ids) == answer[:2]
+    assert made.stopped
+
+
+def test_every_answer_is_told(runtime: LlamaCppRuntime, trained: Trained):
+    told: list[int] = []
+    lock = threading.Lock()
+
+    def on_batch(done: int) -> None:
+        with lock:
+            told.append(done)
+
+    runtime.generate(trained.live.trained[:4], Decoding(2), on_batch=on_batch)
+
+    assert sorted(told) == [1, 2, 3, 4]
+
+
+def test_template_of_the_file_makes_the_trained_prompt(runtime: LlamaCppRuntime, trained: Trained):
+    turns = [Turn("user", "多少錢？"), Turn("assistant", "三百元。"), Turn("user", "謝謝")]
+
+    text = runtime.rendered(turns)
+
+    encoder = trained.tuned.encoder
+    assert encoder.ids(text) == encoder.prompt_ids(turns)
+
+
+def test_adapter_over_the_base_file_is_the_tuned_model(
+    trained: Trained, live: TransformersRuntime, tmp_path: Path
+):
+    tuned = trained.with_gguf(tmp_path)
+    write_adapter(tuned, tmp_path / "adapter.gguf", dtype="f32")
+    base = Path(str(tuned.base.gguf))
+
+    with LlamaCppRuntime(base, tmp_path / "adapter.gguf", slots=2, context=128) as adapted:
+        found = adapted.generate(trained.live.trained[:2], Decoding(40, tuned.stop_ids))
+    with LlamaCppRuntime(base, slots=2, context=128) as plain:
+        without = plain.generate(trained.live.trained[:2], Decoding(40, tuned.stop_ids))
+
+    wanted = live.generate(trained.live.trained[:2], Decoding(40, tuned.stop_ids))
+    assert [made.text for made in found] == [made.text for made in wanted]
+    assert [made.text for made in without] != [made.text for made in wanted]
+
+
+def test_file_that_is_no_model_is_told(tmp_path: Path):
+    (tmp_path / "model.gguf").write_bytes(b"GGUF but not really")
+
+    with pytest.raises(ResourceError, match="cannot load the file") as error:
+        LlamaCppRuntime(tmp_path / "model.gguf")
+
+    assert error.value.problems[0].where == "model.gguf"
+
+
+def test_prompt_longer_than_the_context_is_told(runtime: LlamaCppRuntime):
+    with pytest.raises(ResourceError, match=r"llama\.cpp answered 400"):
+        runtime.generate([[0, *[20] * 300]], Decoding(2))
+
+
+def test_model_is_asked_over_a_socket_that_goes_with_it(file: Path):  # C70
+    with LlamaCppRuntime(file, slots=1, context=128) as made:
+        address = made._address
+        assert address.scheme == "unix"
+        assert Path(address.path).is_socket()
+
+    assert not Path(address.path).parent.exists()
