@@ -14,7 +14,6 @@ from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
 from foundry.models.quiet import quiet
 
-ALLOWED_SUFFIXES = {".safetensors", ".json", ".jinja", ".txt", ".md", ".model", ".gguf", ".yaml"}
 FORBIDDEN_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".py", ".ckpt", ".h5", ".msgpack"}
 
 
@@ -28,7 +27,7 @@ def open_tokenizer(folder: Path) -> Any:
     with quiet():
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def chat_template(base: BaseModel, tokenizer: Any) -> str:
@@ -75,7 +74,11 @@ def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
         from transformers import AutoModelForCausalLM
 
         model = AutoModelForCausalLM.from_pretrained(
-            where, dtype=torch.float32, local_files_only=True, use_safetensors=True
+            where,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
     return model.eval()
 
@@ -84,7 +87,7 @@ def check_folder(folder: Path) -> None:
     """Refuse a model folder that could run code.
 
     Raises:
-        ResourceError: Names each file of a kind that holds code or pickles, and a configuration
+        ResourceError: Names each file of a kind that holds code or pickles, and each configuration
             with `auto_map` (C73, C74).
     """
     problems = [
@@ -96,10 +99,12 @@ def check_folder(folder: Path) -> None:
         for path in sorted(folder.rglob("*"))
         if path.suffix in FORBIDDEN_SUFFIXES
     ]
-    config = folder / "config.json"
-    if config.is_file() and "auto_map" in json.loads(config.read_text(encoding="utf-8")):
-        what = _("the configuration asks to run code of its own (`auto_map`)")
-        problems.append(Problem(str(config), what, _("use a model of a class transformers has")))
+    what = _("the configuration asks to run code of its own (`auto_map`)")
+    problems += [
+        Problem(str(path), what, _("use a model of a class transformers has"))
+        for path in sorted(folder.glob("*config.json"))
+        if "auto_map" in json.loads(path.read_text(encoding="utf-8"))
+    ]
     if problems:
         raise ResourceError(problems)
 
