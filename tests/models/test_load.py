@@ -1,0 +1,160 @@
+"""A folder becomes tokenizer, template and weights, and never runs code (C73, C74)."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from foundry.core.errors import ResourceError
+from foundry.models.fetch import locate
+from foundry.models.load import (
+    FORBIDDEN_SUFFIXES,
+    chat_template,
+    check_folder,
+    control_tokens,
+    family_of,
+    load_model,
+    load_tokenizer,
+    open_tokenizer,
+)
+from tests.templates import stock_template
+
+
+@pytest.fixture
+def folder(tiny_llama: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model, to be changed."""
+    return Path(shutil.copytree(tiny_llama, tmp_path / "base"))
+
+
+def edit(path: Path, **values: object) -> None:
+    """Change keys of a JSON file."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(config | values), encoding="utf-8")
+
+
+def test_plain_folder_is_accepted(folder: Path):
+    check_folder(folder)
+
+
+@pytest.mark.parametrize("suffix", sorted(FORBIDDEN_SUFFIXES))
+def test_file_that_could_run_code_is_refused_by_name(folder: Path, suffix: str):  # C73
+    path = folder / f"weights{suffix}"
+    path.write_bytes(b"")
+
+    with pytest.raises(ResourceError, match=rf"files of the kind `\{suffix}`") as error:
+        check_folder(folder)
+
+    assert error.value.problems[0].where == str(path)
+    assert "safetensors" in str(error.value.problems[0].fix)
+
+
+def test_every_such_file_is_named_at_once_also_in_folders_below(folder: Path):  # C73
+    base = locate(str(folder), folder)
+    (folder / "below").mkdir()
+    for name in ("pytorch_model.bin", "below/code.py"):
+        (folder / name).write_bytes(b"")
+
+    with pytest.raises(ResourceError) as error:
+        load_model(base)
+
+    assert [p.where for p in error.value.problems] == [
+        str(folder / "below/code.py"),
+        str(folder / "pytorch_model.bin"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_configuration_that_asks_for_code_is_refused(folder: Path, name: str):  # C74
+    edit(folder / name, auto_map={"AutoTokenizer": ["code.Tokenizer", None]})
+
+    with pytest.raises(ResourceError, match="asks to run code of its own") as error:
+        locate(str(folder), folder)
+
+    assert error.value.problems[0].where == str(folder / name)
+
+
+def test_tokenizer_that_asks_for_code_is_never_asked_about(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):  # C74
+    edit(
+        folder / "tokenizer_config.json",
+        tokenizer_class="Nobodys",
+        auto_map={"AutoTokenizer": ["code.Tokenizer", None]},
+    )
+    (folder / "code.py").write_text(f"open({str(folder / 'canary')!r}, 'w')", encoding="utf-8")
+    # transformers asks "Do you wish to run the custom code? [y/N]" where nobody said no.
+    monkeypatch.setattr("builtins.input", lambda _question: "y")
+
+    with pytest.raises(ValueError, match="trust_remote_code"):
+        open_tokenizer(folder)
+
+    assert not (folder / "canary").exists()
+
+
+def test_family_follows_the_model_type(tiny_llama: Path, tiny_gemma3: Path):
+    assert (family_of(tiny_llama), family_of(tiny_gemma3)) == ("llama", "gemma3")
+
+
+def test_unknown_model_type_is_told_with_those_known(folder: Path):
+    edit(folder / "config.json", model_type="mamba")
+
+    with pytest.raises(ResourceError, match="`mamba` cannot be trained yet; known are: gemma3_te"):
+        family_of(folder)
+
+
+def test_folder_without_configuration_is_told(tmp_path: Path):
+    with pytest.raises(ResourceError, match=r"no config\.json in the model's folder"):
+        family_of(tmp_path)
+
+
+def test_tokenizers_own_template_comes_first(folder: Path):  # C37
+    (folder / "chat_template.jinja").write_text("own", encoding="utf-8")
+    base = locate(str(folder), folder)
+
+    assert chat_template(base, load_tokenizer(base)) == "own"
+
+
+@pytest.mark.parametrize(("fixture", "name"), [("tiny_llama", "llama3"), ("tiny_gemma3", "gemma3")])
+def test_family_has_a_real_template_for_a_base_without_one(
+    fixture: str, name: str, request: pytest.FixtureRequest
+):
+    base = locate(str(request.getfixturevalue(fixture)), Path())
+
+    assert chat_template(base, load_tokenizer(base)) == stock_template(name)
+
+
+def test_control_tokens_are_those_no_text_becomes_by_accident(tiny_gemma3: Path):
+    tokenizer = open_tokenizer(tiny_gemma3)
+
+    special = control_tokens(tokenizer)
+
+    assert special == {
+        "<bos>": 0,
+        "<eos>": 1,
+        "<pad>": 2,
+        "<start_of_turn>": 3,
+        "<end_of_turn>": 4,
+    }
+
+
+def test_weights_are_float32_and_in_evaluation_mode(folder: Path):  # C23
+    base = locate(str(folder), folder)
+    load_model(base).to(torch.bfloat16).save_pretrained(folder)
+
+    model = load_model(base)
+
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert not model.training
+
+
+def test_weights_of_another_folder_are_read_where_one_is_given(folder: Path, tiny_llama: Path):
+    base = locate(str(tiny_llama), Path())
+    other = load_model(base)
+    with torch.no_grad():
+        other.lm_head.weight.zero_()
+    other.save_pretrained(folder)
+
+    assert not load_model(base, folder=folder).lm_head.weight.any()
+    assert load_model(base).lm_head.weight.any()
