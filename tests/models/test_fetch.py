@@ -277,7 +277,7 @@ def test_entry_without_a_package_is_our_mistake(embedded: Entry):
 
 
 @pytest.mark.slow
-def test_embedded_gemma_is_the_model_of_the_catalogue(foundry_home: Path, tmp_path: Path):
+def test_embedded_gemma_is_the_model_of_the_catalogue(tmp_path: Path):
     entry = catalogue.find("gemma-3-270m")
 
     base = locate("gemma-3-270m", tmp_path)
