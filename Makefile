@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
-.PHONY: setup demo test test-fast check format messages golden clean
+.PHONY: setup demo test test-fast check format bench messages golden clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -38,6 +38,10 @@ check: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Useful tokens per second against a plain TRL script; wants an otherwise idle machine.
+bench: $(STAMP)
+	$(BIN)/python scripts/bench.py
 
 # Collect the sentences of the source, carry them into the Chinese catalogue, compile it.
 messages: $(STAMP)
