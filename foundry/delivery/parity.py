@@ -14,6 +14,7 @@ from typing import Any
 
 from foundry.core.errors import ProofError
 from foundry.core.records import EncodedRow, Turn
+from foundry.delivery import gguf_header
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.parity_record import failures
 from foundry.encode.render import render
@@ -68,12 +69,14 @@ class Reference:
     """What the live model says, computed once for all artefacts of a run.
 
     `trained` are prompts of training rows, `general` the fixed conversations; `answers` continues
-    both, in this order. `longest` is how many tokens a trained answer may take to end.
+    both, in this order. `ends` are the ids that the rows' answers end with, read off the rows
+    themselves; `longest` is how many tokens a trained answer may take to end.
     """
 
     general: Sequence[Sequence[int]]
     trained: Sequence[Sequence[int]]
     prefixes: Sequence[Sequence[int]]
+    ends: frozenset[int]
     longest: int
     logprobs: Sequence[Mapping[int, float]]
     answers: Sequence[Generation]
@@ -91,6 +94,7 @@ def reference(tuned: Tuned, rows: Sequence[EncodedRow]) -> Reference:
         general=general,
         trained=trained,
         prefixes=prefixes,
+        ends=frozenset(_last(row) for row in rows),
         longest=longest,
         logprobs=live.next_logprobs(prefixes, LIVE_TOP),
         answers=_answers(live, trained, general, longest, tuned.stop_ids),
@@ -125,7 +129,7 @@ def prove(tuned: Tuned, live: Reference, subject: Subject) -> dict[str, Any]:
             **_templates(tuned, artefact, subject.facts),
             **_logprobs(live, artefact),
             **_greedy(live.answers, made, tuned.stop_ids),
-            **_stops(made[: len(live.trained)], tuned.stop_ids, subject.facts),
+            **_stops(made[: len(live.trained)], live.ends | {*tuned.stop_ids}, subject.facts),
         }
     record |= {k: v for k, v in subject.facts.items() if k.endswith("_difference")}
     problems = failures(subject.name, record)
@@ -150,6 +154,10 @@ def _first(row: EncodedRow) -> int:
     return next(i for i, label in enumerate(row.labels) if label != IGNORED)
 
 
+def _last(row: EncodedRow) -> int:
+    return next(label for label in reversed(row.labels) if label != IGNORED)
+
+
 def _token_ids(tuned: Tuned, artefact: Runtime) -> dict[str, Any]:
     """C34, C35: the artefact splits texts as the training did."""
     ids = tuned.encoder.tokenizer
@@ -162,7 +170,7 @@ def _token_ids(tuned: Tuned, artefact: Runtime) -> dict[str, Any]:
 
 
 def _templates(tuned: Tuned, artefact: Runtime, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """C37: the artefact's own template makes the prompts that were trained."""
+    """C37: the artefact's own template is the trained one, and makes the same prompts there."""
     if "render" not in facts:
         return {"prompts": 0, "prompts_with_other_ids": []}
     wrong = []
@@ -171,7 +179,11 @@ def _templates(tuned: Tuned, artefact: Runtime, facts: Mapping[str, Any]) -> dic
         text = facts["render"](artefact, with_system)
         if tuned.encoder.once_bos(artefact.tokens(text)) != tuned.encoder.prompt_ids(turns):
             wrong.append(text)
-    return {"prompts": len(CONVERSATIONS), "prompts_with_other_ids": wrong}
+    return {
+        "prompts": len(CONVERSATIONS),
+        "prompts_with_other_ids": wrong,
+        "template_is_trained": facts["template"] == tuned.encoder.template,
+    }
 
 
 def _logprobs(live: Reference, artefact: Runtime) -> dict[str, Any]:
@@ -206,12 +218,12 @@ def _body(ids: Sequence[int], stops: tuple[int, ...]) -> list[int]:
 
 
 def _stops(
-    made: Sequence[Generation], stops: tuple[int, ...], facts: Mapping[str, Any]
+    made: Sequence[Generation], stops: frozenset[int], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """C36: the artefact declares every stop id and stops on the trained terminator."""
     record = {"stopped": sum(g.stopped for g in made), "stop_prompts": len(made)}
     if "stop_ids" in facts:
-        record["stop_ids_missing"] = sorted(set(stops) - set(facts["stop_ids"]))
+        record["stop_ids_missing"] = sorted(stops - set(facts["stop_ids"]))
     return record
 
 
@@ -220,20 +232,20 @@ def folder_facts(folder: Path) -> dict[str, Any]:
     from foundry.delivery.hf_files import TEMPLATE, declared_stop_ids
 
     tokenizer = open_tokenizer(folder)
-    template = (folder / TEMPLATE).read_text(encoding="utf-8")
+    template = (folder / TEMPLATE).read_bytes().decode("utf-8")
 
     def rendered(_artefact: Runtime, turns: Sequence[Turn]) -> str:
         bos, eos = tokenizer.bos_token or "", tokenizer.eos_token or ""
         return render(turns, template, bos_token=bos, eos_token=eos, add_generation_prompt=True)
 
-    return {"stop_ids": declared_stop_ids(folder), "render": rendered}
+    return {"stop_ids": declared_stop_ids(folder), "render": rendered, "template": template}
 
 
 def gguf_facts(tuned: Tuned, path: Path) -> dict[str, Any]:
     """llama.cpp's rendering of the file's template, and the distance of every stored tensor.
 
     `tensor_difference` is the largest deviation in units of what the storage allows; infinite when
-    a tensor is missing or one too many is there.
+    a tensor is missing, one too many is there, or a value is not a number.
     """
     import numpy as np
 
@@ -250,10 +262,14 @@ def gguf_facts(tuned: Tuned, path: Path) -> dict[str, Any]:
         values, kind = stored[name]
         allowed = STORAGE_TOLERANCE[kind.name] * np.abs(weight).max(axis=-1, keepdims=True)
         off = np.abs(values.reshape(weight.shape) - weight) / (allowed + 1e-7)
-        largest = max(largest, float(off.max()))
+        largest = max(largest, float(np.nan_to_num(off, nan=math.inf).max()))
 
     def rendered(artefact: LlamaCppRuntime, turns: Sequence[Turn]) -> str:
         return artefact.rendered(turns)
 
     difference = largest if seen == set(stored) else math.inf
-    return {"tensor_difference": round(difference, 6), "render": rendered}
+    return {
+        "tensor_difference": round(difference, 6),
+        "render": rendered,
+        "template": gguf_header.texts(path).get("tokenizer.chat_template", ""),
+    }

@@ -37,6 +37,7 @@ def _checks(record: Mapping[str, Any]) -> dict[str, bool]:
     return {
         _("texts split into other ids"): not record["texts_with_other_ids"],
         _("the template in the file makes other prompts"): not record["prompts_with_other_ids"],
+        _("the file has another template"): record.get("template_is_trained", True),
         _("log-probabilities of the next token differ"): (
             record["largest_logprob_difference"] <= tolerance["max"]
             and record["mean_logprob_difference"] <= tolerance["mean"]

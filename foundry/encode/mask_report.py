@@ -112,6 +112,9 @@ def row_faults(example: Example, encoded: Encoded, encoder: Encoder) -> list[Pro
     elif wrong := _wrong_stretch(example, encoded, encoder):
         what = _("the supervised text is not the answer and its end ({text})")
         found.append(what.format(text=wrong))
+    elif _reaches_into_prompt(example, row, encoder):
+        what = _("tokens of the prompt are supervised ({text!r})")
+        found.append(what.format(text=encoder.tokenizer.decode(_stretches(row)[0])))
     if _bos_count(row, encoder.bos_id) != 1:
         what = _("the row must begin with exactly one BOS; it begins with {ids}")
         found.append(what.format(ids=list(row.input_ids[:3])))
@@ -142,6 +145,24 @@ def _wrong_stretch(example: Example, encoded: Encoded, encoder: Encoder) -> str 
         if found != wanted and not (encoded.straddling and found.endswith(wanted)):
             return str(encoder.tokenizer.decode(stretch))
     return None
+
+
+def _reaches_into_prompt(example: Example, row: EncodedRow, encoder: Encoder) -> bool:
+    """Whether a stretch begins before the row leaves the ids of its prompt. C03, C06.
+
+    The texts above are compared without white space, in which most prompts end.
+    """
+    turns, labels = example.messages, row.labels
+    prompts = [encoder.prompt_ids(turns[:n]) for n, t in enumerate(turns) if t.role == "assistant"]
+    before = (IGNORED, *labels)
+    starts = [n for n, b in enumerate(labels) if b != IGNORED and before[n] == IGNORED]
+    return any(s < _common(row.input_ids, p) for s, p in zip(starts, prompts, strict=True))
+
+
+def _common(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many ids both begin with."""
+    pairs = zip(first, second, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
 
 
 def _squash(text: str) -> str:

@@ -96,10 +96,11 @@ def _arguments(inputs: FitInputs, spec: "Spec", work: Path) -> Any:
 
 
 def _probe_loss(trainer: SupervisedTrainer, inputs: FitInputs, spec: "Spec") -> dict[str, Any]:
-    rows = inputs.rows[: spec.global_batch_size]
+    rows = proof.uneven(inputs.rows, spec.global_batch_size)
     size = inputs.micro_batch_size
     as_dicts = [{"id": r.id, "input_ids": r.input_ids, "labels": r.labels} for r in rows]
     batches = [flat(as_dicts[start : start + size]) for start in range(0, len(rows), size)]
+    proof.check_collated(batches, rows)
     return proof.loss_probe(trainer, rows, batches)
 
 

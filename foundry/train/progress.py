@@ -49,13 +49,12 @@ class Progress(TrainerCallback):
         record = {
             "step": state.global_step,
             "of": state.max_steps,
-            "loss": trainer.step_loss,
+            "loss": trainer.end_step(),
             "grad_norm": float(logs["grad_norm"]),
             "learning_rate": float(logs["learning_rate"]),
             "tokens": trainer.tokens,
             "supervised_tokens": trainer.supervised.total(),
         }
-        trainer.step_loss, trainer.step_rows = 0.0, []
         with self.metrics.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
         self.inputs.events.emit("train", "step", **record, **self._pace(state))

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow
+from foundry.encode.mask_report import supervised_tokens
 from foundry.encode.tokenize import IGNORED
 
 # Float32 sums of a few hundred terms in another order; measured 2e-6 on Gemma-3-270m.
@@ -39,6 +40,28 @@ def trainable(model: Any) -> dict[str, torch.Tensor]:
 def copies(model: Any) -> dict[str, torch.Tensor]:
     """Copies of the trainable parameters before the first step."""
     return {name: p.detach().clone() for name, p in trainable(model).items()}
+
+
+def uneven(rows: Sequence[EncodedRow], count: int) -> list[EncodedRow]:
+    """`count` rows, those with the fewest supervised tokens first, those with the most last.
+
+    Micro-batches cut from them are as unequal as the data allow: in equal ones an average of
+    averages is the average, and the fault of C13 would not show.
+    """
+    ordered = sorted(rows, key=supervised_tokens)
+    count = min(count, len(ordered))
+    return [*ordered[: count - count // 2], *ordered[len(ordered) - count // 2 :]]
+
+
+def check_collated(micro_batches: Batches, rows: Sequence[EncodedRow]) -> None:
+    """The collator keeps every supervised label of the rows, the ends too. C01."""
+    seen = Counter(
+        label
+        for batch in micro_batches
+        for label in batch["labels"].flatten().tolist()
+        if label != IGNORED
+    )
+    check_seen(seen, [row_id for batch in micro_batches for row_id in batch["row_ids"]], rows, ())
 
 
 @torch.no_grad()
@@ -123,7 +146,7 @@ def check_optimizer(optimizer: Any, model: Any) -> dict[str, Any]:
 
 
 def check_moved(model: Any, before: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Every trainable tensor differs from its step-0 copy. C16, C18."""
+    """Every trainable tensor differs from its step-0 copy, and no update is zero. C16, C18."""
     now = trainable(model)
     still = [name for name, old in before.items() if torch.equal(now[name].detach(), old)]
     if still or not before:
@@ -134,6 +157,10 @@ def check_moved(model: Any, before: Mapping[str, torch.Tensor]) -> dict[str, Any
             what.format(still=len(still), total=len(before), names=names),
             _("train more steps, or look at `adapter.target_modules`"),
         )
+    zero = [name for name, p in model.named_parameters() if ".lora_B." in name and not p.any()]
+    if zero:  # also those that do not train
+        what = _("{count} updates are zero: {names}")
+        raise refuse("train.proof", what.format(count=len(zero), names=", ".join(zero[:5])))
     change = max(float((now[n].detach() - old).abs().max()) for n, old in before.items())
     return {"tensors": len(before), "moved": len(before), "largest_change": round(change, 6)}
 

@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from trl import SFTTrainer
 
-from foundry.core.errors import DataError, Problem
+from foundry.core.errors import DataError, Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.encode.tokenize import IGNORED
 
@@ -25,6 +25,8 @@ class SupervisedTrainer(SFTTrainer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.step_loss = 0.0
+        self.step_items = 0
+        self.step_divisors: set[float] = set()
         self.tokens = 0
         self.supervised: Counter[int] = Counter()
         self.seen_rows: list[str] = []
@@ -43,17 +45,35 @@ class SupervisedTrainer(SFTTrainer):
         """
         loss = supervised_loss(model, inputs) / num_items_in_batch
         if self.model.training:
-            self._count(inputs, loss)
+            self._count(inputs, loss, float(num_items_in_batch))
         return loss
 
-    def _count(self, inputs: dict[str, Any], loss: torch.Tensor) -> None:
+    def end_step(self) -> float:
+        """The loss of the step that ends, in nats per token; begins the count of the next.
+
+        Raises:
+            ProofError: The sums of its micro-batches were not divided by the supervised tokens
+                of all of them (C13).
+        """
+        if self.step_divisors != {self.step_items}:
+            what = _("the loss of a step of {items} supervised tokens was divided by {found}")
+            found = ", ".join(f"{n:g}" for n in sorted(self.step_divisors))
+            raise ProofError(Problem("train.loss", what.format(items=self.step_items, found=found)))
+        loss = self.step_loss
+        self.step_loss, self.step_items, self.step_divisors, self.step_rows = 0.0, 0, set(), []
+        return loss
+
+    def _count(self, inputs: dict[str, Any], loss: torch.Tensor, divisor: float) -> None:
         value = float(loss.detach())
         rows = list(inputs["row_ids"])
         if value != value or value in (float("inf"), float("-inf")):
             raise DataError(non_finite(_("loss"), self.state.global_step + 1, rows))
         self.step_loss += value
         self.tokens += inputs["input_ids"].numel()
-        self.supervised.update(inputs["labels"][inputs["labels"] != IGNORED].tolist())
+        supervised = inputs["labels"][inputs["labels"] != IGNORED].tolist()
+        self.supervised.update(supervised)
+        self.step_items += len(supervised)
+        self.step_divisors.add(divisor)
         self.seen_rows += rows
         self.step_rows += rows
 

@@ -1,0 +1,23 @@
+"""Rows that lie in one sequence are not kept apart (C14)."""
+
+from typing import Any
+
+import torch
+
+from foundry.train import fitting
+from tests.mutants.mutant import Mutant, Patch
+
+correct = fitting.flat
+
+
+def one_row(rows: Any) -> dict[str, Any]:
+    batch = correct(rows)
+    batch["position_ids"] = torch.arange(batch["input_ids"].shape[1])[None]
+    return batch
+
+
+def apply(patch: Patch) -> None:
+    patch.setattr(fitting, "flat", one_row)
+
+
+MUTANTS = (Mutant("positions do not restart", apply, "train", "train.loss", "by hand it is"),)
