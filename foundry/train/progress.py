@@ -49,7 +49,7 @@ class Progress(TrainerCallback):
         record = {
             "step": state.global_step,
             "of": state.max_steps,
-            "loss": trainer.end_step(),
+            "loss": trainer.end_step(float(logs["loss"])),
             "grad_norm": float(logs["grad_norm"]),
             "learning_rate": float(logs["learning_rate"]),
             "tokens": trainer.tokens,

@@ -16,6 +16,8 @@ from foundry.core.errors import DataError, Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.encode.tokenize import IGNORED
 
+SUM_TOLERANCE = 1e-5  # of the same float32 numbers, added in another order
+
 
 class SupervisedTrainer(SFTTrainer):
     """An `SFTTrainer` over flat micro-batches of rows that carry their own labels."""
@@ -48,18 +50,24 @@ class SupervisedTrainer(SFTTrainer):
             self._count(inputs, loss, float(num_items_in_batch))
         return loss
 
-    def end_step(self) -> float:
+    def end_step(self, reported: float) -> float:
         """The loss of the step that ends, in nats per token; begins the count of the next.
+
+        Args:
+            reported: The sum of what the Trainer took gradients of in this step.
 
         Raises:
             ProofError: The sums of its micro-batches were not divided by the supervised tokens
-                of all of them (C13).
+                of all of them, or were scaled once more before the gradient was taken (C13).
         """
         if self.step_divisors != {self.step_items}:
             what = _("the loss of a step of {items} supervised tokens was divided by {found}")
             found = ", ".join(f"{n:g}" for n in sorted(self.step_divisors))
             raise ProofError(Problem("train.loss", what.format(items=self.step_items, found=found)))
         loss = self.step_loss
+        if abs(reported - loss) > SUM_TOLERANCE * max(1.0, abs(loss)):
+            what = _("gradients were taken of {reported:.6f}, the loss of the step is {loss:.6f}")
+            raise ProofError(Problem("train.loss", what.format(reported=reported, loss=loss)))
         self.step_loss, self.step_items, self.step_divisors, self.step_rows = 0.0, 0, set(), []
         return loss
 

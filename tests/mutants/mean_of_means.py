@@ -26,6 +26,11 @@ def of_the_first(self: Any, *arguments: Any) -> Any:
     return samples, (samples[0]["labels"] != IGNORED).sum()
 
 
+def in_the_gradient(patch: Patch) -> None:
+    """The Trainer divides by the number of micro-batches what is a sum already."""
+    patch.setattr(SupervisedTrainer, "loss_is_scaled_for_ga", False)
+
+
 def in_the_loss(patch: Patch) -> None:
     patch.setattr(SupervisedTrainer, "compute_loss", mean_of_means)
 
@@ -36,5 +41,6 @@ def in_the_count(patch: Patch) -> None:
 
 MUTANTS = (
     Mutant("averages are averaged", in_the_loss, "train", "train.loss", "by hand it is"),
+    Mutant("sums are averaged", in_the_gradient, "train", "train.loss", "gradients were taken of"),
     Mutant("one micro-batch is counted", in_the_count, "train", "train.loss", "was divided by"),
 )
