@@ -39,11 +39,15 @@ def train(
     recipe: Recipe,
     set: Set = None,
     until: Annotated[str, typer.Option(metavar="STAGE", help=", ".join(STAGES))] = STAGES[-1],
-    dry_run: Annotated[bool, typer.Option(help=_("Only plan; write nothing."))] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help=_("Only plan; write nothing."))
+    ] = False,
     accept_terms: Terms = None,
     runs: Runs = Path("runs"),
     json: Json = False,
-    events: Annotated[bool, typer.Option(help=_("Stream events as JSON lines."))] = False,
+    events: Annotated[
+        bool, typer.Option("--events", help=_("Stream events as JSON lines."))
+    ] = False,
 ) -> None:
     """Run the stages; a stage whose inputs and files are unchanged is skipped."""
     if until not in STAGES:
