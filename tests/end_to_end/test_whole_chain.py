@@ -6,8 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from foundry.core.rundir import STAGES
-from tests.tiny_recipe import Outcome, TinyRecipe
+from tests.tiny_recipe import Outcome, TinyRecipe, build_base, lay_out
 
 ROOT = Path(__file__).resolve().parents[2]
 Whole = tuple[TinyRecipe, Outcome]
@@ -25,6 +27,17 @@ def test_chain_ends_in_a_package(whole_run: Whole):
     assert outcome.code == 0, outcome
     assert Path(outcome.document["package"]) == recipe.package
     assert (recipe.package / "SHA256SUMS").is_file()
+
+
+@pytest.mark.slow
+def test_chain_ends_in_a_package_for_gemma_too(one_thread: None, tmp_path: Path):  # C80
+    recipe = lay_out(tmp_path / "tiny", build_base(tmp_path / "gemma-base", "gemma3"))
+
+    outcome = recipe.train("--json")
+
+    assert outcome.code == 0, outcome
+    end = outcome.document["proof"]["mask"]["stops"]
+    assert list(end.values()) == [192]  # 32 steps of 6 rows, each with its end
 
 
 def test_document_holds_the_evidence_of_every_stage(whole_run: Whole):
