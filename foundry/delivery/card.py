@@ -79,7 +79,7 @@ def front_matter(
         "pipeline_tag": "text-generation",
         "language": ["zh", "en"],
         **_licence(base_licence),
-        "datasets": [PurePosixPath(s["path"]).name for s in evidence.manifest["sources"]],
+        "datasets": [PurePosixPath(s["path"]).name for s in learned(evidence.manifest)],
         "tags": list(dict.fromkeys(["zh-TW", "foundry", "lora", *kinds])),
         "model-index": [{"name": record.name, "results": list(_results(evidence.report))}],
     }
@@ -139,6 +139,7 @@ def _values(
         "author": plan.values["package"]["author"],
         "base_name": base.hub_id or base.name,
         "base_linked": f"[{base.hub_id}]({HUB}{base.hub_id})" if base.hub_id else base.name,
+        "on_hub": base.hub_id is not None,
         "base_sha256": base.weights_sha256,
         "revision": base.revision,
         "quantized_base": plan.base.gguf is not None,
@@ -220,6 +221,11 @@ def _cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
+def learned(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The sources that went into the model; files for testing only carry no licence."""
+    return [source for source in manifest["sources"] if source["licence"]]
+
+
 def _data_values(manifest: Mapping[str, Any]) -> dict[str, Any]:
     sources = [
         {
@@ -231,7 +237,7 @@ def _data_values(manifest: Mapping[str, Any]) -> dict[str, Any]:
                 for key in ("basis", "by", "purpose")
             },
         }
-        for source in manifest["sources"]
+        for source in learned(manifest)
     ]
     return {"sources": sources, "rows": manifest, "parts": manifest["parts"]}
 

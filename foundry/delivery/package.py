@@ -18,7 +18,7 @@ from foundry.core.language import language
 from foundry.core.records import Package, Plan
 from foundry.core.rundir import RunDir
 from foundry.delivery import package_record, private, sums
-from foundry.delivery.card import Evidence, card
+from foundry.delivery.card import Evidence, card, learned
 from foundry.delivery.package_record import Artefact, Base, Chat, PackageRecord
 from foundry.policy import licence as policy
 from foundry.policy.licence import Licence
@@ -95,7 +95,7 @@ def build_package(inputs: PackageInputs) -> Package:
     run, plan = inputs.run, inputs.plan
     evidence, exports = _evidence(run), _json(run, "exports/exports.json")["items"]
     _check_gates(evidence.report["gates"])
-    sources = [(s["path"], policy.find(s["licence"])) for s in evidence.manifest["sources"]]
+    sources = [(s["path"], policy.find(s["licence"])) for s in learned(evidence.manifest)]
     licences = [(plan.base.name, policy.find(plan.base.licence)), *sources]
     record = _record(inputs, exports, [licence for _name, licence in licences])
     secret = private.of_this_machine(plan, run.path)

@@ -98,7 +98,16 @@ MANIFEST = {
             "rows": 405,
             "licence": "CC0-1.0",
             "declaration": {"basis": "own-work", "by": "AI | Foundry", "purpose": None},
-        }
+        },
+        {
+            "path": "customer-service/open-book.csv",
+            "sha256": "ef" * 32,
+            "size_bytes": 1000,
+            "encoding": "utf-8",
+            "rows": 12,
+            "licence": "",
+            "declaration": {},
+        },
     ],
     "parts": [
         {"name": "train", "file": "data/train.jsonl", "rows": 400, "sha256": "00", "groups": 66},

@@ -1,0 +1,110 @@
+"""A column is filled once, goes on where it stopped, and records how it was asked (C28)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from foundry.evals.answering import Asked, ask, settings
+from foundry.evals.answers import SETTINGS, Item
+from foundry.runtime.contract import Decoding, Generation
+from foundry.runtime.transformers import TransformersRuntime
+from tests.tiny_run import ROWS, Trained
+
+ITEMS = [Item(row, "test") for row in ROWS]
+
+
+@pytest.fixture
+def asked(trained_gemma3: Trained) -> Asked:
+    tuned = trained_gemma3.tuned
+    prompts = {row.id: tuned.encoder.prompt_ids(row.prompt) for row in ROWS}
+    decoding = Decoding(40, tuned.stop_ids)
+    said = settings([*prompts.values()], decoding, template=tuned.encoder.template, system=None)
+    return Asked("tuned", {"en": "Tuned"}, prompts, decoding, said)
+
+
+class Counted:
+    """The live model, which notes what it was asked."""
+
+    def __init__(self, trained: Trained) -> None:
+        self.live = TransformersRuntime(trained.tuned.model, trained.tuned.encoder.tokenizer)
+        self.name = self.live.name
+        self.prompts: list[list[int]] = []
+
+    def generate(self, prompts: list[list[int]], decoding: Decoding) -> list[Generation]:
+        self.prompts += prompts
+        return self.live.generate(prompts, decoding)
+
+
+@pytest.fixture
+def runtime(trained_gemma3: Trained) -> Counted:
+    return Counted(trained_gemma3)
+
+
+def fill(runtime: Counted, asked: Asked, file: Path, *, items=ITEMS, made_from: str = "a"):
+    told: list[tuple[int, int]] = []
+    column = ask(
+        runtime,
+        items,
+        asked,
+        file=file,
+        made_from=made_from,
+        on_answer=lambda done, of: told.append((done, of)),
+    )
+    return column, told
+
+
+def test_every_item_has_the_answer_of_its_prompt(runtime: Counted, asked: Asked, tmp_path: Path):
+    column, told = fill(runtime, asked, tmp_path / "tuned.jsonl")
+
+    assert {key: answer.text for key, answer in column.answers.items()} == {
+        row.id: row.answer for row in ROWS
+    }
+    assert all(answer.stopped and answer.tokens > 1 for answer in column.answers.values())
+    assert told == [(len(ROWS), len(ROWS))]
+    assert column.seconds is not None
+
+
+def test_answers_that_are_there_are_not_asked_again(runtime: Counted, asked: Asked, tmp_path: Path):
+    fill(runtime, asked, tmp_path / "tuned.jsonl", items=ITEMS[:5])
+    runtime.prompts.clear()
+
+    column, told = fill(runtime, asked, tmp_path / "tuned.jsonl")
+
+    assert runtime.prompts == [asked.prompts[row.id] for row in ROWS[5:]]
+    assert len(column.answers) == len(ROWS)
+    assert told == [(len(ROWS), len(ROWS))]
+    assert column.seconds is None  # nobody knows how long the others took
+
+
+def test_answers_of_another_model_are_asked_again(runtime: Counted, asked: Asked, tmp_path: Path):
+    fill(runtime, asked, tmp_path / "tuned.jsonl")
+    runtime.prompts.clear()
+
+    fill(runtime, asked, tmp_path / "tuned.jsonl", made_from="b")
+
+    assert len(runtime.prompts) == len(ROWS)
+
+
+def test_column_says_how_it_was_asked(runtime: Counted, asked: Asked, tmp_path: Path):  # C28
+    column, _told = fill(runtime, asked, tmp_path / "tuned.jsonl", items=ITEMS[:1])
+
+    assert set(SETTINGS) <= set(column.settings)
+    assert column.settings["runtime"] == "transformers"
+    assert column.settings["bos_count"] == 1
+    assert column.settings["stop_ids"] == list(asked.decoding.stop_ids)
+    assert column.settings["first_prompt_ids"] == asked.prompts[ROWS[0].id][:20]
+    assert column.settings["decoding"]["max_new_tokens"] == 40
+
+
+def test_settings_tell_two_ways_of_asking_apart(asked: Asked):  # C28
+    prompts = [*asked.prompts.values()]
+    same = {"template": "t", "system": None}
+
+    first = settings(prompts, asked.decoding, **same)
+
+    assert first == settings(prompts, asked.decoding, **same)
+    assert first != settings(prompts, asked.decoding, template="u", system=None)
+    assert first != settings(prompts, asked.decoding, template="t", system="好")
+    assert first != settings([[9, *prompts[0]]], asked.decoding, **same)
+    assert first != settings(prompts, replace(asked.decoding, stop_strings=("\n",)), **same)
