@@ -73,9 +73,9 @@ class LlamaCppRuntime:
             what = _("llama.cpp cannot load the file ({error})").format(error=error)
             raise ResourceError(Problem(gguf.name, what, _("export it again"))) from error
         self._address = urlsplit(self._server.listening_address)
-        # A server that is closed before it took its first request never ends: its stop comes
-        # before its wait (xllamacpp 2026.10.11549). One request makes sure that it waits.
-        self.tokens("a")
+        # A server that is closed before its two loops, for requests and for tokens, have begun
+        # never ends (xllamacpp 2026.10.11549). One token makes sure that both run.
+        self._post("/completion", {"prompt": "a", "n_predict": 1})
 
     def __enter__(self) -> Self:
         return self

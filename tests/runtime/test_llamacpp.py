@@ -1,5 +1,7 @@
 """The delivered file under llama.cpp answers as the live model does."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,3 +170,15 @@ def test_model_is_asked_over_a_socket_that_goes_with_it(file: Path):  # C70
         assert Path(address.path).is_socket()
 
     assert not Path(address.path).parent.exists()
+
+
+def test_a_runtime_that_is_asked_nothing_closes(file: Path):
+    # In a process of its own: a server closed before its loops begin hangs and cannot be stopped.
+    code = (
+        "import sys; from pathlib import Path; from foundry.runtime.llamacpp import LlamaCppRuntime\n"
+        "for _ in range(60):\n    with LlamaCppRuntime(Path(sys.argv[1])): pass"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code, str(file)], timeout=60, check=False)
+
+    assert done.returncode == 0
