@@ -175,7 +175,8 @@ def test_model_is_asked_over_a_socket_that_goes_with_it(file: Path):  # C70
 def test_a_runtime_that_is_asked_nothing_closes(file: Path):
     # In a process of its own: a server closed before its loops begin hangs and cannot be stopped.
     code = (
-        "import sys; from pathlib import Path; from foundry.runtime.llamacpp import LlamaCppRuntime\n"
+        "import sys; from pathlib import Path\n"
+        "from foundry.runtime.llamacpp import LlamaCppRuntime\n"
         "for _ in range(60):\n    with LlamaCppRuntime(Path(sys.argv[1])): pass"
     )
 
