@@ -99,6 +99,7 @@ def walk(
     Raises:
         FoundryError: A stage refused to go on; everything before it stays as it is.
     """
+    events.emit("plan", "base", name=loaded.recipe.base_model)
     plan = make_plan(loaded, accepted_terms=accepted_terms, runs=runs)
     run = RunDir(runs / plan.run_name)
     with run.locked(), run.file("events.jsonl").open("a", encoding="utf-8") as log:

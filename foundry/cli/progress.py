@@ -74,6 +74,7 @@ def _sentence(event: Event) -> str | None:
     if kind == "step":
         return _step(event)
     sentences = {
+        "base": _("{stage}: base model {name}; its first use converts it, which takes minutes"),
         "begin": _("{stage}: begins {name}"),
         "done": _("{stage}: done {name} ({seconds} s)"),
         "skipped": _("{stage}: unchanged, skipped"),
