@@ -139,10 +139,7 @@ def fact_row(
 
 
 def open_book_rows(tables: Tables, use: str) -> Iterator[Row]:
-    """Ask some of the 8 facts of each product; half the test wordings are unseen in training.
-
-    Two facts a product teach the reading; more rows took the time that the rules need.
-    """
+    """Ask 2 facts of each product, which teach the reading, or 5 or 6 in tests, half reworded."""
     wordings = wordings_by_use(tables["skeletons"], "欄位")
     pools = {
         (field, trained): cycle(pool[start % len(pool) :] + pool[: start % len(pool)])
