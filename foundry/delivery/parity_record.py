@@ -4,6 +4,7 @@ Read where the record is made and again where a package is verified; needs no mo
 """
 
 from collections.abc import Mapping
+from math import floor
 from typing import Any
 
 from foundry.core.errors import Problem
@@ -43,7 +44,7 @@ def _checks(record: Mapping[str, Any]) -> dict[str, bool]:
             and record["mean_logprob_difference"] <= tolerance["mean"]
         ),
         _("greedy answers differ"): (
-            record["greedy_same"] >= tolerance["greedy"] * record["greedy_prompts"]
+            record["greedy_same"] >= floor(tolerance["greedy"] * record["greedy_prompts"])
         ),
         _("it does not stop after the answer"): record["stopped"] == record["stop_prompts"],
         _("stop ids are missing in the file"): not record.get("stop_ids_missing"),

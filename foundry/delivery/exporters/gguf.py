@@ -23,9 +23,13 @@ class Spec(Closed):
 
 
 FILE = "model.gguf"
+# What llama.cpp's 8-bit activations cost, measured as largest and mean in nats: Gemma-3-270m on the
+# shop 0.35 and 0.08, on four rows 0.40 and 0.08; SmolLM2-135M on four rows 1.00 and 0.16; f16 is
+# off by at most 0.02 and 0.004 on both. Whether
+# the weights themselves are right is told by `tensor_difference`, which has no such slack.
 TOLERANCE = {
-    "f16": {"max": 0.2, "mean": 0.02, "greedy": 0.95},
-    "q8_0": {"max": 1.0, "mean": 0.12, "greedy": 0.9},
+    "f16": {"max": 0.1, "mean": 0.01, "greedy": 0.95},
+    "q8_0": {"max": 1.5, "mean": 0.25, "greedy": 0.9},
 }
 
 

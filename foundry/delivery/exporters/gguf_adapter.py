@@ -21,7 +21,7 @@ class Spec(Closed):
 
 FILE = "adapter.gguf"
 # The base file under it is quantised and its activations are rounded to 8 bits by llama.cpp.
-TOLERANCE = {"max": 1.0, "mean": 0.1, "greedy": 0.9}
+TOLERANCE = {"max": 1.5, "mean": 0.25, "greedy": 0.9}
 
 
 def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
