@@ -48,7 +48,7 @@ PAGE: Mapping[str, Words] = {
         "asked_note": "訓練後的模型與交付檔、至少一欄訓練前的模型，設定必須完全相同，否則不比較。",
         "unlike": "與訓練後的模型不同之處",
         "seconds": "每題秒數",
-        "tokens": "每題 token 數",
+        "tokens": "每題詞元數",
         "same_text": "與訓練後的模型一字不差的題數",
         "answers_sha256": "答案的 SHA-256",
         "metrics": "指標怎麼算",
