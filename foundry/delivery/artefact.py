@@ -8,6 +8,7 @@ from typing import Any
 
 from foundry.core.records import BaseModel
 from foundry.encode.tokenize import Encoder
+from foundry.models.quiet import quiet
 from foundry.train.adapter_files import load_tuned
 
 
@@ -29,6 +30,12 @@ class Tuned:
     def model(self) -> Any:
         """Base and adapter, loaded at the first use and kept: the live model of every proof."""
         return load_tuned(self.base, self.adapter)
+
+    @cached_property
+    def merged(self) -> Any:
+        """Base and adapter as one float32 model, merged on the unquantised base (C30)."""
+        with quiet():
+            return self.fresh().merge_and_unload()
 
     def fresh(self) -> Any:
         """Base and adapter loaded anew, for an exporter that changes the model."""

@@ -242,23 +242,20 @@ def folder_facts(folder: Path) -> dict[str, Any]:
 
 
 def gguf_facts(tuned: Tuned, path: Path) -> dict[str, Any]:
-    """llama.cpp's rendering of the file's template, and the distance of every stored tensor.
+    """What the file declares and renders, and the distance of every stored tensor.
 
     `tensor_difference` is the largest deviation in units of what the storage allows; infinite when
     a tensor is missing, one too many is there, or a value is not a number.
     """
     import numpy as np
 
-    from foundry.delivery.gguf_files import gguf_tensors, stored_tensors
-    from foundry.models.quiet import quiet
+    from foundry.delivery.gguf_files import gguf_tensors, read_model
 
-    with quiet():
-        merged = tuned.fresh().merge_and_unload()
-    stored, largest, seen = stored_tensors(path), 0.0, set()
-    for name, weight in gguf_tensors(tuned, merged):
+    (stored, stop_ids), largest, seen = read_model(path), 0.0, set()
+    for name, weight in gguf_tensors(tuned, tuned.merged):
         seen.add(name)
         if name not in stored:
-            return {"tensor_difference": math.inf}
+            return {"tensor_difference": math.inf, "stop_ids": stop_ids}
         values, kind = stored[name]
         allowed = STORAGE_TOLERANCE[kind.name] * np.abs(weight).max(axis=-1, keepdims=True)
         off = np.abs(values.reshape(weight.shape) - weight) / (allowed + 1e-7)
@@ -270,6 +267,7 @@ def gguf_facts(tuned: Tuned, path: Path) -> dict[str, Any]:
     difference = largest if seen == set(stored) else math.inf
     return {
         "tensor_difference": round(difference, 6),
+        "stop_ids": stop_ids,
         "render": rendered,
         "template": gguf_header.texts(path).get("tokenizer.chat_template", ""),
     }

@@ -14,7 +14,7 @@ from foundry.core.errors import ProofError
 from foundry.core.rundir import RunDir
 from foundry.delivery.artefact import all_stop_ids
 from foundry.delivery.export import export_name
-from foundry.delivery.gguf_files import declared_stop_ids, stored_tensors
+from foundry.delivery.gguf_files import read_model
 from foundry.delivery.parity import TEXTS
 from foundry.models.load import load_model, open_tokenizer
 from foundry.runtime.contract import Decoding
@@ -63,7 +63,7 @@ def test_merged_weights_move_by_the_trained_scale(llama_shelf: Shelf):  # C39
 
 
 def head_matrices(path: Path) -> set[str]:
-    return {name for name in stored_tensors(path) if name.startswith("output.")}
+    return {name for name in read_model(path)[0] if name.startswith("output.")}
 
 
 def test_untied_head_is_a_tensor_of_the_gguf(llama_shelf: Shelf):  # C31
@@ -92,7 +92,7 @@ def test_token_list_is_as_long_as_the_padded_matrix(shelf: Shelf, name: str):  #
     path = shelf.folder(name) / "model.gguf"
     tokens = gguf.GGUFReader(path).fields["tokenizer.ggml.tokens"].contents()
 
-    rows = len(stored_tensors(path)["token_embd.weight"][0])
+    rows = len(read_model(path)[0]["token_embd.weight"][0])
 
     assert len(tokens) == rows == 640
     assert len(shelf.tuned.encoder.tokenizer) < rows
@@ -158,7 +158,7 @@ def test_every_file_declares_the_same_stop_ids(shelf: Shelf):  # C36, C80
     for name in MERGED_FOLDERS:
         assert config_stop_ids(shelf.folder(name) / "config.json") == {end, eos}
     for name in MERGED_GGUF:
-        assert declared_stop_ids(shelf.folder(name) / "model.gguf") == {end, eos}
+        assert read_model(shelf.folder(name) / "model.gguf")[1] == {end, eos}
 
 
 def test_third_stop_id_of_the_base_is_kept_in_the_gguf(gemma3_shelf: Shelf, tmp_path: Path):  # C36
@@ -169,7 +169,7 @@ def test_third_stop_id_of_the_base_is_kept_in_the_gguf(gemma3_shelf: Shelf, tmp_
     made = gemma3_shelf.make("gguf-f16", tuned=other, run=RunDir(tmp_path))
 
     assert made.parity["stop_ids_missing"] == []
-    assert declared_stop_ids(tmp_path / made.path / "model.gguf") == set(three)
+    assert read_model(tmp_path / made.path / "model.gguf")[1] == set(three)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from foundry.delivery.gguf_files import (
     gguf_tensors,
     mapped,
     name_map,
+    read_model,
     storage,
-    stored_tensors,
     write_model,
 )
 from foundry.delivery.gguf_tokenizer import tokenizer_fields
@@ -120,7 +120,7 @@ def test_other_set_of_tensors_is_measured(llama_shelf: Shelf, tmp_path: Path, ch
 def test_stored_values_are_the_merged_weights(llama_shelf: Shelf):
     model = llama_shelf.tuned.fresh().merge_and_unload()
 
-    stored = stored_tensors(llama_shelf.folder("gguf-q8_0") / "model.gguf")
+    stored = read_model(llama_shelf.folder("gguf-q8_0") / "model.gguf")[0]
 
     values, kind = stored["blk.0.ffn_down.weight"]
     weight = model.model.layers[0].mlp.down_proj.weight.detach().numpy()

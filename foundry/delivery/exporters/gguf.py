@@ -36,11 +36,8 @@ TOLERANCE = {
 def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
     """Merge in float32 (C30) and write `model.gguf`."""
     from foundry.delivery.gguf_files import write_model
-    from foundry.models.quiet import quiet
 
-    with quiet():
-        merged = tuned.fresh().merge_and_unload()
-    write_model(tuned, merged, out / FILE, quantization=spec.quantization)
+    write_model(tuned, tuned.merged, out / FILE, quantization=spec.quantization)
 
 
 def opened(tuned: "Tuned", spec: Spec, out: Path) -> "AbstractContextManager[Runtime]":
@@ -52,7 +49,6 @@ def opened(tuned: "Tuned", spec: Spec, out: Path) -> "AbstractContextManager[Run
 
 def facts(tuned: "Tuned", spec: Spec, out: Path) -> dict[str, Any]:
     """What the file itself says, and how far its tensors are from the merged weights."""
-    from foundry.delivery.gguf_files import declared_stop_ids
     from foundry.delivery.parity import gguf_facts
 
-    return gguf_facts(tuned, out / FILE) | {"stop_ids": declared_stop_ids(out / FILE)}
+    return gguf_facts(tuned, out / FILE)
