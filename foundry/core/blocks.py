@@ -95,28 +95,3 @@ class Plugin:
         schema["properties"] = {"kind": {"const": kind}, **schema.get("properties", {})}
         schema["required"] = [*needs, *schema.get("required", [])]
         return schema
-
-
-@dataclass(frozen=True)
-class KindName:
-    """The name of a plug-in, without a block."""
-
-    point: str
-    others: tuple[str, ...] = ()
-
-    def read(self, value: str) -> str:
-        """Refuse a name that no plug-in has."""
-        if value in self.others or value in plugins.names(self.point):
-            return value
-        problem = plugins.unknown_kind(self.point, value)
-        raise Refused(problem.what, problem.fix)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self.read, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchema:
-        return {"enum": [*self.others, *plugins.names(self.point)]}

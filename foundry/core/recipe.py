@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from foundry.core.blocks import Block, KindName, Plugin
+from foundry.core.blocks import Block, Plugin
 from foundry.core.fields import Closed, Many, Number, Refused
 from foundry.core.language import gettext as _
 
@@ -60,8 +60,8 @@ class Source(Closed):
     """A file of rows."""
 
     path: Words = Field(description="The file, relative to the recipe's folder.")
-    kind: Annotated[str, KindName("source", others=("auto",))] = Field(
-        "auto", description="How to read the file; `auto` goes by its suffix."
+    read: Annotated[Block, Plugin("source", default="auto")] = Field(
+        {"kind": "auto"}, validate_default=True, description="How to read the file."
     )
     licence: Words = Field(
         description="SPDX identifier, or the name of a licence in configs/licences/."
@@ -87,6 +87,9 @@ class TestPart(Closed):
 
     name: Name = Field(description="What the part is called in evaluations, gates and reports.")
     path: Words = Field(description="The file, relative to the recipe's folder.")
+    read: Annotated[Block, Plugin("source", default="auto")] = Field(
+        {"kind": "auto"}, validate_default=True, description="How to read the file."
+    )
     disjoint_by: Words | None = Field(
         None,
         description="Column whose values must not occur in training; whole rows where absent.",

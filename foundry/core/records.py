@@ -18,20 +18,82 @@ class Record:
 
 
 @dataclass(frozen=True)
+class ToolCall(Record):
+    """One use of a tool: its name, and the arguments as the JSON object they are (C59)."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    id: str = ""
+
+
+@dataclass(frozen=True)
 class Turn(Record):
-    """One message of a conversation; `role` is `system`, `user` or `assistant`."""
+    """One message of a conversation; `role` is `system`, `user`, `assistant` or `tool`.
+
+    `reasoning` is what the assistant thought before it answered. A `tool` turn holds the result of
+    a call: `name` is the tool's, `call_id` that of the call it answers.
+    """
 
     role: str
     content: str
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    name: str = ""
+    call_id: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The message as templates and servers of the OpenAI kind take it.
+
+        A key without a value is absent, since templates ask whether a key is defined (C53). The
+        arguments of a call stay an object, which templates write out once (C59).
+        """
+        message: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.reasoning:
+            message["reasoning_content"] = self.reasoning
+        if self.tool_calls:
+            message["tool_calls"] = [
+                {
+                    **({"id": call.id} if call.id else {}),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": dict(call.arguments)},
+                }
+                for call in self.tool_calls
+            ]
+        if self.name:
+            message["name"] = self.name
+        if self.call_id:
+            message["tool_call_id"] = self.call_id
+        return message
+
+    @classmethod
+    def from_dict(cls, message: Mapping[str, Any]) -> "Turn":
+        """The turn whose `as_dict` is `message`."""
+        calls = tuple(
+            ToolCall(call["function"]["name"], call["function"]["arguments"], call.get("id", ""))
+            for call in message.get("tool_calls", ())
+        )
+        return cls(
+            message["role"],
+            message["content"],
+            message.get("reasoning_content", ""),
+            calls,
+            message.get("name", ""),
+            message.get("tool_call_id", ""),
+        )
 
 
 @dataclass(frozen=True)
 class Example(Record):
-    """One row as training and evaluation see it: TRL's conversational `messages` type.
+    """One row as training and evaluation see it, of one of TRL's dataset types (`type`).
 
-    `id` is a hash of the conversation, so it is stable when rows are added or moved. `fields`
+    `id` is a hash of what is learned, so it is stable when rows are added or moved. `fields`
     keeps the row's other columns as text for evaluators; `group` is the value of the column that
     a split must not tear apart (the id itself where none is declared).
+
+    A conversation ends with the answer to learn. With `rejected` it is a preference: the last
+    turn is the better answer to the turns before, `rejected` the worse one. With `label` it is an
+    unpaired preference: the last turn is a good answer or a bad one. With `text` there is no
+    conversation: the text itself is learned.
     """
 
     id: str
@@ -40,16 +102,57 @@ class Example(Record):
     line: int
     group: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    tools: tuple[Mapping[str, Any], ...] = ()
+    rejected: Turn | None = None
+    label: bool | None = None
+    text: str = ""
+
+    @property
+    def type(self) -> str:
+        """TRL's name of the dataset type."""
+        if self.text:
+            return "language-modeling"
+        if self.rejected is not None:
+            return "preference"
+        return "conversation" if self.label is None else "unpaired-preference"
 
     @property
     def prompt(self) -> tuple[Turn, ...]:
-        """The turns before the last assistant turn."""
+        """The turns before the last assistant turn; none for a text."""
         return self.messages[:-1]
 
     @property
     def answer(self) -> str:
-        """The text of the last assistant turn."""
-        return self.messages[-1].content
+        """The text of the last assistant turn; the text itself where there are no turns."""
+        return self.messages[-1].content if self.messages else self.text
+
+    def as_dict(self) -> dict[str, Any]:
+        """One JSON object of a part's file; a field without a value is absent."""
+        made: dict[str, Any] = {
+            "id": self.id,
+            "messages": [turn.as_dict() for turn in self.messages],
+            "source": self.source,
+            "line": self.line,
+            "group": self.group,
+            "fields": dict(self.fields),
+        }
+        if self.tools:
+            made["tools"] = [dict(tool) for tool in self.tools]
+        if self.rejected is not None:
+            made["rejected"] = self.rejected.as_dict()
+        if self.label is not None:
+            made["label"] = self.label
+        if self.text:
+            made["text"] = self.text
+        return made
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Example":
+        """The example whose `as_dict` is `values`."""
+        turns = tuple(Turn.from_dict(message) for message in values["messages"])
+        rejected = Turn.from_dict(values["rejected"]) if "rejected" in values else None
+        tools = tuple(values.get("tools", ()))
+        return cls(**{**values, "messages": turns, "rejected": rejected, "tools": tools})
 
 
 @dataclass(frozen=True)
@@ -64,7 +167,11 @@ class Refusal(Record):
 
 @dataclass(frozen=True)
 class SourceFile(Record):
-    """An input file as it was read; `rows` counts data rows, blank lines apart."""
+    """An input file as it was read; `rows` counts data rows, blank lines apart.
+
+    `kind` is the source it was read as, `format` the block that made conversations of its rows;
+    `guessed` says that the recipe left the format to us.
+    """
 
     path: str
     sha256: str
@@ -73,6 +180,9 @@ class SourceFile(Record):
     rows: int
     licence: str
     declaration: Mapping[str, str | None]
+    kind: str = ""
+    format: Mapping[str, Any] = field(default_factory=dict)
+    guessed: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,12 +225,16 @@ class EncodedRow(Record):
     """One example as ids. `labels[t]` is `input_ids[t]` where supervised, -100 elsewhere.
 
     Labels are not shifted: position t is predicted from the positions before it by the model
-    class itself (C15).
+    class itself (C15). A preference holds the same prompt ids twice, before the better answer and
+    before the worse one; `label` is that of an unpaired preference.
     """
 
     id: str
     input_ids: tuple[int, ...]
     labels: tuple[int, ...]
+    rejected_input_ids: tuple[int, ...] = ()
+    rejected_labels: tuple[int, ...] = ()
+    label: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +251,7 @@ class ShardSet(Record):
     longest: int
     stop_ids: tuple[int, ...]
     mask: Mapping[str, Any]
+    type: str = "conversation"
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ class Converter:
         Raises:
             RowError: The row is refused.
         """
-        written = plugins.load("format", self.format.kind).to_turns(row.values, self.format.spec)
+        draft = plugins.load("format", self.format.kind).to_draft(row.values, self.format.spec)
+        written = draft.turns
         settled = settle(written)
         changes = sum(settled.changes.values())
         if len(written) != len(settled.turns) + changes:
@@ -81,7 +82,7 @@ class Converter:
         )
 
 
-def take(folder: Path, path: str, convert: Converter, *, kind: str = AUTO) -> Intake:
+def take(folder: Path, path: str, convert: Converter, how: Block = AUTO) -> Intake:
     """Read the file `path`, relative to `folder`, to its end.
 
     Raises:
@@ -89,7 +90,7 @@ def take(folder: Path, path: str, convert: Converter, *, kind: str = AUTO) -> In
         DataError: The file cannot be read, or has no rows.
     """
     file = folder / path
-    reading = read(file, kind)
+    reading = read(file, how)
     # An absolute path says where things lie on one machine, which no record may (C43).
     name = file.name if Path(path).is_absolute() else path
     intake = Intake(name, file, reading.encoding)

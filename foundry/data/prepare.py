@@ -7,13 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from foundry.core import atomic, plugins
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Data, Source, TestPart
-from foundry.core.records import DatasetManifest, Example, Part, Refusal, SourceFile, Turn
+from foundry.core.records import DatasetManifest, Example, Part, Refusal, SourceFile
 from foundry.data.acceptance import missing_columns, refuse, too_many_refused
 from foundry.data.duplicates import other_answers
 from foundry.data.intake import Converter, Intake, take
@@ -38,9 +37,11 @@ def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
     _refuse_names(data)
     group_by = data.split.group_by if data.split else None
     convert = Converter(data.format, group_by)
-    learned = [take(folder, s.path, convert, kind=s.kind) for s in data.sources]
+    learned = [take(folder, s.path, convert, s.read) for s in data.sources]
     tested = {
-        test.name: take(folder, test.path, Converter(data.format, test.disjoint_by or group_by))
+        test.name: take(
+            folder, test.path, Converter(data.format, test.disjoint_by or group_by), test.read
+        )
         for test in data.tests
     }
     _accept(data, learned, tested)
@@ -58,12 +59,7 @@ def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
 def read_examples(path: Path) -> list[Example]:
     """The examples of a part, in order."""
     with path.open(encoding="utf-8") as stream:
-        return [_example(json.loads(line)) for line in stream]
-
-
-def _example(values: Mapping[str, Any]) -> Example:
-    turns = tuple(Turn(**turn) for turn in values["messages"])
-    return Example(**{**values, "messages": turns})
+        return [Example.from_dict(json.loads(line)) for line in stream]
 
 
 def _refuse_names(data: Data) -> None:

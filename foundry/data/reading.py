@@ -9,11 +9,13 @@ from types import ModuleType
 from typing import Any
 
 from foundry.core import plugins
+from foundry.core.blocks import Block
 from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.data.rows import Bad, Blank, Item, Row, is_blank
+from foundry.data.sources import auto
 
-AUTO = "auto"
+AUTO = Block(kind="auto", spec=auto.Spec())
 SURROGATE = re.compile("[\ud800-\udfff]")
 DEEPEST = 64  # lists and objects inside one another; a chat with tool calls has 6
 
@@ -27,8 +29,8 @@ class Reading:
     items: Iterator[Item]
 
 
-def read(path: Path, kind: str = AUTO) -> Reading:
-    """Open `path` as `kind`, or as the kind that its suffix names.
+def read(path: Path, how: Block = AUTO) -> Reading:
+    """Open `path` as the recipe says, or as the kind that its suffix names.
 
     Raises:
         ResourceError: There is no such file; names the nearest one that exists.
@@ -37,9 +39,9 @@ def read(path: Path, kind: str = AUTO) -> Reading:
     """
     if not path.is_file():
         raise ResourceError(_missing(path))
-    kind = _kind_of(path) if kind == AUTO else kind
+    kind = _kind_of(path) if how.kind == AUTO.kind else how.kind
     source = plugins.load("source", kind)
-    spec = source.Spec()
+    spec = source.Spec() if how.kind == AUTO.kind else how.spec
     items = (_checked(item) for item in source.open(path, spec))
     return Reading(kind, source.describe(path, spec), items)
 
@@ -49,12 +51,12 @@ def _kind_of(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         what = _("no kind of source has the suffix `{suffix}`; known are: {known}")
-        fix = _("give the source a `kind:`, one of {kinds}")
+        fix = _("say how to read it, `read: {{kind: …}}` with one of {kinds}")
         raise DataError(
             Problem(
                 str(path),
                 what.format(suffix=suffix, known=", ".join(suffixes)),
-                fix.format(kinds=", ".join(plugins.names("source"))),
+                fix.format(kinds=", ".join(sorted(set(suffixes.values())))),
             )
         )
     return suffixes[suffix]

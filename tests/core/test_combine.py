@@ -201,7 +201,7 @@ def test_override_of_an_absurd_index_is_refused(mistakes):
     assert "no item" in mistakes(GGUF, sets=(f"exports.{'9' * 5000}.kind=gguf",))[0]
 
 
-def test_kind_of_a_source_is_a_key_like_any_other(load):
-    source = load(sets=("data.sources.0.kind=csv",)).recipe.data.sources[0]
+def test_how_a_source_is_read_is_a_block_like_any_other(load):
+    source = load(sets=("data.sources.0.read.kind=csv",)).recipe.data.sources[0]
 
-    assert (source.kind, source.path) == ("csv", "a.csv")
+    assert (source.read.kind, source.path) == ("csv", "a.csv")

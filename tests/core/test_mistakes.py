@@ -216,7 +216,7 @@ def test_unknown_plugin_lists_those_there_are_and_the_nearest(mistakes, line, kn
 
 
 def test_unknown_source_kind_names_the_nearest(mistakes):
-    problem = one(mistakes(sets=("data.sources.0.kind=csvv",)))
+    problem = one(mistakes(sets=("data.sources.0.read.kind=csvv",)))
 
     assert "unknown source `csvv`" in problem and problem.endswith("fix: use `csv`")
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from foundry.core.blocks import Block
 from foundry.core.errors import DataError
 from foundry.data.reading import read
 from foundry.data.rows import Bad, Blank, Row
@@ -9,7 +10,7 @@ from foundry.data.sources import csv
 
 
 def rows(path):
-    return list(read(path, "csv").items)
+    return list(read(path, Block(kind="csv", spec=csv.Spec())).items)
 
 
 @pytest.mark.parametrize(

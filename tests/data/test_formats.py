@@ -10,6 +10,11 @@ from foundry.data.formats import chat, instruction, question_answer
 from foundry.data.rows import RowError
 from foundry.data.turns import settle
 
+
+def turns_of(module, row, spec):
+    return module.to_draft(row, spec).turns
+
+
 GOLDEN = {
     "question-answer": (
         {"question": "q", "answer": "a", "context": "c"},
@@ -40,7 +45,7 @@ def test_golden_row_becomes_its_turns(kind):
         row = {names[field]: text for field, text in row.items()}
     module = plugins.load("format", kind)
 
-    found = module.to_turns(row, module.Spec.model_validate(names))
+    found = turns_of(module, row, module.Spec.model_validate(names))
 
     assert [(turn.role, turn.content) for turn in found] == turns
 
@@ -49,7 +54,7 @@ def test_golden_row_becomes_its_turns(kind):
 def test_blank_context_leaves_the_question_alone(blank):  # C50
     spec = question_answer.Spec(context="context")
 
-    turns = question_answer.to_turns({"question": "問", "answer": "答", "context": blank}, spec)
+    turns = turns_of(question_answer, {"question": "問", "answer": "答", "context": blank}, spec)
 
     assert turns[0] == Turn("user", "問")
 
@@ -59,12 +64,12 @@ def test_context_alone_is_no_question():
     row = {"question": "", "answer": "答", "context": "資料"}
 
     with pytest.raises(RowError, match="question is empty"):
-        settle(question_answer.to_turns(row, spec))
+        settle(turns_of(question_answer, row, spec))
 
 
 @pytest.mark.parametrize("row", [{}, {"input": ""}, {"input": None}])
 def test_blank_or_absent_input_leaves_the_instruction_alone(row):  # C50, C52
-    turns = instruction.to_turns({"instruction": "問", "output": "答", **row}, instruction.Spec())
+    turns = turns_of(instruction, {"instruction": "問", "output": "答", **row}, instruction.Spec())
 
     assert turns == (Turn("user", "問"), Turn("assistant", "答"))
 
@@ -72,10 +77,10 @@ def test_blank_or_absent_input_leaves_the_instruction_alone(row):  # C50, C52
 def test_system_text_comes_only_where_the_row_has_it():  # C52
     spec, row = instruction.Spec(system="system"), {"instruction": "問", "output": "答"}
 
-    without = instruction.to_turns({**row, "system": None}, spec)
-    with_text = instruction.to_turns({**row, "system": "規則"}, spec)
+    without = turns_of(instruction, {**row, "system": None}, spec)
+    with_text = turns_of(instruction, {**row, "system": "規則"}, spec)
 
-    assert without == instruction.to_turns(row, spec)
+    assert without == turns_of(instruction, row, spec)
     assert with_text == (Turn("system", "規則"), *without)
 
 
@@ -98,7 +103,7 @@ SPELLINGS = [
 def test_spelling_of_a_chat_does_not_matter(field, role, text, user, assistant):  # C57
     row = {field: [{role: user, text: "問"}, {role: assistant, text: "答"}]}
 
-    settled = settle(chat.to_turns(row, chat.Spec()))
+    settled = settle(turns_of(chat, row, chat.Spec()))
 
     assert settled.turns == (Turn("user", "問"), Turn("assistant", "答"))
 
@@ -108,9 +113,9 @@ def test_key_filled_with_null_is_as_good_as_absent(key):  # C53
     messages = [{"role": "user", "content": "問"}, {"role": "assistant", "content": "答"}]
     filled = [{**message, key: None} for message in messages]
 
-    alone = chat.to_turns({"messages": messages}, chat.Spec())
+    alone = turns_of(chat, {"messages": messages}, chat.Spec())
 
-    assert chat.to_turns({"messages": filled, "tools": None, "system": None}, chat.Spec()) == alone
+    assert turns_of(chat, {"messages": filled, "tools": None, "system": None}, chat.Spec()) == alone
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,7 @@ def test_key_filled_with_null_is_as_good_as_absent(key):  # C53
 )
 def test_chat_that_would_lose_something_is_refused(row, code):  # C20, C53, C59
     with pytest.raises(RowError) as error:
-        chat.to_turns(row, chat.Spec())
+        turns_of(chat, row, chat.Spec())
 
     assert error.value.code == code
 
@@ -139,7 +144,9 @@ def test_chat_that_would_lose_something_is_refused(row, code):  # C20, C53, C59
 def test_system_text_beside_the_messages_comes_first():  # C20
     messages = [{"from": "human", "value": "問"}, {"from": "gpt", "value": "答"}]
 
-    turns = chat.to_turns({"conversations": messages, "system": "規則", "tools": "[]"}, chat.Spec())
+    turns = turns_of(
+        chat, {"conversations": messages, "system": "規則", "tools": "[]"}, chat.Spec()
+    )
 
     assert turns[0] == Turn("system", "規則")
 
@@ -149,4 +156,4 @@ def test_no_turn_is_lost_by_any_mixture_of_known_roles():  # C20
     for shape in itertools.product(roles, repeat=4):
         messages = [{"from": role, "value": str(n)} for n, role in enumerate(shape)]
 
-        assert len(chat.to_turns({"conversations": messages}, chat.Spec())) == 4
+        assert len(turns_of(chat, {"conversations": messages}, chat.Spec())) == 4

@@ -3,8 +3,10 @@
 import pytest
 
 from foundry.core import plugins
+from foundry.core.blocks import Block
 from foundry.core.errors import DataError, ResourceError
 from foundry.data.reading import read
+from foundry.data.sources import csv
 
 
 @pytest.mark.parametrize(
@@ -16,7 +18,7 @@ def test_suffix_names_the_kind(file, name, kind):
 
 
 def test_kind_that_is_given_is_used(file):
-    reading = read(file("rows.txt", "q,a\n問,答\n"), "csv")
+    reading = read(file("rows.txt", "q,a\n問,答\n"), Block(kind="csv", spec=csv.Spec()))
 
     assert [item.values for item in reading.items] == [{"q": "問", "a": "答"}]
 

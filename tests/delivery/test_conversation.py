@@ -70,7 +70,7 @@ def speaker(runtime) -> Callable[..., Speaker]:
 def test_facts_stand_where_the_format_put_them_in_training(speaker, kind, row):
     module = plugins.load("format", kind)
     column, place = CONTEXT_PLACES[kind]
-    trained = module.to_turns(row, module.Spec(**{column: column}))
+    trained = module.to_draft(row, module.Spec(**{column: column})).turns
 
     asked = speaker(context=place).question("多少錢？", "售價 300 元")
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
+from foundry.data.draft import Draft
 from foundry.data.rows import RowError, as_text, is_blank, type_name
 from foundry.data.turns import is_known
 
@@ -38,7 +39,7 @@ def columns(spec: Spec) -> tuple[str, ...]:
     return (spec.messages,) if "messages" in spec.model_fields_set else ()
 
 
-def to_turns(row: Mapping[str, Any], spec: Spec) -> tuple[Turn, ...]:
+def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
     """The messages in order with their roles as written, the row's own `system` text first.
 
     Raises:
@@ -50,7 +51,7 @@ def to_turns(row: Mapping[str, Any], spec: Spec) -> tuple[Turn, ...]:
     if _has_tools(row.get("tools")) and all(is_known(turn.role) for turn in turns):
         raise RowError("unread-key", _("format `chat` cannot keep the field `tools`"))
     system = as_text(row.get("system"), "system")
-    return turns if is_blank(system) else (Turn("system", system), *turns)
+    return Draft(turns if is_blank(system) else (Turn("system", system), *turns))
 
 
 def _has_tools(value: Any) -> bool:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from foundry.core.fields import Closed
 from foundry.core.records import Turn
+from foundry.data.draft import Draft
 from foundry.data.rows import is_blank, text_of
 
 
@@ -37,7 +38,7 @@ def columns(spec: Spec) -> tuple[str, ...]:
     return tuple(name for name in wanted if name is not None)
 
 
-def to_turns(row: Mapping[str, Any], spec: Spec) -> tuple[Turn, ...]:
+def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
     """The system text if there is one, the instruction with its input below, and the output.
 
     Raises:
@@ -49,4 +50,4 @@ def to_turns(row: Mapping[str, Any], spec: Spec) -> tuple[Turn, ...]:
     system = "" if spec.system is None else text_of(row, spec.system, optional=True)
     question = "\n\n".join(text for text in asked if not is_blank(text))
     turns = Turn("user", question), Turn("assistant", text_of(row, spec.output))
-    return turns if is_blank(system) else (Turn("system", system), *turns)
+    return Draft(turns if is_blank(system) else (Turn("system", system), *turns))

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from foundry.core.fields import Closed
 from foundry.core.records import Turn
+from foundry.data.draft import Draft
 from foundry.data.rows import is_blank, text_of
 
 
@@ -27,7 +28,7 @@ def columns(spec: Spec) -> tuple[str, ...]:
     return tuple(name for name in (spec.question, spec.answer, spec.context) if name is not None)
 
 
-def to_turns(row: Mapping[str, Any], spec: Spec) -> tuple[Turn, ...]:
+def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
     """The question, after its context and a blank line if there is one, and the answer.
 
     Raises:
@@ -37,4 +38,4 @@ def to_turns(row: Mapping[str, Any], spec: Spec) -> tuple[Turn, ...]:
     context = "" if spec.context is None else text_of(row, spec.context, optional=True)
     if not is_blank(context) and not is_blank(question):
         question = f"{context}\n\n{question}"
-    return Turn("user", question), Turn("assistant", text_of(row, spec.answer))
+    return Draft((Turn("user", question), Turn("assistant", text_of(row, spec.answer))))
