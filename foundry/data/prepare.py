@@ -5,7 +5,7 @@ Nothing is lost on the way: rows in = used + refused + blank, or the stage fails
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from foundry.core import atomic, plugins
@@ -56,10 +56,16 @@ def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
     return _write(data, [*learned, *tested.values()], division, out)
 
 
-def read_examples(path: Path) -> list[Example]:
-    """The examples of a part, in order."""
+def iterate_examples(path: Path) -> Iterator[Example]:
+    """The examples of a part, in order, one at a time."""
     with path.open(encoding="utf-8") as stream:
-        return [Example.from_dict(json.loads(line)) for line in stream]
+        for line in stream:
+            yield Example.from_dict(json.loads(line))
+
+
+def read_examples(path: Path) -> list[Example]:
+    """The examples of a part, in order; for test parts, which are small."""
+    return list(iterate_examples(path))
 
 
 def _refuse_names(data: Data) -> None:
