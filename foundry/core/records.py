@@ -201,7 +201,8 @@ class DatasetManifest(Record):
     """What stage 3 made. `rows_in` = `rows_used` + `rows_refused` + `rows_blank`, always.
 
     `turns` counts those of every row that became an example: `in` = `out` + all other counts
-    (C20). `notices` counts what a person should look at though no row was refused for it.
+    (C20). `notices` counts what a person should look at though no row was refused for it;
+    `noticed` has the first place and example of those that stand in one row.
     """
 
     sources: tuple[SourceFile, ...]
@@ -214,6 +215,7 @@ class DatasetManifest(Record):
     overlap: Mapping[str, Any]
     turns: Mapping[str, int] = field(default_factory=dict)
     notices: Mapping[str, int] = field(default_factory=dict)
+    noticed: Mapping[str, str] = field(default_factory=dict)
 
     def part(self, name: str) -> Part:
         """The part called `name`."""

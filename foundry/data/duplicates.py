@@ -3,6 +3,7 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from foundry.core.atomic import fingerprint
 from foundry.core.records import Example, Turn
@@ -17,13 +18,15 @@ def normalise(text: str) -> str:
 
 
 def whole_key(example: Example) -> str:
-    """Equal for examples with the same prompt and the same answer."""
-    return _key(example.messages)
+    """Equal for examples from which the same is learned."""
+    rejected = _said(example.rejected) if example.rejected else None
+    beside = [example.tools, rejected, example.label, normalise(example.text)]
+    return fingerprint([*map(_said, example.messages), *beside])
 
 
 def prompt_key(example: Example) -> str:
-    """Equal for examples with the same prompt, whatever the answer."""
-    return _key(example.prompt)
+    """Equal for examples with the same prompt, whatever the answer; a text is its own prompt."""
+    return fingerprint([*map(_said, example.prompt), normalise(example.text)])
 
 
 def first_of_each(
@@ -47,5 +50,6 @@ def other_answers(examples: Sequence[Example], beside: Sequence[Example]) -> int
     return sum(bool(answers[prompt_key(e)] - {whole_key(e)}) for e in examples)
 
 
-def _key(turns: Sequence[Turn]) -> str:
-    return fingerprint([[turn.role, normalise(turn.content)] for turn in turns])
+def _said(turn: Turn) -> dict[str, Any]:
+    """The turn with its text in the form in which texts are compared."""
+    return {**turn.as_dict(), "content": normalise(turn.content)}

@@ -9,10 +9,11 @@ from foundry.core import atomic, plugins
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
-from foundry.core.records import Example, Refusal, SourceFile, Turn
+from foundry.core.records import Example, Refusal, SourceFile
+from foundry.data.draft import Draft
 from foundry.data.reading import AUTO, read
 from foundry.data.rows import Bad, Blank, Row, RowError, is_blank, kept_text
-from foundry.data.turns import settle
+from foundry.data.settling import SettledDraft, settle_draft
 
 ID_DIGITS = 16  # 64 bits: two of a million conversations share an id once in 37 million data sets
 
@@ -30,7 +31,9 @@ class Intake:
     refusals: list[Refusal] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)
     turns: Counter[str] = field(default_factory=Counter)
-    respelled: int = 0
+    notices: Counter[str] = field(default_factory=Counter)
+    noticed: dict[str, str] = field(default_factory=dict)
+    """The first place and example of each notice: `placeholder` -> `identity.json:1: {{name}}`."""
 
     def record(self, licence: str, declaration: Mapping[str, str | None]) -> SourceFile:
         """The file as the manifest names it."""
@@ -59,27 +62,42 @@ class Converter:
             RowError: The row is refused.
         """
         draft = plugins.load("format", self.format.kind).to_draft(row.values, self.format.spec)
-        written = draft.turns
-        settled = settle(written)
-        changes = sum(settled.changes.values())
-        if len(written) != len(settled.turns) + changes:
-            raise RuntimeError(f"{intake.name}:{row.line}: turns do not balance")
-        intake.turns.update({"in": len(written), "out": len(settled.turns), **settled.changes})
-        intake.respelled += settled.respelled
-        return self._example(row, settled.turns, intake.name)
+        settled = settle_draft(draft)
+        intake.turns.update(settled.counts)
+        for code, found in settled.notices:
+            intake.notices[code] += 1
+            intake.noticed.setdefault(code, f"{intake.name}:{row.line}: {found}")
+        return self._example(row, draft, settled, intake.name)
 
-    def _example(self, row: Row, turns: tuple[Turn, ...], source: str) -> Example:
+    def _example(self, row: Row, draft: Draft, settled: SettledDraft, source: str) -> Example:
         fields = {name: kept_text(value) for name, value in row.values.items()}
-        key = atomic.fingerprint([{"role": t.role, "content": t.content} for t in turns])
+        key = _fingerprint(draft, settled)
         group = fields.get(self.group_by, "") if self.group_by else ""
         return Example(
-            id=key[:ID_DIGITS],
-            messages=turns,
+            id=key,
+            messages=settled.turns,
             source=source,
             line=row.line,
-            group=key[:ID_DIGITS] if is_blank(group) else group,
+            group=key if is_blank(group) else group,
             fields=fields,
+            tools=draft.tools,
+            rejected=settled.rejected,
+            label=draft.label,
+            text=draft.text,
         )
+
+
+def _fingerprint(draft: Draft, settled: SettledDraft) -> str:
+    """The first `ID_DIGITS` of a hash of what is learned."""
+    messages = [turn.as_dict() for turn in settled.turns]
+    beside = {
+        "tools": draft.tools,
+        "rejected": settled.rejected.as_dict() if settled.rejected else None,
+        "label": draft.label,
+        "text": draft.text,
+    }
+    given = {name: value for name, value in beside.items() if value not in (None, (), "")}
+    return atomic.fingerprint([*messages, given] if given else messages)[:ID_DIGITS]
 
 
 def take(folder: Path, path: str, convert: Converter, how: Block = AUTO) -> Intake:

@@ -111,6 +111,7 @@ def _write(data: Data, intakes: Sequence[Intake], division: Division, out: Path)
         overlap=division.overlap,
         turns=dict(sum((intake.turns for intake in intakes), Counter[str]())),
         notices=_notices(intakes, division.parts[TRAIN]),
+        noticed={code: first for i in reversed(intakes) for code, first in i.noticed.items()},
     )
     used = manifest.rows_used + manifest.rows_refused + manifest.rows_blank
     if manifest.rows_in != used:
@@ -132,10 +133,8 @@ def _records(data: Data, intakes: Sequence[Intake]) -> Iterable[SourceFile]:
 
 def _notices(intakes: Sequence[Intake], train: Sequence[Example]) -> dict[str, int]:
     """What a person should look at though nothing was refused for it, counted by code."""
-    counts = {
-        "role-respelled": sum(intake.respelled for intake in intakes),
-        "same-prompt-other-answer": other_answers(train, train),
-    }
+    counts = sum((intake.notices for intake in intakes), Counter[str]())
+    counts["same-prompt-other-answer"] = other_answers(train, train)
     return {code: count for code, count in counts.items() if count}
 
 

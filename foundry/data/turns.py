@@ -33,8 +33,8 @@ class Settled:
 
     turns: tuple[Turn, ...]
     changes: Mapping[str, int]
-    respelled: int
-    """Roles that are known only without their spaces and capitals."""
+    respelled: tuple[str, ...]
+    """Roles that are known only without their spaces and capitals, as they were written."""
 
 
 def settle(turns: Sequence[Turn]) -> Settled:
@@ -56,7 +56,7 @@ def settle(turns: Sequence[Turn]) -> Settled:
         "dropped-user": len(joined) - len(kept),
         **_joined_by_role(written, joined),
     }
-    respelled = sum(turn.role not in ROLES for turn in turns)
+    respelled = tuple(turn.role for turn in turns if turn.role not in ROLES)
     return Settled(tuple(kept), {code: n for code, n in changes.items() if n}, respelled)
 
 

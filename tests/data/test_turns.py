@@ -60,14 +60,14 @@ def test_role_is_known_by_each_of_its_names(written, role):  # C57
     settled = settle([*first, Turn(written, "x"), Turn("user", "u"), Turn("assistant", "a")])
 
     assert role in [turn.role for turn in settled.turns]
-    assert settled.respelled == 0
+    assert settled.respelled == ()
 
 
 def test_role_with_space_and_capital_is_known_and_counted():  # C57
     settled = settle([Turn("Human ", "問"), Turn("GPT", "答")])
 
     assert settled.turns == (Turn("user", "問"), Turn("assistant", "答"))
-    assert settled.respelled == 2
+    assert settled.respelled == ("Human ", "GPT")
 
 
 def test_unknown_role_is_refused_by_name_with_those_accepted():  # C20, C57
