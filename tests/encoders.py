@@ -1,11 +1,9 @@
 """Encoders of the tiny models, and examples to encode; no weights."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from foundry.core.records import Example, Turn
-from foundry.encode.tokenize import Encoder
-from foundry.models.load import control_tokens
+from foundry.encode.tokenize import Encoder, encoder_of
 from tests.templates import stock_template
 from tests.tiny import tiny_tokenizer
 
@@ -21,19 +19,6 @@ NO_BOS = (
 def tiny_encoder(family: str, *, template: str | None = None, system: str | None = None) -> Encoder:
     """The encoder of a tiny model; its family's real template unless another is given."""
     return encoder_of(tiny_tokenizer(family), template or stock_template(FAMILIES[family]), system)
-
-
-def encoder_of(tokenizer: Any, template: str, system: str | None = None) -> Encoder:
-    """An encoder over any fast tokenizer."""
-    return Encoder(
-        tokenizer=tokenizer,
-        template=template,
-        bos_token=tokenizer.bos_token or "",
-        eos_token=tokenizer.eos_token or "",
-        bos_id=tokenizer.bos_token_id,
-        special=control_tokens(tokenizer),
-        system=system,
-    )
 
 
 def conversation(*contents: str, system: str | None = None) -> tuple[Turn, ...]:

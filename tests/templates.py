@@ -13,6 +13,23 @@ TERMINATORS = {
 }
 WITH_SYSTEM = [name for name in TERMINATORS if name != "gemma"]
 
+# Llama's control tokens in templates that treat a system turn as some in the wild do.
+_HEAD = "<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n"
+_TURN = _HEAD + "{{ m.content | trim }}<|eot_id|>{% endfor %}"
+_PROMPT = (
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+_REFUSE = "{% if m.role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+_OTHERS = "{{ bos_token }}{% for m in messages if m.role != 'system' %}"
+_LAST = (
+    "{% if loop.last and messages[0].role == 'system' %}{{ messages[0].content + ' ' }}{% endif %}"
+)
+LLAMA_SYSTEM_TURNS = {
+    "refused": "{{ bos_token }}{% for m in messages %}" + _REFUSE + _TURN + _PROMPT,
+    "dropped": _OTHERS + _TURN + _PROMPT,
+    "before the last question": _OTHERS + _HEAD + _LAST + _TURN.removeprefix(_HEAD) + _PROMPT,
+}
+
 
 def stock_template(name: str) -> str:
     """TRL's `chat_templates/<name>.jinja`, read without importing TRL."""

@@ -10,6 +10,7 @@ from typing import Any
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
+from foundry.models.load import own_bos
 
 # Splitting pattern in tokenizer.json -> llama.cpp's name (its `convert_hf_to_gguf_update.py`).
 PRE_TOKENIZERS = {
@@ -53,7 +54,7 @@ def tokenizer_fields(base: BaseModel, tokenizer: Any, rows: int) -> dict[str, An
     }
     if tokenizer.bos_token_id is not None:
         fields["tokenizer.ggml.bos_token_id"] = tokenizer.bos_token_id
-        fields["tokenizer.ggml.add_bos_token"] = True
+        fields["tokenizer.ggml.add_bos_token"] = own_bos(tokenizer) is not None
     return fields
 
 

@@ -41,6 +41,8 @@ CONVERSATIONS = (
     (Turn("user", TEXTS[2]),),
     (Turn("user", TEXTS[4]), Turn("assistant", "不客氣。"), Turn("user", TEXTS[1])),
 )
+# A user of the file may send a system turn, whether the recipe has one or not (C19).
+RENDERED = (*CONVERSATIONS, (Turn("system", TEXTS[3]), Turn("user", TEXTS[2])))
 PREFIXES = 40
 GREEDY_PROMPTS = 8
 GENERAL_TOKENS = 16
@@ -174,13 +176,13 @@ def _templates(tuned: Tuned, artefact: Runtime, facts: Mapping[str, Any]) -> dic
     if "render" not in facts:
         return {"prompts": 0, "prompts_with_other_ids": []}
     wrong = []
-    for turns in CONVERSATIONS:
+    for turns in RENDERED:
         with_system = tuned.encoder.with_system(turns)
         text = facts["render"](artefact, with_system)
         if tuned.encoder.once_bos(artefact.tokens(text)) != tuned.encoder.prompt_ids(turns):
             wrong.append(text)
     return {
-        "prompts": len(CONVERSATIONS),
+        "prompts": len(RENDERED),
         "prompts_with_other_ids": wrong,
         "template_is_trained": facts["template"] == tuned.encoder.template,
     }

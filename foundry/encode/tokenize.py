@@ -11,7 +11,8 @@ from typing import Any
 from foundry.core.records import BaseModel, EncodedRow, Example, Turn
 from foundry.encode.mask import Masked, mask
 from foundry.encode.render import render
-from foundry.models.load import chat_template, control_tokens, load_tokenizer
+from foundry.encode.system import with_system_turns
+from foundry.models.load import chat_template, control_tokens, load_tokenizer, own_bos
 
 IGNORED = -100
 
@@ -20,7 +21,7 @@ IGNORED = -100
 class Encoder:
     """A tokenizer with the chat template that all stages share.
 
-    `bos_id` is None where the model has none; `special` maps control tokens to their ids;
+    `bos_id` is None where texts begin without one; `special` maps control tokens to their ids;
     `system` is put before each conversation that has no system turn of its own.
     """
 
@@ -99,12 +100,18 @@ def supervise(ids: Sequence[int], offsets: Sequence[tuple[int, int]], masked: Ma
 def open_encoder(base: BaseModel, system: str | None = None) -> Encoder:
     """The encoder of a base model; loads the tokenizer and no weights."""
     tokenizer = load_tokenizer(base)
+    return encoder_of(tokenizer, chat_template(base, tokenizer), system)
+
+
+def encoder_of(tokenizer: Any, template: str, system: str | None = None) -> Encoder:
+    """The encoder of a fast tokenizer and a template; see `encode.system` for system turns."""
+    bos_token, eos_token = tokenizer.bos_token or "", tokenizer.eos_token or ""
     return Encoder(
         tokenizer=tokenizer,
-        template=chat_template(base, tokenizer),
-        bos_token=tokenizer.bos_token or "",
-        eos_token=tokenizer.eos_token or "",
-        bos_id=tokenizer.bos_token_id,
+        template=with_system_turns(template, bos_token, eos_token),
+        bos_token=bos_token,
+        eos_token=eos_token,
+        bos_id=own_bos(tokenizer),
         special=control_tokens(tokenizer),
         system=system,
     )

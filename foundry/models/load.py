@@ -60,6 +60,15 @@ def control_tokens(tokenizer: Any) -> dict[str, int]:
     return {str(token): number for number, token in tokenizer.added_tokens_decoder.items()}
 
 
+def own_bos(tokenizer: Any) -> int | None:
+    """The BOS where the tokenizer puts it before a text by itself; None where it does not.
+
+    Granite, Phi-4 and SmolLM2 name a BOS that no text of theirs begins with (C09).
+    """
+    bos = tokenizer.bos_token_id
+    return bos if bos is not None and tokenizer("a")["input_ids"][:1] == [bos] else None
+
+
 def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
     """The causal language model in float32 on the CPU, in evaluation mode.
 
