@@ -18,7 +18,8 @@ from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
 from foundry.models import catalogue
 from foundry.models.catalogue import Entry
-from foundry.models.load import check_folder, family_of, family_template
+from foundry.models.folder import check_folder
+from foundry.models.load import family_of, family_template
 from foundry.models.quiet import quiet
 
 GGUF_NAME = "base.gguf"

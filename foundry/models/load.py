@@ -12,9 +12,8 @@ from foundry.core import plugins
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
+from foundry.models.folder import check_folder, check_torch
 from foundry.models.quiet import quiet
-
-FORBIDDEN_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".py", ".ckpt", ".h5", ".msgpack"}
 
 
 def load_tokenizer(base: BaseModel) -> Any:
@@ -77,6 +76,7 @@ def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
         folder: Another folder of the same class, for example a merged export.
     """
     where = folder or Path(base.folder)
+    check_torch()
     check_folder(where)
     with quiet():
         import torch
@@ -90,32 +90,6 @@ def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
             trust_remote_code=False,
         )
     return model.eval()
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a model folder that could run code.
-
-    Raises:
-        ResourceError: Names each file of a kind that holds code or pickles, and each configuration
-            with `auto_map` (C73, C74).
-    """
-    problems = [
-        Problem(
-            str(path),
-            _("files of the kind `{suffix}` are not opened").format(suffix=path.suffix),
-            _("convert the weights to safetensors and remove the file"),
-        )
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in FORBIDDEN_SUFFIXES
-    ]
-    what = _("the configuration asks to run code of its own (`auto_map`)")
-    problems += [
-        Problem(str(path), what, _("use a model of a class transformers has"))
-        for path in sorted(folder.glob("*config.json"))
-        if "auto_map" in json.loads(path.read_text(encoding="utf-8"))
-    ]
-    if problems:
-        raise ResourceError(problems)
 
 
 def family_of(folder: Path) -> str:

@@ -12,6 +12,7 @@ from foundry.core import atomic
 from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
+from foundry.models.folder import check_folder
 from foundry.models.load import load_model
 from foundry.models.quiet import quiet
 
@@ -37,8 +38,10 @@ def load_tuned(base: BaseModel, folder: Path) -> Any:
     """The original base with the adapter of `folder`, in evaluation mode.
 
     Raises:
+        ResourceError: The folder holds what is not opened (C73, C74).
         ProofError: A tensor of the file found no place in the model, or the other way (C40).
     """
+    check_folder(folder)
     model = load_model(base)
     with quiet():
         from peft import PeftModel, get_peft_model_state_dict

@@ -1,7 +1,8 @@
 """Checkpoints that are whole or not there: hashed, then renamed into place (C65).
 
 `checkpoints/step-000040/` holds what the Trainer wrote and `checkpoint.json` with the SHA-256 of
-each file, written last. Resume takes the newest whose files all have their hash.
+each file, written last. Resume takes the newest whose files all have their hash, and reads none
+that would run code (C73): hashes say nothing about a checkpoint that somebody else made.
 """
 
 import json
@@ -11,10 +12,14 @@ from pathlib import Path
 from foundry.core import atomic
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
+from foundry.models.folder import check_folder, check_torch
+from foundry.models.quiet import quiet
 
 MANIFEST = "checkpoint.json"
 # Pickled TrainingArguments and a template card; neither is ever read back.
 UNWANTED = ("training_args.bin", "README.md")
+# What the Trainer writes with `torch.save` and reads with `weights_only=True`.
+TENSOR_STATE = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
 
 
 def commit(written: Path, folder: Path, step: int, *, keep: int) -> Path:
@@ -80,3 +85,35 @@ def fault_of(path: Path) -> str | None:
         if atomic.sha256(file) != digest:
             return _("{file} is damaged").format(file=name)
     return None
+
+
+def check_code(path: Path) -> None:
+    """Refuse a checkpoint that asks for more than tensors and plain values, before it is read.
+
+    Raises:
+        ResourceError: Names each file, and the functions that it would call.
+    """
+    check_torch()
+    check_folder(path, besides=TENSOR_STATE)
+    found = {file: _beyond_tensors(file) for name in TENSOR_STATE if (file := path / name).exists()}
+    fix = _("remove the folder {folder} if you did not make it yourself").format(folder=path)
+    problems = [Problem(str(file), what, fix) for file, what in found.items() if what]
+    if problems:
+        raise ResourceError(problems)
+
+
+def _beyond_tensors(file: Path) -> str | None:
+    """What a file of `torch.save` asks for besides tensors and plain values; None where nothing."""
+    with quiet():
+        from torch.serialization import get_unsafe_globals_in_checkpoint
+        from transformers.trainer_pt_utils import safe_globals
+
+        try:
+            with safe_globals():
+                wanted = get_unsafe_globals_in_checkpoint(file)
+        except (ValueError, RuntimeError, LookupError, EOFError):
+            return _("not a file that torch.save wrote; it was not opened")
+    if not wanted:
+        return None
+    what = _("would call {wanted} while it is read; it was not opened")
+    return what.format(wanted=", ".join(sorted(wanted)))

@@ -113,6 +113,7 @@ def _resume(inputs: FitInputs, trainer: SupervisedTrainer) -> Path | None:
     if path is None:
         keep_until(metrics, 0)
         return None
+    checkpoint.check_code(path)
     seen = json.loads((path / "foundry.json").read_text(encoding="utf-8"))
     trainer.tokens = seen["tokens"]
     trainer.supervised.update({int(k): n for k, n in seen["supervised"].items()})

@@ -1,6 +1,5 @@
-"""A folder becomes tokenizer, template and weights, and never runs code (C73, C74)."""
+"""A folder becomes tokenizer, template and weights, and never runs code (C74)."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -10,15 +9,14 @@ import torch
 from foundry.core.errors import ResourceError
 from foundry.models.fetch import locate
 from foundry.models.load import (
-    FORBIDDEN_SUFFIXES,
     chat_template,
-    check_folder,
     control_tokens,
     family_of,
     load_model,
     load_tokenizer,
     open_tokenizer,
 )
+from tests import hostile
 from tests.templates import stock_template
 
 
@@ -28,57 +26,10 @@ def folder(tiny_llama: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_llama, tmp_path / "base"))
 
 
-def edit(path: Path, **values: object) -> None:
-    """Change keys of a JSON file."""
-    config = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(config | values), encoding="utf-8")
-
-
-def test_plain_folder_is_accepted(folder: Path):
-    check_folder(folder)
-
-
-@pytest.mark.parametrize("suffix", sorted(FORBIDDEN_SUFFIXES))
-def test_file_that_could_run_code_is_refused_by_name(folder: Path, suffix: str):  # C73
-    path = folder / f"weights{suffix}"
-    path.write_bytes(b"")
-
-    with pytest.raises(ResourceError, match=rf"files of the kind `\{suffix}`") as error:
-        check_folder(folder)
-
-    assert error.value.problems[0].where == str(path)
-    assert "safetensors" in str(error.value.problems[0].fix)
-
-
-def test_every_such_file_is_named_at_once_also_in_folders_below(folder: Path):  # C73
-    base = locate(str(folder), folder)
-    (folder / "below").mkdir()
-    for name in ("pytorch_model.bin", "below/code.py"):
-        (folder / name).write_bytes(b"")
-
-    with pytest.raises(ResourceError) as error:
-        load_model(base)
-
-    assert [p.where for p in error.value.problems] == [
-        str(folder / "below/code.py"),
-        str(folder / "pytorch_model.bin"),
-    ]
-
-
-@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
-def test_configuration_that_asks_for_code_is_refused(folder: Path, name: str):  # C74
-    edit(folder / name, auto_map={"AutoTokenizer": ["code.Tokenizer", None]})
-
-    with pytest.raises(ResourceError, match="asks to run code of its own") as error:
-        locate(str(folder), folder)
-
-    assert error.value.problems[0].where == str(folder / name)
-
-
 def test_tokenizer_that_asks_for_code_is_never_asked_about(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):  # C74
-    edit(
+    hostile.edit(
         folder / "tokenizer_config.json",
         tokenizer_class="Nobodys",
         auto_map={"AutoTokenizer": ["code.Tokenizer", None]},
@@ -98,7 +49,7 @@ def test_family_follows_the_model_type(tiny_llama: Path, tiny_gemma3: Path):
 
 
 def test_unknown_model_type_is_told_with_those_known(folder: Path):
-    edit(folder / "config.json", model_type="mamba")
+    hostile.edit(folder / "config.json", model_type="mamba")
 
     with pytest.raises(ResourceError, match="`mamba` cannot be trained yet; known are: gemma3_te"):
         family_of(folder)
