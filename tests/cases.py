@@ -17,10 +17,14 @@ from typing import Any
 import pytest
 
 from foundry.core.errors import FoundryError
+from foundry.data.rows import RowError
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 # What a broken product does to a check: another result, another error, or none.
-RED = (AssertionError, pytest.fail.Exception, FoundryError, ValueError, LookupError, TypeError)
+RED = (
+    *(AssertionError, pytest.fail.Exception, FoundryError, RowError),
+    *(ValueError, LookupError, TypeError),
+)
 
 
 def change(owner: ModuleType | type, name: str, value: Any) -> Patch:

@@ -21,3 +21,5 @@ class Draft:
     label: bool | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
     text: str = ""
+    notices: tuple[tuple[str, str], ...] = ()
+    """Codes of what a person should look at in this row, each with an example."""

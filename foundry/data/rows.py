@@ -22,6 +22,9 @@ class JsonNumber:
     text: str
 
 
+SCALAR = (str, bool, JsonNumber)  # what `as_text` has a text for, apart from null
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of a file; `line` counts from 1 and is the line on which the row begins."""

@@ -18,7 +18,6 @@ from foundry.data.rows import RowError, is_blank
 from foundry.data.turns import Settled, settle
 
 PLACEHOLDER = "placeholder"
-RESPELLED = "role-respelled"
 # `{{name}}` and the like, which a template was meant to fill in.
 PLACEHOLDERS = re.compile(r"\{\{\s*[^\W\d][\w.-]*\s*\}\}")
 
@@ -49,20 +48,22 @@ def settle_draft(draft: Draft) -> SettledDraft:
     if draft.rejected:
         sides.append(settle(draft.rejected))
         _refuse_pair(sides[0].turns, sides[1].turns)
-    respelled = chain.from_iterable(side.respelled for side in sides)
+    settled = chain.from_iterable(side.notices for side in sides)
     return SettledDraft(
         turns=sides[0].turns if sides else (),
         rejected=sides[1].turns[-1] if draft.rejected else None,
         counts=_counts(draft, sides),
-        notices=(*((RESPELLED, role) for role in respelled), *notices(draft)),
+        notices=(*settled, *notices(draft)),
     )
 
 
 def notices(draft: Draft) -> Iterator[tuple[str, str]]:
     """A code for each thing in the texts of a row that is suspicious and yet no fault.
 
-    `placeholder` comes at most once a row: a name in double braces that nobody filled in.
+    `placeholder` comes at most once a row: a name in double braces that nobody filled in. What
+    the format itself found comes first.
     """
+    yield from draft.notices
     texts = [draft.text, *(turn.content for turn in (*draft.turns, *draft.rejected))]
     found = (PLACEHOLDERS.search(text) for text in texts)
     first = next((match for match in found if match), None)

@@ -1,12 +1,10 @@
 """Each format says what the row says: no text added, none lost."""
 
-import itertools
-
 import pytest
 
 from foundry.core import plugins
 from foundry.core.records import Turn
-from foundry.data.formats import chat, instruction, question_answer
+from foundry.data.formats import instruction, question_answer
 from foundry.data.rows import RowError
 from foundry.data.turns import settle
 
@@ -17,14 +15,28 @@ def turns_of(module, row, spec):
 
 GOLDEN = {
     "question-answer": (
-        {"question": "q", "answer": "a", "context": "c"},
-        {"question": "保固多久？", "answer": "18個月。", "context": "品名：電鍋\n保固：18個月"},
-        [("user", "品名：電鍋\n保固：18個月\n\n保固多久？"), ("assistant", "18個月。")],
+        {"question": "q", "answer": "a", "context": "c", "system": "s"},
+        {"q": "保固多久？", "a": "18個月。", "c": "品名：電鍋\n保固：18個月", "s": "規則"},
+        [
+            ("system", "規則"),
+            ("user", "品名：電鍋\n保固：18個月\n\n保固多久？"),
+            ("assistant", "18個月。"),
+        ],
     ),
     "instruction": (
-        {"system": "system"},
-        {"instruction": "翻成英文", "input": "你好", "output": "Hello", "system": "你是譯者"},
-        [("system", "你是譯者"), ("user", "翻成英文\n\n你好"), ("assistant", "Hello")],
+        {"system": "system", "history": "history"},
+        {
+            "instruction": "翻成英文",
+            "input": "你好",
+            "output": "Hello",
+            "system": "你是譯者",
+            "history": [["在嗎", " 在 "], ["忙嗎", "不忙"]],
+        },
+        [
+            ("system", "你是譯者"),
+            *[("user", "在嗎"), ("assistant", " 在 "), ("user", "忙嗎"), ("assistant", "不忙")],
+            *[("user", "翻成英文\n\n你好"), ("assistant", "Hello")],
+        ],
     ),
     "chat": (
         {},
@@ -35,17 +47,15 @@ GOLDEN = {
 
 
 def test_every_format_has_a_golden_row():
-    assert set(plugins.names("format")) == set(GOLDEN)
+    assert set(plugins.names("format")) - {"auto"} == set(GOLDEN)
 
 
 @pytest.mark.parametrize("kind", GOLDEN)
 def test_golden_row_becomes_its_turns(kind):
-    names, row, turns = GOLDEN[kind]
-    if kind == "question-answer":
-        row = {names[field]: text for field, text in row.items()}
+    settings, row, turns = GOLDEN[kind]
     module = plugins.load("format", kind)
 
-    found = turns_of(module, row, module.Spec.model_validate(names))
+    found = turns_of(module, row, module.Spec.model_validate(settings))
 
     assert [(turn.role, turn.content) for turn in found] == turns
 
@@ -84,76 +94,27 @@ def test_system_text_comes_only_where_the_row_has_it():  # C52
     assert with_text == (Turn("system", "規則"), *without)
 
 
-def test_column_the_recipe_does_not_name_need_not_exist():
-    assert instruction.columns(instruction.Spec()) == ("instruction", "output")
-    assert "input" in instruction.columns(instruction.Spec(input="input"))
+@pytest.mark.parametrize("history", [None, [], ""])
+def test_row_may_have_no_history(history):  # C52
+    row = {"instruction": "問", "output": "答", "history": history}
 
+    turns = turns_of(instruction, row, instruction.Spec(history="history"))
 
-SPELLINGS = [
-    ("messages", "role", "content", "user", "assistant"),
-    ("messages", "role", "content", "human", "gpt"),
-    ("messages", "from", "value", "human", "bot"),
-    ("conversations", "from", "value", "human", "gpt"),
-    ("conversations", "role", "value", "user", "model"),
-    ("conversations", "from", "content", "Human ", "assistant"),
-]
-
-
-@pytest.mark.parametrize(("field", "role", "text", "user", "assistant"), SPELLINGS)
-def test_spelling_of_a_chat_does_not_matter(field, role, text, user, assistant):  # C57
-    row = {field: [{role: user, text: "問"}, {role: assistant, text: "答"}]}
-
-    settled = settle(turns_of(chat, row, chat.Spec()))
-
-    assert settled.turns == (Turn("user", "問"), Turn("assistant", "答"))
-
-
-@pytest.mark.parametrize("key", ["tool_calls", "name", "function_call", "from", "value", "weight"])
-def test_key_filled_with_null_is_as_good_as_absent(key):  # C53
-    messages = [{"role": "user", "content": "問"}, {"role": "assistant", "content": "答"}]
-    filled = [{**message, key: None} for message in messages]
-
-    alone = turns_of(chat, {"messages": messages}, chat.Spec())
-
-    assert turns_of(chat, {"messages": filled, "tools": None, "system": None}, chat.Spec()) == alone
+    assert turns == (Turn("user", "問"), Turn("assistant", "答"))
 
 
 @pytest.mark.parametrize(
-    ("row", "code"),
-    [
-        ({"messages": "問"}, "type"),
-        ({"messages": [None]}, "type"),
-        ({"messages": [{"role": "user", "content": ["問"]}]}, "type"),
-        ({"messages": [{"role": "user", "from": "human", "content": "問"}]}, "two-spellings"),
-        ({"messages": [], "conversations": []}, "two-chats"),
-        ({"text": "問"}, "missing-field"),
-        ({"messages": [{"role": "assistant", "content": "", "tool_calls": [1]}]}, "unread-key"),
-        (
-            {"messages": [{"role": "user", "content": "問"}], "tools": '[{"name": "f"}]'},
-            "unread-key",
-        ),
-    ],
+    "history", ["在嗎", ["在嗎"], [["在嗎"]], [["在嗎", "在", "?"]], [[["x"], "y"]]]
 )
-def test_chat_that_would_lose_something_is_refused(row, code):  # C20, C53, C59
+def test_history_that_is_no_list_of_pairs_is_refused(history):  # C51
+    row = {"instruction": "問", "output": "答", "history": history}
+
     with pytest.raises(RowError) as error:
-        turns_of(chat, row, chat.Spec())
+        turns_of(instruction, row, instruction.Spec(history="history"))
 
-    assert error.value.code == code
-
-
-def test_system_text_beside_the_messages_comes_first():  # C20
-    messages = [{"from": "human", "value": "問"}, {"from": "gpt", "value": "答"}]
-
-    turns = turns_of(
-        chat, {"conversations": messages, "system": "規則", "tools": "[]"}, chat.Spec()
-    )
-
-    assert turns[0] == Turn("system", "規則")
+    assert error.value.code == "type"
 
 
-def test_no_turn_is_lost_by_any_mixture_of_known_roles():  # C20
-    roles = ["system", "human", "gpt"]
-    for shape in itertools.product(roles, repeat=4):
-        messages = [{"from": role, "value": str(n)} for n, role in enumerate(shape)]
-
-        assert len(turns_of(chat, {"conversations": messages}, chat.Spec())) == 4
+def test_column_the_recipe_does_not_name_need_not_exist():
+    assert instruction.columns(instruction.Spec()) == ("instruction", "output")
+    assert "input" in instruction.columns(instruction.Spec(input="input"))

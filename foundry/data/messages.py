@@ -1,0 +1,201 @@
+"""A message of a chat in any of its spellings, read into a turn (cases.md C53, C57, C59).
+
+A message is `{role, content}` or `{from, value}`, or a mixture of the two. Content is a text or a
+list of parts, whose texts are joined as they stand. A key that is null is as good as absent. What
+changes the lesson and cannot be kept refuses the row.
+
+Thoughts are kept apart where the file keeps them apart: in `reasoning_content` and the like, or in
+a part of their own. `<think>` inside a text stays text, byte for byte: whether it is taken out
+again is for the template of the model, and one that knows no thoughts would lose it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from foundry.core.language import gettext as _
+from foundry.core.records import ToolCall, Turn
+from foundry.data.columns import CHATS
+from foundry.data.rows import JsonNumber, RowError, as_text, is_blank, type_name
+from foundry.data.tool_calls import read_calls
+from foundry.data.turns import CALLERS, role_of
+
+ROLE_KEYS, TEXT_KEYS = ("role", "from"), ("content", "value")
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+CALL_KEYS = ("tool_calls", "function_call")
+REASONING_PARTS, CALL_PART = ("reasoning", "thinking"), "tool_call"
+# What has no place in a turn: a trained-or-not flag, an answer refused, sound.
+UNREAD = ("refusal", "audio")
+WEIGHTS = ("weight", "loss_weight")
+
+
+def is_message(value: Any) -> bool:
+    """Whether this looks like a message: an object with a role and something said."""
+    return isinstance(value, dict) and any(value.get(key) is not None for key in ROLE_KEYS)
+
+
+def is_chat(value: Any) -> bool:
+    """Whether this looks like a chat: a list of messages."""
+    return isinstance(value, list) and bool(value) and all(is_message(item) for item in value)
+
+
+def find_chat(row: Mapping[str, Any], field: str) -> tuple[str, Any]:
+    """The field that holds the row's chat, `field` or one of the usual names, and what it holds.
+
+    Raises:
+        RowError: No such field, or two.
+    """
+    found = {name: row[name] for name in (field, *CHATS) if row.get(name) is not None}
+    if not found:
+        what = _("no field `{field}` or `{other}`; the row has: {found}")
+        other = "`, `".join(name for name in CHATS if name != field)
+        reason = what.format(field=field, other=other, found=", ".join(row) or "-")
+        raise RowError("missing-field", reason)
+    if len(found) > 1:
+        what = _("two conversations in one row: `{field}` and `{other}`")
+        field, other = list(found)[:2]
+        raise RowError("two-chats", what.format(field=field, other=other))
+    return found.popitem()
+
+
+def with_system(row: Mapping[str, Any], turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """The turns after the text that the row itself has in a column `system`, if any."""
+    text = as_text(row.get("system"), "system")
+    return turns if is_blank(text) else (Turn("system", text), *turns)
+
+
+def read_turns(messages: Any, where: str, respelled: list[str]) -> tuple[Turn, ...]:
+    """The messages in order, with their roles as written.
+
+    Args:
+        messages: As the file has it.
+        where: The field, for a reason.
+        respelled: Gets the numbers that are written differently from how they are printed.
+
+    Raises:
+        RowError: No list of messages, or a message that cannot be read; the reason counts from 1.
+    """
+    if not isinstance(messages, list):
+        what = _("field `{field}`: found {found}, expected a list of messages")
+        raise RowError("type", what.format(field=where, found=type_name(messages)))
+    return tuple(read_turn(item, _place(n), respelled) for n, item in enumerate(messages, start=1))
+
+
+def read_turn(message: Any, place: str, respelled: list[str]) -> Turn:
+    """One message as a turn.
+
+    Raises:
+        RowError: It is no message, or has something that cannot be kept.
+    """
+    if not isinstance(message, dict):
+        what = _("{place}: found {found}, expected an object with a role and a text")
+        raise RowError("type", what.format(place=place, found=type_name(message)))
+    _refuse_unread(message, place)
+    role = as_text(_only(message, ROLE_KEYS, place), f"{place}: role")
+    said = _Said(place, respelled)
+    content = _only(message, TEXT_KEYS, place)
+    if role_of(role) == "assistant":
+        said.take_calls(message)
+    if role.strip().casefold() in CALLERS:
+        said.calls.extend(read_calls(content, place, respelled))
+    else:
+        said.take(content)
+    _refuse_misplaced(message, role, said, place)
+    return Turn(
+        role,
+        "".join(said.texts),
+        reasoning="".join([_thoughts(message, place), *said.thoughts]),
+        tool_calls=tuple(said.calls),
+        name=as_text(message.get("name"), f"{place}: name"),
+        call_id=as_text(message.get("tool_call_id"), f"{place}: tool_call_id"),
+    )
+
+
+@dataclass
+class _Said:
+    """What one message says, as its parts come."""
+
+    place: str
+    respelled: list[str]
+    texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
+
+    def take(self, content: Any) -> None:
+        """Add the content of a message: a text, or a list of parts."""
+        if not isinstance(content, list):
+            self.texts.append(as_text(content, _("{place}: content").format(place=self.place)))
+            return
+        for part in content:
+            self._take_part(part)
+
+    def take_calls(self, message: Mapping[str, Any]) -> None:
+        """Add the calls that stand beside the content."""
+        value = _only(message, CALL_KEYS, self.place)
+        self.calls.extend(read_calls(value, self.place, self.respelled))
+
+    def _take_part(self, part: Any) -> None:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if not isinstance(part, dict) or not isinstance(kind, str):
+            what = _("{place}: found {found} in the content, expected a text or parts with a type")
+            raise RowError("type", what.format(place=self.place, found=type_name(part)))
+        place = f"{self.place}: {kind}"
+        if kind == "text":
+            self.texts.append(as_text(_only(part, ("text", "value"), self.place), place))
+        elif kind in REASONING_PARTS:
+            self.thoughts.append(as_text(_only(part, ("text", "value", kind), self.place), place))
+        elif kind == CALL_PART:
+            value = _only(part, ("value", CALL_PART), self.place)
+            self.calls.extend(read_calls(value, self.place, self.respelled))
+        else:
+            what = _(
+                "{place}: a part of kind `{kind}` cannot be kept; text, reasoning and tool_call can"
+            )
+            raise RowError("content-part", what.format(place=self.place, kind=kind))
+
+
+def _place(number: int) -> str:
+    return _("message {number}").format(number=number)
+
+
+def _thoughts(message: Mapping[str, Any], place: str) -> str:
+    """What was thought, which servers give under two names at once."""
+    texts = {as_text(message.get(key), f"{place}: {key}") for key in REASONING_KEYS} - {""}
+    if len(texts) > 1:
+        what = _("{place}: both `{first}` and `{second}` are given")
+        first, second = [key for key in REASONING_KEYS if not is_blank(message.get(key))][:2]
+        raise RowError("two-spellings", what.format(place=place, first=first, second=second))
+    return texts.pop() if texts else ""
+
+
+def _refuse_unread(message: Mapping[str, Any], place: str) -> None:
+    weights = [
+        k for k in WEIGHTS if message.get(k) not in (None, JsonNumber("1"), JsonNumber("1.0"))
+    ]
+    unread = [key for key in UNREAD if message.get(key) is not None]
+    for key in (*unread, *weights):
+        what = _("{place}: format `chat` cannot keep the key `{key}`")
+        raise RowError("unread-key", what.format(place=place, key=key))
+
+
+def _refuse_misplaced(message: Mapping[str, Any], role: str, said: _Said, place: str) -> None:
+    """Refuse what only an assistant may say, or only a tool, where another role says it."""
+    known = role_of(role)
+    keys = () if known == "assistant" else (*CALL_KEYS, *REASONING_KEYS)
+    keys = keys if known == "tool" else (*keys, "tool_call_id")
+    misplaced = [key for key in keys if message.get(key) not in (None, [], "")]
+    if known != "assistant":
+        misplaced += [CALL_PART] * bool(said.calls) + [REASONING_PARTS[0]] * bool(said.thoughts)
+    if misplaced and known:
+        what = _("{place}: `{key}` is not for the role `{role}`")
+        raise RowError("misplaced-key", what.format(place=place, key=misplaced[0], role=role))
+
+
+def _only(values: Mapping[str, Any], keys: Sequence[str], place: str) -> Any:
+    """The value of the one key of the spellings that is there; null if none is."""
+    found = [key for key in keys if values.get(key) is not None]
+    if len(found) > 1:
+        what = _("{place}: both `{first}` and `{second}` are given")
+        reason = what.format(place=place, first=found[0], second=found[1])
+        raise RowError("two-spellings", reason)
+    return values[found[0]] if found else None

@@ -1,0 +1,122 @@
+"""A format is guessed only where exactly one can be meant; otherwise the recipe is told how."""
+
+import pytest
+import yaml
+
+from foundry.core.blocks import Block
+from foundry.core.errors import DataError
+from foundry.data.formats import auto, question_answer
+from foundry.data.guess import as_yaml, resolve
+from foundry.data.rows import JsonNumber
+
+AUTO = Block(kind="auto", spec=auto.Spec())
+MESSAGES = [{"role": "user", "content": "問"}, {"role": "assistant", "content": "答"}]
+SHAREGPT = [{"from": "human", "value": "問"}, {"from": "gpt", "value": "答"}]
+
+CERTAIN = [
+    ({"question": "問", "answer": "答"}, {"kind": "question-answer"}),
+    ({"Question": "問", "Answer": "答"}, {"question": "Question", "answer": "Answer"}),
+    ({"問題": "問", "回答": "答", "編號": "1"}, {"question": "問題", "answer": "回答"}),
+    ({"問": "問", "答": "答", "資料": ""}, {"question": "問", "answer": "答", "context": "資料"}),
+    ({"prompt": "問", "completion": "答"}, {"question": "prompt", "answer": "completion"}),
+    ({"query": "問", "response": "答"}, {"question": "query", "answer": "response"}),
+    ({"input": "問", "output": JsonNumber("4")}, {"question": "input", "answer": "output"}),
+    ({"system_prompt": "", "question": "問", "response": "答"}, {"system": "system_prompt"}),
+    ({"instruction": "問", "input": "", "output": "答"}, {"kind": "instruction"}),
+    ({"instruction": "問", "output": "答"}, {"kind": "instruction"}),
+    (
+        {"instruction": "問", "output": "答", "system": "", "history": []},
+        {"kind": "instruction", "system": "system", "history": "history"},
+    ),
+    (
+        {"instruction": "問", "context": "", "response": "答", "category": "qa"},
+        {"kind": "instruction", "input": "context", "output": "response"},
+    ),
+    ({"messages": MESSAGES}, {"kind": "chat", "messages": "messages"}),
+    ({"conversations": SHAREGPT, "tools": "[]"}, {"kind": "chat", "messages": "conversations"}),
+    ({"對話": MESSAGES, "id": "1"}, {"kind": "chat", "messages": "對話"}),
+]
+
+
+@pytest.mark.parametrize(("row", "settings"), CERTAIN)
+def test_format_of_known_columns_is_certain(row, settings):
+    block, guessed = resolve(AUTO, [row], "a.jsonl")
+
+    assert guessed
+    assert settings.items() <= block.model_dump().items()
+
+
+def test_format_that_the_recipe_names_is_left_alone():
+    block = Block(kind="question-answer", spec=question_answer.Spec(question="x"))
+
+    assert resolve(block, [{"messages": MESSAGES}], "a.jsonl") == (block, False)
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        # A column that may be facts, or a second answer: what it is only a person knows.
+        (
+            {"問題": "問", "回答": "答", "商品資料": "資料"},
+            "format: {kind: question-answer, question: 問題, answer: 回答}",
+        ),
+        (
+            {"instruction": "問", "output": "答", "備註": ""},
+            "format: {kind: instruction, instruction: instruction, output: output}",
+        ),
+    ],
+)
+def test_unknown_column_is_a_doubt_and_the_line_to_paste_is_shown(row, line):
+    with pytest.raises(DataError) as error:
+        resolve(AUTO, [row], "a.csv")
+
+    [problem] = error.value.problems
+    assert problem.where == "a.csv"
+    assert ", ".join(row) in problem.what
+    assert line in problem.fix
+
+
+def test_columns_nobody_knows_give_an_example_and_the_kinds():
+    with pytest.raises(DataError, match="the columns are: 甲, 乙") as error:
+        resolve(AUTO, [{"甲": "1", "乙": "2"}], "a.csv")
+
+    assert "question-answer" in error.value.problems[0].fix
+    assert "auto" not in error.value.problems[0].fix
+
+
+def test_mixture_of_two_formats_in_equal_parts_names_both():
+    rows = [{"messages": MESSAGES}, {"instruction": "問", "output": "答"}]
+
+    with pytest.raises(DataError) as error:
+        resolve(AUTO, rows, "a.jsonl")
+
+    assert "kind: chat" in error.value.problems[0].fix
+    assert "kind: instruction" in error.value.problems[0].fix
+
+
+def test_few_faulty_rows_do_not_hide_the_format():
+    rows = [{"messages": MESSAGES}] * 3 + [{"messages": "問"}, {"messages": None}]
+
+    assert resolve(AUTO, rows, "a.jsonl")[0].kind == "chat"
+
+
+def test_chats_under_two_names_in_one_file_are_read_alike():  # C57
+    block, _guessed = resolve(AUTO, [{"messages": MESSAGES}, {"conversations": SHAREGPT}], "a")
+
+    assert block.kind == "chat"
+    assert "messages" not in block.spec.model_fields_set
+
+
+def test_file_without_rows_is_not_certain():
+    with pytest.raises(DataError, match="no format is certain"):
+        resolve(AUTO, [], "a.csv")
+
+
+@pytest.mark.parametrize("column", ["問題", "a: b", "#", "{x}", "yes", "1.0", "'", "長" * 200])
+def test_line_to_paste_is_yaml_whatever_the_column_is_called(column):
+    line = as_yaml("question-answer", {"question": column, "answer": "a"})
+
+    assert "\n" not in line
+    assert yaml.safe_load(line) == {
+        "format": {"kind": "question-answer", "question": column, "answer": "a"}
+    }
