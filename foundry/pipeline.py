@@ -308,9 +308,13 @@ def _facts(way: Walk) -> dict[str, Any]:
 
 
 def _package(way: Walk) -> Result:
-    from foundry.delivery.package import ChatFormat, PackageInputs, build_package
+    from foundry.delivery.package import ChatFormat, PackageInputs, build_package, check_gates
     from foundry.delivery.verify import verify
 
+    if not way.exports:
+        check_gates(way.results["evaluate"]["gates"])
+        way.events.emit("package", "nothing")
+        return {}, []
     chat = ChatFormat.of(way.encoder, way.stop_ids)
     package = build_package(PackageInputs(way.run, way.plan, chat))
     folder = way.run.file(package.path)
@@ -352,6 +356,6 @@ def document(way: Walk) -> dict[str, Any]:
         made["parity"] = {e["name"]: e["parity"] for e in results["export"]["items"]}
     if "evaluate" in results:
         made["evaluation"] = results["evaluate"]
-    if "package" in results:
+    if results.get("package"):
         made["package"] = str(way.run.file(results["package"]["path"]))
     return made

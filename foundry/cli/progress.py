@@ -77,6 +77,7 @@ def _sentence(event: Event) -> str | None:
         "base": _("{stage}: base model {name}; its first use converts it, which takes minutes"),
         "begin": _("{stage}: begins {name}"),
         "done": _("{stage}: done {name} ({seconds} s)"),
+        "nothing": _("{stage}: no package, since the recipe's `exports` are empty"),
         "skipped": _("{stage}: unchanged, skipped"),
         "resume": _("{stage}: goes on from step {step}"),
         "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),

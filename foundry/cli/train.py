@@ -116,13 +116,17 @@ def _print_summary(made: dict[str, Any]) -> None:
 
 def _print_scores(evaluation: dict[str, Any]) -> None:
     scores = [s for s in evaluation["scores"]["scores"] if s["part"] is not None]
+    shown = "zh-TW" if language() == "zh_TW" else "en"
+    if not scores:  # the report says why
+        for sentence in evaluation["headlines"]:
+            print(sentence[shown])
+        return
     columns = list(dict.fromkeys(s["column"] for s in scores))
     rows = []
     for metric, part in dict.fromkeys((s["metric"], s["part"]) for s in scores):
         found = {s["column"]: s for s in scores if (s["metric"], s["part"]) == (metric, part)}
         rows.append([metric, part, *(_cell(found.get(column)) for column in columns)])
     print_table([_("metric"), _("part"), *columns], rows)
-    shown = "zh-TW" if language() == "zh_TW" else "en"
     for gate in evaluation["gates"]:
         print(gate["sentence"][shown])
 

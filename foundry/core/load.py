@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from foundry.core import explain, layers, recipe_file, references, shipped
+from foundry.core import explain, layers, recipe_file, references, shipped, unwritten
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.outline import plugin_blocks
@@ -30,8 +30,8 @@ class LoadedRecipe:
     Attributes:
         recipe: The checked recipe.
         values: The same as plain JSON values, every default filled in.
-        origins: Dotted path of each leaf of `values` -> `file:line:column`, `--set key` or
-            `default`.
+        origins: Dotted path of each leaf of `values` -> `file:line:column`, `--set key`,
+            `default`, or for a name and title nobody wrote `file name` and `name`.
         source_text: The recipe file as written.
         path: The recipe file.
     """
@@ -77,6 +77,7 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedReci
             tree = layers.combine(tree, over, plugin_blocks())
         except RecipeError as error:
             wrong += error.problems
+    tree = unwritten.complete(tree, path)
     checked, schema_problems = _check(tree)
     wrong += schema_problems
     if wrong or checked is None:

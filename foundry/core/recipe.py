@@ -19,6 +19,7 @@ VERSION = (
     r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
     r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$"
 )
+GENERAL = "general"  # the purpose of a recipe that names none
 LARGEST_SEED = 2**32 - 1  # numpy.random.seed takes 32 bits
 
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
@@ -180,15 +181,19 @@ class Recipe(Closed):
     """One vertical model: from which base and data, how it is made, and what it must prove."""
 
     schema_version: Literal[1] = Field(description="Version of the recipe language.")
-    name: Name = Field(description="Lower-case letters, digits and hyphens; names the run.")
-    title: Text = Field(description="The recipe's name for people.")
+    name: Name = Field(
+        description="Lower-case letters, digits and hyphens; names the run. Where absent, the "
+        "name of the recipe's file."
+    )
+    title: Text = Field(description="The recipe's name for people; where absent, the name.")
     description: Text | None = Field(None, description="What the model is for, in a sentence.")
     base_model: Words = Field(
         description="A name of `foundry model list`, a hub id with `@revision`, or a folder."
     )
     purpose: Words = Field(
+        GENERAL,
         description="What the model is for, in a word such as `customer-service`; data that "
-        "were declared for another purpose are refused."
+        "were declared for another purpose are refused.",
     )
     seed: Seed = Field(0, description="Decides the initial adapter and the order of the rows.")
     data: Data = Field(description="What is learned, and what is tested.")
@@ -200,7 +205,9 @@ class Recipe(Closed):
         {"kind": "sft"}, validate_default=True, description="How they are trained."
     )
     exports: Many[Annotated[Block, Plugin("exporter")]] = Field(
-        (), description="The files to make of the result."
+        ({"kind": "adapter"},),
+        validate_default=True,
+        description="The files to make of the result; an empty list makes no package.",
     )
     evals: Many[Annotated[Block, Plugin("evaluator")]] = Field(
         (), description="What to measure on the test parts."
@@ -218,7 +225,9 @@ class Recipe(Closed):
         data = values.get("data") if isinstance(values, Mapping) else None
         if not isinstance(data, Mapping) or not isinstance(data.get("sources"), list):
             return values
-        filled = [_with_purpose(source, values.get("purpose")) for source in data["sources"]]
+        filled = [
+            _with_purpose(source, values.get("purpose", GENERAL)) for source in data["sources"]
+        ]
         return {**values, "data": {**data, "sources": filled}}
 
 

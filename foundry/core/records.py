@@ -293,12 +293,16 @@ class Exports(Record):
 
 @dataclass(frozen=True)
 class EvalReport(Record):
-    """Where the measured numbers lie (`report.json`, `report.html`) and the gates' verdicts."""
+    """Where the measured numbers lie (`report.json`, `report.html`) and the gates' verdicts.
+
+    `headlines` are the report's sentences, each in every language.
+    """
 
     json_file: str
     html_files: tuple[str, ...]
     scores: Mapping[str, Any]
     gates: tuple[Mapping[str, Any], ...]
+    headlines: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

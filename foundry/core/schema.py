@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from foundry.core import shipped
+from foundry.core import shipped, unwritten
 from foundry.core.recipe import Recipe
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,6 +26,7 @@ def schema() -> dict[str, Any]:
         "items": {"enum": list(shipped.fragment_names())},
     }
     body["properties"] = {"extends": extends, **body["properties"]}
+    body["required"] = [key for key in body["required"] if key not in unwritten.KEYS]
     return {"$schema": DIALECT, **body}
 
 

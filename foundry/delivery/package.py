@@ -94,7 +94,7 @@ def build_package(inputs: PackageInputs) -> Package:
     """
     run, plan = inputs.run, inputs.plan
     evidence, exports = _evidence(run), _json(run, "exports/exports.json")["items"]
-    _check_gates(evidence.report["gates"])
+    check_gates(evidence.report["gates"])
     sources = [(s["path"], policy.find(s["licence"])) for s in learned(evidence.manifest)]
     licences = [(plan.base.name, policy.find(plan.base.licence)), *sources]
     record = _record(inputs, exports, [licence for _name, licence in licences])
@@ -168,7 +168,12 @@ def _public(name: str, text: str, secret: private.Private) -> str:
     return private.freed(text, secret) if is_ours else text
 
 
-def _check_gates(gates: Sequence[Mapping[str, Any]]) -> None:
+def check_gates(gates: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a result that misses a gate of its recipe.
+
+    Raises:
+        GateError: Each gate that was missed, with what was found.
+    """
     shown = "zh-TW" if language() == "zh_TW" else "en"
     fix = _("see evals/report.html in the run, then mend the data or the recipe")
     problems = [

@@ -82,7 +82,7 @@ def build_report(
         "schema_version": SCHEMA_VERSION,
         "title": evidence.title,
         "languages": evidence.languages,
-        "method": _method(seed),
+        "method": method(seed),
         "headlines": headlines(comparison, columns),
         "gates_passed": all(gate["passed"] for gate in gates),
         "gates": gates,
@@ -119,7 +119,8 @@ def to_plain(value: Any) -> Any:
     raise TypeError(f"no JSON form for a value of type {type(value).__name__}")
 
 
-def _method(seed: int) -> dict[str, Any]:
+def method(seed: int) -> dict[str, Any]:
+    """How the statistics of a report are drawn."""
     return {
         "seed": seed,
         "level": statistics.LEVEL,

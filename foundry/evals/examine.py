@@ -23,6 +23,7 @@ from foundry.evals.compare import Evidence, Measures, build_report
 from foundry.evals.comparison import Roles
 from foundry.evals.prompts import STOP, Labels, few_shot_text, pick_shots
 from foundry.evals.report.html import write_report
+from foundry.evals.unmeasured import measures_nothing, unmeasured_report
 from foundry.runtime.contract import Decoding, Runtime
 
 TITLES: Mapping[str, dict[str, str]] = {
@@ -59,7 +60,17 @@ class Examination:
 
 
 def examine(exam: Examination) -> EvalReport:
-    """Ask every column, compare, and write `evals/report.json` and `evals/report.html`."""
+    """Ask every column, compare, and write `evals/report.json` and `evals/report.html`.
+
+    Where the recipe measures nothing, nobody is asked and the report says so.
+    """
+    recipe = exam.recipe
+    if measures_nothing(recipe.evals, exam.items):
+        return _written(exam, unmeasured_report(_evidence(exam), exam.items, recipe.seed))
+    return _written(exam, _compared(exam))
+
+
+def _compared(exam: Examination) -> dict[str, Any]:
     columns = [*_base_columns(exam), *_tuned_columns(exam)]
     naive = [
         most_frequent_answer(exam.train, exam.items),
@@ -73,7 +84,7 @@ def examine(exam: Examination) -> EvalReport:
         naive=tuple(column.name for column in naive),
     )
     recipe = exam.recipe
-    report = build_report(
+    return build_report(
         exam.items,
         [*columns, *naive],
         measures=Measures(recipe.evals, recipe.gates),
@@ -81,12 +92,16 @@ def examine(exam: Examination) -> EvalReport:
         evidence=_evidence(exam),
         seed=recipe.seed,
     )
+
+
+def _written(exam: Examination, report: dict[str, Any]) -> EvalReport:
     json_file, html_file = write_report(report, exam.run.file("evals"))
     return EvalReport(
         json_file=exam.run.relative(json_file),
         html_files=(exam.run.relative(html_file),),
         scores={"scores": report["scores"], "differences": report["differences"]},
         gates=tuple(report["gates"]),
+        headlines=tuple(report["headlines"]),
     )
 
 

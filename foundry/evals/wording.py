@@ -68,6 +68,16 @@ SENTENCES: Mapping[str, Text] = {
         "en": "The file handed over ({column}) gave the trained model's words on {same} of {n} "
         "questions.",
     },
+    "no-test-part": {
+        "zh-TW": "沒有量任何成績：配方沒有留下測試用的資料。加上 `data.split` 或 `data.tests`，"
+        "再加上 `evals`，才量得到。",
+        "en": "Nothing was measured: the recipe keeps no rows for testing. Add `data.split` or "
+        "`data.tests`, and `evals`.",
+    },
+    "no-evals": {
+        "zh-TW": "沒有量任何成績：配方沒有說要量什麼。加上 `evals` 才量得到。",
+        "en": "Nothing was measured: the recipe does not say what to measure. Add `evals`.",
+    },
     "gate-min": {
         "zh-TW": "「{part}」的「{metric}」至少要 {needed}；{column}是 {found}。",
         "en": "{metric}, {part}: at least {needed} is required; {column}: {found}.",

@@ -123,10 +123,12 @@ def test_misspelt_required_key_is_told_once(mistakes, good):
 
 
 def test_missing_key_is_told_with_its_meaning(mistakes, good):
-    problem = one(mistakes(text=good.replace("purpose: customer-service\n", "")))
+    problem = one(mistakes(text=good.replace("base_model: gemma-3-270m\n", "")))
 
-    assert problem.startswith("shop.yaml:1:1: purpose: this key is required\n  fix: add `purpose:`")
-    assert "What the model is for" in problem
+    assert problem.startswith(
+        "shop.yaml:1:1: base_model: this key is required\n  fix: add `base_model:`"
+    )
+    assert "A name of `foundry model list`" in problem
 
 
 def test_missing_key_of_a_block_stands_at_the_block(mistakes):
