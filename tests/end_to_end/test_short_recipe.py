@@ -9,7 +9,7 @@ from tests.tiny_recipe import RECIPE, Outcome, TinyRecipe, call, lay_out
 
 # What makes two tiny layers learn in a second; a recipe of three lines has the defaults.
 QUICK = [f"--set=train.{key}={value}" for key, value in RECIPE["train"].items() if key != "kind"]
-NO_FILES = [*QUICK, "--set=exports=[]", "--set=data.split.test=0.2"]
+NO_FILES = [*QUICK, "--set=exports=[]", "--set=data.split.test=0.5"]
 SHORT = """\
 schema_version: 1
 base_model: base
