@@ -1,0 +1,71 @@
+"""Every fault of `shared/cases.md` that this product must not have is checked, and seen failing."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+# Issue 4: its §2.1, §2.2, §2.5, §2.6 and §2.8, and C26-C28, C70, C71, C78.
+WANTED = (
+    *("C01", "C02", "C03", "C04", "C05", "C06", "C08", "C09", "C11", "C13", "C14", "C15", "C16"),
+    *("C18", "C19", "C20", "C21", "C22", "C23", "C25", "C26", "C27", "C28", "C44", "C45", "C47"),
+    *("C48", "C50", "C51", "C52", "C53", "C54", "C56", "C57", "C58", "C59", "C60", "C61", "C62"),
+    *("C63", "C70", "C71", "C73", "C74", "C75", "C77", "C78", "C79", "C80"),
+)
+# Still to come, and from whom; this may only shrink.
+PENDING = {
+    number: who
+    for who, numbers in {
+        "sources": "C44 C45 C47 C48 C50 C51 C52 C54 C56 C60",
+        "formats": "C20 C53 C57 C58 C59 C25",
+        "datacore": "C27 C77",
+        "families": "C04 C15 C19 C22 C80",
+        "encode": "C01 C02 C03 C05 C06 C08 C09 C11 C21 C61",
+        "models": "C70 C71 C73 C74 C78",
+        "recipes": "C62 C63 C79",
+        "lead": "C75",
+        "cases": "C14 C16 C18 C23 C26 C28",
+    }.items()
+    for number in numbers.split()
+}
+
+
+def checks() -> Iterator[tuple[str, str]]:
+    """Each check made with `@case`: its number, and where it stands.
+
+    `tests/cases.py` refuses a check without a mutant when the file is collected.
+    """
+    for path in sorted(HERE.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "case":
+                where = f"{path.relative_to(HERE)}:{node.lineno}"
+                assert isinstance(node.args[0], ast.Constant), f"{where}: write the number out"
+                yield node.args[0].value, where
+
+
+@pytest.fixture(scope="module")
+def places() -> dict[str, list[str]]:
+    """Where the checks of each case stand."""
+    found = defaultdict(list)
+    for number, where in checks():
+        found[number].append(where)
+    return found
+
+
+@pytest.mark.parametrize("number", WANTED)
+def test_case_has_a_check_with_a_mutant(number: str, places: dict[str, list[str]]):
+    assert (number in places) != (number in PENDING), (
+        f"{number}: take it out of PENDING"
+        if number in places
+        else f"{number}: no check is made with @case"
+    )
+
+
+def test_no_case_is_named_that_does_not_exist(places: dict[str, list[str]]):
+    listed = {f"C{number:02}" for number in range(1, 83)}
+
+    assert set(places) <= listed
+    assert set(PENDING) <= set(WANTED)
