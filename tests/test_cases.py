@@ -27,7 +27,7 @@ PENDING = {
         "models": "C70 C71 C73 C74 C78",
         "recipes": "C62 C63 C79",
         "lead": "C75",
-        "cases": "C14 C16 C18 C23 C26 C28",
+        "cases": "C18 C23 C26 C28",
     }.items()
     for number in numbers.split()
 }
