@@ -22,7 +22,7 @@ PENDING = {
         "sources": "C44 C45 C47 C48 C50 C51 C52 C54 C56 C60",
         "formats": "C20 C53 C57 C58 C59",
         "datacore": "C27 C77",
-        "families": "C04 C15 C19 C22 C80",
+        "families": "C04 C15 C22 C80",
         "encode": "C01 C02 C03 C05 C06 C08 C09 C11 C21 C61",
         "models": "C70 C71 C73 C74 C78",
         "recipes": "C62 C63 C79",
