@@ -16,6 +16,7 @@ ANSWER = (
     *("answer", "a", "response", "completion", "reply", "output"),
     *("回答", "答案", "答覆", "回覆", "答", "回复"),
 )
+INSTRUCTION, INPUT = ("instruction", "指令"), ("input", "輸入", "输入")
 CONTEXT = (
     *("context", "passage", "background", "reference"),
     *("資料", "背景", "參考資料", "背景資料", "上下文", "資料内容", "背景资料"),
@@ -29,7 +30,9 @@ SYSTEM = ("system", "system_prompt", "系統提示", "系统提示")
 CHATS = ("messages", "conversations", "conversation", "dialogue", "dialog", "對話")
 OTHER = (
     *CHATS,
-    *("tools", "functions", "instruction", "input", "history", "指令", "輸入", "輸出"),
+    *INSTRUCTION,
+    *INPUT,
+    *("tools", "functions", "history", "輸出"),
     *("chosen", "rejected", "kto_tag", "options", "choices", "選項", "answers", "json"),
     *("a", "b", "c", "d", "e", "option_a", "option_b", "option_c", "option_d"),
 )

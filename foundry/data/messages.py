@@ -58,9 +58,11 @@ def find_chat(row: Mapping[str, Any], field: str) -> tuple[str, Any]:
     return found.popitem()
 
 
-def with_system(row: Mapping[str, Any], turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    """The turns after the text that the row itself has in a column `system`, if any."""
-    text = as_text(row.get("system"), "system")
+def with_system(
+    row: Mapping[str, Any], turns: tuple[Turn, ...], column: str = "system"
+) -> tuple[Turn, ...]:
+    """The turns after the system text that the row itself has in a column, if any."""
+    text = as_text(row.get(column), column)
     return turns if is_blank(text) else (Turn("system", text), *turns)
 
 

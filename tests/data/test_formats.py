@@ -43,6 +43,16 @@ GOLDEN = {
         {"messages": [{"role": "user", "content": " 問 "}, {"role": "assistant", "content": "答"}]},
         [("user", " 問 "), ("assistant", "答")],
     ),
+    "preference": (
+        {"system": "s"},
+        {"prompt": "保固多久？", "chosen": "18個月。", "rejected": "不知道。", "s": "規則"},
+        [("system", "規則"), ("user", "保固多久？"), ("assistant", "18個月。")],
+    ),
+    "unpaired-preference": (
+        {"label": "好壞"},
+        {"prompt": "保固多久？", "completion": "18個月。", "好壞": "false"},
+        [("user", "保固多久？"), ("assistant", "18個月。")],
+    ),
 }
 
 

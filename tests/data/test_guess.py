@@ -35,6 +35,37 @@ CERTAIN = [
     ({"messages": MESSAGES}, {"kind": "chat", "messages": "messages"}),
     ({"conversations": SHAREGPT, "tools": "[]"}, {"kind": "chat", "messages": "conversations"}),
     ({"對話": MESSAGES, "id": "1"}, {"kind": "chat", "messages": "對話"}),
+    (
+        {"conversations": SHAREGPT[:1], "chosen": SHAREGPT[1], "rejected": {"from": "gpt"}},
+        {"kind": "preference", "prompt": "conversations"},
+    ),
+    (
+        {"question": "問", "chosen": "好", "rejected": "壞", "system": ""},
+        {"kind": "preference", "prompt": "question", "system": "system"},
+    ),
+    (
+        {"instruction": "問", "input": "", "chosen": "好", "rejected": "壞"},
+        {"kind": "preference", "prompt": "instruction", "input": "input"},
+    ),
+    (
+        {
+            "prompt": "問",
+            "messages": MESSAGES,
+            "chosen": MESSAGES,
+            "rejected": MESSAGES,
+            "score": "",
+        },
+        {"kind": "preference", "prompt": None},
+    ),
+    ({"messages": MESSAGES, "label": True}, {"kind": "unpaired-preference", "label": "label"}),
+    (
+        {"prompt": "問", "completion": "答", "label": "False"},
+        {"kind": "unpaired-preference", "prompt": "prompt", "completion": "completion"},
+    ),
+    (
+        {"instruction": "問", "input": "", "output": "答", "kto_tag": False},
+        {"kind": "unpaired-preference", "input": "input", "label": "kto_tag"},
+    ),
 ]
 
 

@@ -15,11 +15,10 @@ from pydantic import Field
 from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
-from foundry.data.columns import ANSWER, CONTEXT, SYSTEM, Columns
+from foundry.data.columns import ANSWER, CONTEXT, INPUT, INSTRUCTION, SYSTEM, Columns
 from foundry.data.draft import Draft
 from foundry.data.rows import SCALAR, RowError, as_text, is_blank, text_of
 
-INSTRUCTION, INPUT = ("instruction", "指令"), ("input", "輸入", "输入")
 OUTPUT = (*ANSWER, "輸出", "输出")
 
 

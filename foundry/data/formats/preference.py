@@ -1,0 +1,103 @@
+"""Format `preference`: a prompt with a better and a worse answer, as DPO learns from.
+
+The prompt stands in a column of its own, as a text or as messages (TRL's explicit form, and
+ShareGPT's `conversations`), or at the start of two whole chats (the implicit form). Either way
+both answers get one and the same prompt, or the row is refused (cases.md C25).
+
+Source: https://huggingface.co/docs/trl/dataset_formats#preference; LLaMA-Factory's data/README.md.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from foundry.core.fields import Closed
+from foundry.data.columns import CHATS, INPUT, INSTRUCTION, QUESTION, SYSTEM, Columns
+from foundry.data.draft import Draft
+from foundry.data.messages import with_system
+from foundry.data.rows import SCALAR
+from foundry.data.sides import is_whole, read_prompt, read_side
+from foundry.data.tool_calls import RESPELLED, read_tools
+
+CHOSEN = ("chosen", "better", "chosen_response", "較好的回答", "較佳回答")
+REJECTED = ("rejected", "worse", "rejected_response", "較差的回答", "較差回答")
+RATINGS = re.compile("score|rating|margin|model|reward")  # columns about an answer
+
+
+class Spec(Closed):
+    """Which columns hold what."""
+
+    prompt: str | None = Field(
+        "prompt",
+        min_length=1,
+        description="Column with the prompt, a text or a list of messages; `null` where the two "
+        "answers are whole chats. A row without it may have `conversations` or the like.",
+    )
+    input: str | None = Field(
+        None, min_length=1, description="Column with a text put after the prompt."
+    )
+    chosen: str = Field(
+        "chosen",
+        min_length=1,
+        description="Column with the better answer: a text, a message or a list of messages.",
+    )
+    rejected: str = Field("rejected", min_length=1, description="Column with the worse answer.")
+    system: str = Field(
+        "system", min_length=1, description="Column with a system text; a row may have none."
+    )
+    tools: str = Field(
+        "tools", min_length=1, description="Column with the tools on offer; a row may have none."
+    )
+
+
+def columns(spec: Spec) -> tuple[str, ...]:
+    """The columns that the data must have."""
+    optional = {"prompt": spec.prompt, "system": spec.system, "tools": spec.tools}
+    named = [name for field, name in optional.items() if field in spec.model_fields_set]
+    wanted = (*named, spec.input, spec.chosen, spec.rejected)
+    return tuple(name for name in wanted if name is not None)
+
+
+def guess(sample: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Certain if there is one better and one worse answer, and one prompt or whole chats."""
+    columns = Columns(sample)
+    chosen, rejected = columns.only(CHOSEN), columns.only(REJECTED)
+    if chosen is None or rejected is None:
+        return None
+    answers = {"chosen": chosen, "rejected": rejected}
+    if columns.most(lambda row: is_whole(row.get(chosen)) and is_whole(row.get(rejected))):
+        return {"prompt": None, **answers}
+    prompts = columns.named((*CHATS, *QUESTION, *INSTRUCTION))
+    beside, system = columns.named(INPUT), columns.named(SYSTEM)
+    if len(prompts) != 1 or len(beside) > 1 or len(system) > 1:
+        return None
+    if not columns.holds(prompts[0], (*SCALAR, list)):
+        return None
+    unknown = columns.unexplained([*prompts, *beside, *system, chosen, rejected, "tools"])
+    if any(not RATINGS.search(name) for name in unknown):
+        return None
+    optional = {"input": beside, "system": system}
+    named = {field: found[0] for field, found in optional.items() if found}
+    return {"prompt": prompts[0], **named, **answers}
+
+
+def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
+    """Two conversations, of which the one ends with the better and the other with the worse answer.
+
+    Raises:
+        RowError: A column is missing, or what is in it is no prompt or no answer.
+    """
+    respelled: list[str] = []
+    prompt = () if spec.prompt is None else read_prompt(row, spec.prompt, spec.input, respelled)
+    chosen, rejected = (
+        with_system(row, read_side(row, field, prompt, respelled), spec.system)
+        for field in (spec.chosen, spec.rejected)
+    )
+    return Draft(
+        chosen,
+        rejected=rejected,
+        tools=read_tools(row.get(spec.tools), respelled),
+        notices=tuple((RESPELLED, number) for number in dict.fromkeys(respelled)),
+    )
