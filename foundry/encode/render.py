@@ -1,21 +1,58 @@
-"""Conversation -> text through the model's one chat template, in a sandbox.
+"""Conversation -> text through the model's one chat template, in a bounded process (C75).
 
 The same function serves training, evaluation, parity and chat, so that all of them see the same
-prompt. The environment has the settings of transformers' own (`utils/chat_template_utils.py`,
-`_compile_jinja_template` at 5.24); a test holds the two equal.
+prompt. What runs a template is `foundry/encode/render_child.py`, which is ended by its own clock
+when a template takes more than `SECONDS` of computing for one conversation.
 """
 
+import atexit
 import json
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, ClassVar, NoReturn
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
+from foundry.encode.render_child import (
+    MEMORY_BYTES,
+    OUT_OF_TIME,
+    REFUSED,
+    read_frame,
+    write_frame,
+)
 
 MAX_TEMPLATE_CHARS = 200_000
-MAX_RENDERED_CHARS = 10_000_000
+# -P: a `jinja2.py` in the user's folder must not be taken for the library.
+COMMAND = (sys.executable, "-P", "-m", "foundry.encode.render_child")
+SECONDS = 5.0  # of computing for one conversation; real templates take a ten-thousandth of it
+PATIENCE = 120.0  # seconds until a child that neither answers nor ends is given up
+
+View = tuple[int, bool]
+"""How many of the messages to render, and whether the generation prompt follows."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A conversation and the views of it that are wanted."""
+
+    turns: Sequence[Turn]
+    views: Sequence[View]
+    tools: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Template:
+    """A chat template with the two control tokens that templates write by name."""
+
+    source: str
+    bos_token: str
+    eos_token: str = ""
 
 
 def render(
@@ -25,76 +62,146 @@ def render(
     bos_token: str,
     eos_token: str = "",
     add_generation_prompt: bool = False,
+    tools: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The text of a conversation.
 
     Raises:
-        DataError: The template refuses the conversation (roles that do not alternate, for
-            example), reaches outside the sandbox, or makes more than `MAX_RENDERED_CHARS`.
+        DataError: As `render_many`, or the template refuses the conversation (roles that do not
+            alternate, for example) or reaches outside the sandbox.
     """
-    from jinja2 import TemplateError
-
-    try:
-        text = _compiled(template).render(
-            messages=[turn.as_dict() for turn in turns],
-            bos_token=bos_token,
-            eos_token=eos_token,
-            add_generation_prompt=add_generation_prompt,
-            tools=None,
-            documents=None,
-        )
-    except (TemplateError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        what = _("the chat template refused the conversation ({error})")
-        raise DataError(
-            Problem("chat_template", what.format(error=error), _("check the order of the roles"))
-        ) from error
-    if len(text) > MAX_RENDERED_CHARS:
-        what = _("the chat template made {found} characters; the most is {most}")
-        raise DataError(
-            Problem("chat_template", what.format(found=len(text), most=MAX_RENDERED_CHARS))
-        )
+    job = Job(turns, [(len(turns), add_generation_prompt)], tools)
+    ((text,),) = render_many([job], Template(template, bos_token, eos_token))
+    if isinstance(text, Problem):
+        raise DataError(text)
     return text
 
 
-@lru_cache(maxsize=8)
-def _compiled(template: str) -> Any:
-    from jinja2.ext import loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+def render_many(jobs: Sequence[Job], template: Template) -> list[list[str | Problem]]:
+    """The texts of many conversations, a list of its views' texts for each.
 
-    if len(template) > MAX_TEMPLATE_CHARS:
+    Returns:
+        In place of a text, the problem for which the template refused that view.
+
+    Raises:
+        DataError: The template is too long, or was stopped because it took more than `SECONDS`
+            for one view or more memory than `MEMORY_BYTES`.
+    """
+    if len(template.source) > MAX_TEMPLATE_CHARS:
         what = _("the template has {found} characters; the most is {most}")
-        raise DataError(
-            Problem("chat_template", what.format(found=len(template), most=MAX_TEMPLATE_CHARS))
-        )
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _generation_tag()]
-    )
-    environment.filters["tojson"] = _tojson
-    environment.globals["raise_exception"] = _raise_exception
-    return environment.from_string(template)
+        found = what.format(found=len(template.source), most=MAX_TEMPLATE_CHARS)
+        raise DataError(Problem("chat_template", found))
+    request = {
+        "template": template.source,
+        "bos_token": template.bos_token,
+        "eos_token": template.eos_token,
+        "seconds": SECONDS,
+        "jobs": [_as_json(job) for job in jobs],
+    }
+    return _process().answers(json.dumps(request, ensure_ascii=False).encode(), jobs)
 
 
-def _generation_tag() -> Any:
-    """`{% generation %}` marks what the assistant says and changes nothing of the text."""
-    from jinja2 import nodes
-    from jinja2.ext import Extension
-
-    class Generation(Extension):
-        tags: ClassVar = {"generation"}
-
-        def parse(self, parser: Any) -> nodes.Scope:
-            line = next(parser.stream).lineno
-            body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-            return nodes.Scope(body).set_lineno(line)
-
-    return Generation
+def _as_json(job: Job) -> dict[str, Any]:
+    return {
+        "messages": [turn.as_dict() for turn in job.turns],
+        "views": list(job.views),
+        "tools": [dict(tool) for tool in job.tools] or None,
+    }
 
 
-def _tojson(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+@cache
+def _process() -> "_Process":
+    """The process that renders for this one; it starts at the first conversation."""
+    made = _Process()
+    atexit.register(made.stop)
+    return made
 
 
-def _raise_exception(message: str) -> NoReturn:
-    from jinja2 import TemplateError
+@dataclass
+class _Process:
+    """The child, and a thread that takes what it writes, so that waiting can have an end."""
 
-    raise TemplateError(message)
+    _child: "subprocess.Popen[bytes] | None" = None
+    _frames: "queue.SimpleQueue[bytes | None]" = field(default_factory=queue.SimpleQueue)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answers(self, request: bytes, jobs: Sequence[Job]) -> list[list[str | Problem]]:
+        """Send one request and read an answer for each view."""
+        with self._lock:
+            self._send(request)
+            return [[self._answer() for _view in job.views] for job in jobs]
+
+    def stop(self) -> None:
+        """End the child; the next request starts another."""
+        if self._child is None:
+            return
+        self._child.kill()
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._child = None
+
+    def _end(self) -> Problem:
+        """Clear away a child that ended by itself, and say why it did."""
+        assert self._child is not None
+        code = self._child.wait()
+        self.stop()
+        if code > 0:  # it raised, which only our own part of it can do
+            raise RuntimeError(f"the process that renders templates ended with {code}")
+        if code == -OUT_OF_TIME:
+            return _too_slow()
+        what = _("the chat template was stopped: it needs more than {n} MiB of memory")
+        return _unusable(what.format(n=MEMORY_BYTES >> 20))
+
+    def _send(self, request: bytes) -> None:
+        if self._child is None or self._child.poll() is not None:
+            self.stop()
+            self._start()
+        assert self._child is not None and self._child.stdin is not None
+        write_frame(self._child.stdin, request)
+
+    def _start(self) -> None:
+        pipe = subprocess.PIPE
+        self._child = subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+        self._frames = queue.SimpleQueue()
+        reader = threading.Thread(target=_forward, args=(self._child, self._frames), daemon=True)
+        reader.start()
+
+    def _answer(self) -> str | Problem:
+        try:
+            frame = self._frames.get(timeout=PATIENCE)
+        except queue.Empty:
+            self.stop()
+            raise DataError(_too_slow()) from None
+        if frame is None:
+            raise DataError(self._end())
+        text = frame[1:].decode("utf-8")
+        if frame[:1] != REFUSED:
+            return text
+        what = _("the chat template refused the conversation ({error})")
+        return Problem("chat_template", what.format(error=text), _("check the order of the roles"))
+
+
+def _forward(child: "subprocess.Popen[bytes]", frames: "queue.SimpleQueue[bytes | None]") -> None:
+    for frame in _frames_of(child):
+        frames.put(frame)
+    frames.put(None)
+
+
+def _frames_of(child: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    assert child.stdout is not None
+    try:
+        while (frame := read_frame(child.stdout)) is not None:
+            yield frame
+    except (OSError, ValueError):  # the pipe was closed under the reader: the child was stopped
+        return
+
+
+def _too_slow() -> Problem:
+    what = _("the chat template was stopped: one conversation took more than {n} seconds")
+    return _unusable(what.format(n=f"{SECONDS:g}"))
+
+
+def _unusable(what: str) -> Problem:
+    return Problem("chat_template", what, _("use a base model with a template you trust"))

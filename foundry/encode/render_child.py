@@ -1,0 +1,184 @@
+"""The process in which chat templates run: `python -P -m foundry.encode.render_child`.
+
+A template is code that came with a model (cases.md C75). Jinja's sandbox keeps it from reaching
+Python, but not from looping for ever or from building a string of 100 MB, so it runs in a process
+of its own, with little memory, a clock, and no way to write a file. Frames on stdin and stdout:
+eight bytes of length, then that many bytes.
+
+The environment has the settings of transformers' own (`utils/chat_template_utils.py`,
+`_compile_jinja_template` at 5.24); a test holds the two equal.
+"""
+
+import json
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, BinaryIO, ClassVar, NoReturn
+
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+LENGTH_BYTES = 8
+OUT_OF_TIME = getattr(signal, "SIGPROF", 0)  # the signal of `start_clock`, which ends a process
+TEXT, REFUSED = b"t", b"r"
+MEMORY_BYTES = 256 << 20  # of address space, of which Python and Jinja take 25 MiB
+MAX_RENDERED_CHARS = 10_000_000
+MAX_REASON_CHARS = 500
+# A trained prompt must not change from one day to the next. A template that asks whether there is
+# a clock is told that there is none and uses its own date; one that does not ask is told this.
+TODAY = date(2026, 1, 1)
+CLOCK, ASKS_FOR_CLOCK = "strftime_now", "strftime_now is defined"
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """The next frame; None at the end of the stream."""
+    head = stream.read(LENGTH_BYTES)
+    if len(head) < LENGTH_BYTES:
+        return None
+    wanted = int.from_bytes(head, "big")
+    body = stream.read(wanted)
+    return body if len(body) == wanted else None
+
+
+def write_frame(stream: BinaryIO, body: bytes) -> None:
+    """Write one frame and send it off."""
+    stream.write(len(body).to_bytes(LENGTH_BYTES, "big") + body)
+    stream.flush()
+
+
+def main() -> None:
+    """Answer requests until the parent closes the pipe.
+
+    A request is a JSON object: `template`, `bos_token`, `eos_token`, `seconds`, and `jobs`, each
+    with `messages`, `tools` and `views`; a view is how many messages to render, and whether the
+    generation prompt follows. Each view is answered by a frame: `t` and the text, or `r` and why
+    the template refused.
+    """
+    limit_itself()
+    compiled: dict[str, Any] = {}
+    while (body := read_frame(sys.stdin.buffer)) is not None:
+        request = json.loads(body)
+        for answer in answers(request, compiled):
+            write_frame(sys.stdout.buffer, answer)
+
+
+def limit_itself() -> None:
+    """Little memory, no files, no core dump; on systems that know such limits."""
+    try:
+        import resource
+    except ImportError:  # Windows: the parent's clock and the length of the text remain
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def start_clock(seconds: float) -> None:
+    """End this process after `seconds` of computing, whatever it is doing; never for 0.
+
+    Computing and not waiting: on a busy machine an honest template must not be taken for a loop.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def answers(request: Mapping[str, Any], compiled: dict[str, Any]) -> Iterator[bytes]:
+    """One answer for each view of each job, in order."""
+    for job in request["jobs"]:
+        for count, prompt in job["views"]:
+            start_clock(request["seconds"])
+            answer = _answer(request, job["messages"][:count], job["tools"], prompt, compiled)
+            start_clock(0)
+            yield answer
+
+
+def _answer(
+    request: Mapping[str, Any],
+    messages: list[Any],
+    tools: list[Any] | None,
+    prompt: bool,
+    compiled: dict[str, Any],
+) -> bytes:
+    try:
+        text = rendered(request, messages, tools, prompt, compiled)
+        return TEXT + text.encode("utf-8")
+    except MemoryError:
+        return REFUSED + b"it needs more memory than a template is given"
+    except Exception as error:  # whatever a stranger's template does
+        return REFUSED + str(error)[:MAX_REASON_CHARS].encode("utf-8", "replace")
+
+
+def rendered(
+    request: Mapping[str, Any],
+    messages: list[Any],
+    tools: list[Any] | None,
+    prompt: bool,
+    compiled: dict[str, Any],
+) -> str:
+    """The text of one view."""
+    source = request["template"]
+    if source not in compiled:
+        compiled[source] = environment(source).from_string(source)
+    text: str = compiled[source].render(
+        messages=messages,
+        bos_token=request["bos_token"],
+        eos_token=request["eos_token"],
+        add_generation_prompt=prompt,
+        tools=tools,
+        documents=None,
+    )
+    if len(text) > MAX_RENDERED_CHARS:
+        raise ValueError(f"it made {len(text)} characters; the most is {MAX_RENDERED_CHARS}")
+    return text
+
+
+def environment(source: str) -> ImmutableSandboxedEnvironment:
+    """The sandbox in which the template `source` is compiled."""
+    made = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation]
+    )
+    made.filters["tojson"] = tojson
+    made.globals["raise_exception"] = raise_exception
+    if CLOCK in source and ASKS_FOR_CLOCK not in source:
+        made.globals[CLOCK] = TODAY.strftime
+    return made
+
+
+class Generation(Extension):
+    """`{% generation %}` marks what the assistant says and changes nothing of the text."""
+
+    tags: ClassVar = {"generation"}
+
+    def parse(self, parser: Any) -> nodes.Scope:
+        """The marked statements as a scope of their own."""
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.Scope(body).set_lineno(line)
+
+
+def tojson(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """JSON with every character as it is, unlike Jinja's own filter, which escapes HTML."""
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
+
+
+def raise_exception(message: str) -> NoReturn:
+    """What templates call to refuse a conversation."""
+    raise TemplateError(message)
+
+
+if __name__ == "__main__":
+    main()
