@@ -21,12 +21,18 @@ def whole_key(example: Example) -> str:
     """Equal for examples from which the same is learned."""
     rejected = _said(example.rejected) if example.rejected else None
     beside = [example.tools, rejected, example.label, normalise(example.text)]
-    return fingerprint([*map(_said, example.messages), *beside])
+    turns = [_said(turn) for turn in example.messages]
+    return fingerprint([*turns, *beside] if any(beside) or example.label is False else turns)
 
 
 def prompt_key(example: Example) -> str:
-    """Equal for examples with the same prompt, whatever the answer; a text is its own prompt."""
-    return fingerprint([*map(_said, example.prompt), normalise(example.text)])
+    """Equal for examples with the same prompt, whatever the answer; a text is its own prompt.
+
+    A split goes by this key: another key for the same conversation would move its row to the
+    other side.
+    """
+    turns = [_said(turn) for turn in example.prompt]
+    return fingerprint([*turns, normalise(example.text)] if example.text else turns)
 
 
 def first_of_each(
@@ -50,6 +56,7 @@ def other_answers(examples: Sequence[Example], beside: Sequence[Example]) -> int
     return sum(bool(answers[prompt_key(e)] - {whole_key(e)}) for e in examples)
 
 
-def _said(turn: Turn) -> dict[str, Any]:
-    """The turn with its text in the form in which texts are compared."""
-    return {**turn.as_dict(), "content": normalise(turn.content)}
+def _said(turn: Turn) -> list[Any]:
+    """What a turn says, its text in the form in which texts are compared."""
+    more = {k: v for k, v in turn.as_dict().items() if k not in ("role", "content")}
+    return [turn.role, normalise(turn.content), *([more] if more else [])]

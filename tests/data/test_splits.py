@@ -2,8 +2,10 @@
 
 import pytest
 
+from foundry.core.atomic import fingerprint
 from foundry.core.errors import DataError
 from foundry.core.records import Example, Turn
+from foundry.data.duplicates import prompt_key
 from foundry.data.splits import split
 
 
@@ -113,3 +115,11 @@ def fills(rows, seed):
         return all(split(rows, test=0.15, seed=seed))
     except DataError:
         return False
+
+
+def test_key_of_a_plain_conversation_is_that_of_earlier_versions():
+    """Another key would move rows that were held out into training."""
+    turns = (Turn("user", "請問　保固？"), Turn("assistant", "一年。"))
+    example = Example(id="1", messages=turns, source="a.csv", line=2, group="1")
+
+    assert prompt_key(example) == fingerprint([["user", "請問 保固?"]])
