@@ -120,15 +120,15 @@ def test_turns_in_and_out_balance(bench):  # C20
 
     manifest = bench.prepare("a.jsonl", format={"kind": "chat"})
 
-    assert bench.refused() == [(1, "unknown-role")]
+    assert bench.refused() == [(1, "tool-call")]
     assert manifest.turns == {"in": 4, "out": 2, "joined-user": 1, "dropped-user": 1}
 
 
-def test_role_that_comes_with_tools_is_refused_by_its_name(bench):  # C20
+def test_tool_call_that_is_no_json_is_refused_by_its_message(bench):  # C59
     chat = [{"from": role, "value": role} for role in ("human", "function_call", "gpt")]
     bench.write("a.jsonl", [{"conversations": chat, "tools": '[{"name": "f"}]'}])
 
-    with pytest.raises(DataError, match="unknown role `function_call`"):
+    with pytest.raises(DataError, match="message 2: tool call: not valid JSON"):
         bench.prepare("a.jsonl", format={"kind": "chat"}, max_refused=0.0)
 
 
