@@ -170,22 +170,22 @@ def _data(way: Walk) -> Result:
 
 
 def _encode(way: Walk) -> Result:
-    from foundry.data.prepare import read_examples
-    from foundry.encode import mask_report
-    from foundry.encode.shards import encode_rows, shard_key, write_shards
+    from foundry.data.prepare import iterate_examples
+    from foundry.encode.mask_report import MaskReport, as_text
+    from foundry.encode.shards import shard_key, write_shards
 
-    settings, out = way.loaded.recipe.encode, way.run.file("data")
+    recipe, out = way.loaded.recipe, way.run.file("data")
     train = _part(way, "train")
-    report = encode_rows(
-        read_examples(way.run.file(train.file)),
-        way.encoder,
-        max_seq_len=settings.max_seq_len,
-        overlong=settings.overlong,
+    shards = write_shards(
+        iterate_examples(way.run.file(train.file)),
+        recipe.encode,
+        MaskReport(way.encoder),
+        key_parts=shard_key(way.plan, train.sha256, way.encoder),
+        folder=out / "shards",
+        max_refused=recipe.data.max_refused,
     )
-    key = shard_key(way.plan, train.sha256, way.encoder)
-    shards = write_shards(report, key, out / "shards")
     atomic.write_json(out / "mask_report.json", dict(shards.mask))
-    atomic.write_text(out / "mask_report.txt", mask_report.as_text(shards.mask))
+    atomic.write_text(out / "mask_report.txt", as_text(shards.mask))
     return shards, [
         out / "shards" / shards.file,
         out / "mask_report.json",

@@ -67,6 +67,7 @@ def prepared(options: argparse.Namespace) -> tuple[Any, Any, list[Any]]:
     """Base, encoder and as many encoded rows of the shop's recipe as the steps need."""
     from foundry.core.load import load_recipe
     from foundry.data.prepare import prepare, read_examples
+    from foundry.encode.rows import encode
     from foundry.encode.tokenize import open_encoder
     from foundry.models.fetch import locate
 
@@ -77,7 +78,7 @@ def prepared(options: argparse.Namespace) -> tuple[Any, Any, list[Any]]:
         out = Path(folder, "data")
         manifest = prepare(loaded.recipe.data, folder=loaded.path.parent, out=out)
         examples = read_examples(out.parent / manifest.part("train").file)
-    return base, encoder, [encoder.encode(e).row for e in examples[: options.steps * BATCH]]
+    return base, encoder, [encode(e, encoder).row for e in examples[: options.steps * BATCH]]
 
 
 def with_adapter(base: Any) -> Any:

@@ -1,8 +1,12 @@
 """Encoders of the tiny models, and examples to encode; no weights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from foundry.core.records import Example, Turn
+from foundry.core.recipe import Encode
+from foundry.core.records import EncodedRow, Example, Turn
+from foundry.encode.mask_report import MaskReport
+from foundry.encode.shards import encode_rows
 from foundry.encode.tokenize import Encoder, encoder_of
 from tests.templates import stock_template
 from tests.tiny import tiny_tokenizer
@@ -37,3 +41,13 @@ def example(*contents: str, line: int = 2, system: str | None = None) -> Example
 def examples(pairs: Sequence[tuple[str, str]]) -> list[Example]:
     """Rows of one question and one answer each."""
     return [example(*pair, line=line) for line, pair in enumerate(pairs, start=2)]
+
+
+def encode_all(
+    rows: Iterable[Example], encoder: Encoder, *, max_refused: float = 0.0, **settings: Any
+) -> tuple[list[EncodedRow], MaskReport]:
+    """The rows that a recipe with these `encode` settings trains, and the checked report."""
+    report, chosen = MaskReport(encoder), Encode(**{"max_seq_len": 64, **settings})
+    made = [row for batch in encode_rows(rows, chosen, report) for row in batch]
+    report.check(overlong=chosen.overlong, max_refused=max_refused)
+    return made, report

@@ -12,7 +12,6 @@ from foundry.core.rundir import RunDir
 from foundry.delivery.artefact import Tuned, all_stop_ids
 from foundry.delivery.gguf_files import write_model
 from foundry.delivery.parity import Reference, reference
-from foundry.encode.shards import encode_rows
 from foundry.encode.tokenize import open_encoder
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
@@ -20,7 +19,7 @@ from foundry.models.quiet import quiet
 from foundry.train.adapters import lora
 from foundry.train.inputs import FitInputs
 from foundry.train.trainers import sft
-from tests.encoders import examples
+from tests.encoders import encode_all, examples
 
 ROWS = tuple(
     examples(
@@ -59,7 +58,7 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
 
     base = locate(str(setup.folder), path)
     encoder = open_encoder(base)
-    report = encode_rows(setup.rows, encoder, max_seq_len=128, overlong="fail")
+    rows, report = encode_all(setup.rows, encoder, max_seq_len=128, overlong="fail")
     with quiet():
         torch.manual_seed(setup.seed)
         model = lora.attach(load_model(base), setup.adapter)
@@ -68,7 +67,7 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
         model=model,
         tokenizer=encoder.tokenizer,
         base=base,
-        rows=report.kept,
+        rows=rows,
         stop_ids=tuple(sorted(report.stops)),
         run=RunDir(path),
         events=Events([*listeners]),

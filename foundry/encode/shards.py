@@ -1,16 +1,28 @@
-"""Encoded rows on disk, found again by a hash of everything that made them (C21)."""
+"""Encoded rows on disk, found again by a hash of everything that made them (C21).
 
-from collections.abc import Mapping, Sequence
+Examples go through in batches and rows leave in row groups, so that memory does not grow with
+their number.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic
-from foundry.core.records import EncodedRow, Example, Plan, ShardSet
-from foundry.encode import mask_report
-from foundry.encode.mask_report import MaskReport
+from foundry.core.errors import DataError
+from foundry.core.recipe import Encode
+from foundry.core.records import EncodedRow, Example, Plan, Refusal, ShardSet
+from foundry.encode.checks import check_many
+from foundry.encode.mask_report import NAMED, MaskReport
+from foundry.encode.overlong import within
+from foundry.encode.rows import Encoded, encode_many
 from foundry.encode.tokenize import Encoder
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+BATCH_EXAMPLES = 256
+BATCH_CHARS = 1 << 20
+GROUP_TOKENS = 1 << 20  # ids of a row group; 8 MiB with their labels
 
 
 def shard_key(plan: Plan, train_sha256: str, encoder: Encoder) -> Mapping[str, Any]:
@@ -21,53 +33,120 @@ def shard_key(plan: Plan, train_sha256: str, encoder: Encoder) -> Mapping[str, A
         "train": train_sha256,
         "template": atomic.fingerprint(encoder.template),
         "tokenizer": atomic.fingerprint(encoder.tokenizer.backend_tokenizer.to_str()),
+        "control": [encoder.bos_token, encoder.eos_token, encoder.bos_id],
         "encode": dict(plan.values["encode"]),
     }
 
 
 def encode_rows(
-    examples: Sequence[Example], encoder: Encoder, *, max_seq_len: int, overlong: str
-) -> MaskReport:
-    """Encode and count every example.
+    examples: Iterable[Example], settings: Encode, report: MaskReport
+) -> Iterator[list[EncodedRow]]:
+    """The rows of all examples in order, a list for each batch, counted in `report`.
 
     Raises:
-        DataError: The mask report refuses the rows; every fault is named by file and line.
+        DataError: The template can be used for no row, or `NAMED` faults were found already.
     """
-    report = MaskReport(encoder)
+    encoder = report.encoder
+    for batch in batches(examples):
+        report.examples += len(batch)
+        made = list[Encoded]()
+        for outcome in encode_many(batch, encoder):
+            if isinstance(outcome, Refusal):
+                report.drop(outcome)
+            elif (fitting := within(outcome, settings.max_seq_len, report)) is not None:
+                made.append(fitting)
+        for encoded, faults in zip(made, check_many(made, encoder), strict=True):
+            report.add(encoded, faults)
+        if len(report.faults) >= NAMED:
+            raise DataError(report.faults)
+        yield [row for encoded in made for row in encoded.rows]
+
+
+def batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
+    """Examples in lists of bounded number and length."""
+    batch, chars = list[Example](), 0
     for example in examples:
-        report.add(example, encoder.encode(example), max_seq_len)
-    report.check(overlong=overlong)
-    return report
+        size = sum(len(turn.content) for turn in example.messages) + len(example.text)
+        if batch and (len(batch) == BATCH_EXAMPLES or chars + size > BATCH_CHARS):
+            yield batch
+            batch, chars = [], 0
+        batch.append(example)
+        chars += size
+    if batch:
+        yield batch
 
 
-def write_shards(report: MaskReport, key_parts: Mapping[str, Any], folder: Path) -> ShardSet:
-    """Write `train.parquet` (columns id, input_ids, labels) and describe it."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def write_shards(
+    examples: Iterable[Example],
+    settings: Encode,
+    report: MaskReport,
+    *,
+    key_parts: Mapping[str, Any],
+    folder: Path,
+    max_refused: float = 0.0,
+) -> ShardSet:
+    """Encode `examples` and write `train.parquet`, whose columns are the fields of `EncodedRow`.
 
-    rows = report.kept
-    table = pa.table(
-        {
-            "id": [row.id for row in rows],
-            "input_ids": pa.array([row.input_ids for row in rows], pa.list_(pa.int32())),
-            "labels": pa.array([row.labels for row in rows], pa.list_(pa.int32())),
-        }
-    )
+    Args:
+        examples: What is learned.
+        settings: The recipe's `encode` block.
+        report: Counts what is written; new.
+        key_parts: All that decides the ids, from `shard_key`.
+        folder: Where the file goes; one of its name is replaced.
+        max_refused: Largest share of examples that may be refused, 0 to 1.
+
+    Raises:
+        DataError: The mask report refuses the rows; every fault is named by file and line. No file
+            is written.
+    """
     path = folder / "train.parquet"
     with atomic.replacing(path) as temporary:
-        pq.write_table(table, temporary)
+        _write(encode_rows(examples, settings, report), temporary)
+        report.check(overlong=settings.overlong, max_refused=max_refused)
     return ShardSet(
         file=path.name,
         sha256=atomic.sha256(path),
         key=atomic.fingerprint(dict(key_parts)),
         key_parts=key_parts,
-        rows=len(rows),
-        tokens=sum(len(row.input_ids) for row in rows),
+        rows=report.rows,
+        tokens=report.tokens,
         supervised_tokens=report.supervised,
-        longest=mask_report.longest(rows),
+        longest=report.longest,
         stop_ids=tuple(sorted(report.stops)),
         mask=report.as_dict(),
+        type=report.type,
     )
+
+
+def _write(batches_of_rows: Iterable[Sequence[EncodedRow]], path: Path) -> None:
+    """Rows in row groups of about `GROUP_TOKENS` ids."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(path, _schema()) as writer:
+        group, tokens = list[EncodedRow](), 0
+        for rows in batches_of_rows:
+            group += rows
+            tokens += sum(len(row.input_ids) + len(row.rejected_input_ids) for row in rows)
+            if tokens >= GROUP_TOKENS:
+                writer.write_table(_table(group))
+                group, tokens = [], 0
+        if group:
+            writer.write_table(_table(group))
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    ids = pa.list_(pa.int32())
+    kinds = {"id": pa.string(), "label": pa.bool_()}
+    return pa.schema([(f.name, kinds.get(f.name, ids)) for f in fields(EncodedRow)])
+
+
+def _table(rows: Sequence[EncodedRow]) -> Any:
+    import pyarrow as pa
+
+    columns = {f.name: [getattr(row, f.name) for row in rows] for f in fields(EncodedRow)}
+    return pa.table(columns, schema=_schema())
 
 
 def read_shards(path: Path) -> list[EncodedRow]:
@@ -75,6 +154,6 @@ def read_shards(path: Path) -> list[EncodedRow]:
     import pyarrow.parquet as pq
 
     return [
-        EncodedRow(row["id"], tuple(row["input_ids"]), tuple(row["labels"]))
+        EncodedRow(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
         for row in pq.read_table(path).to_pylist()
     ]

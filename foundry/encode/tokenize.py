@@ -1,16 +1,17 @@
-"""Rendered text and spans -> ids and labels, decided by position and never by id (C01).
+"""Masked texts -> ids and labels, decided by position and never by id (C01).
 
-Text is tokenised whole with `add_special_tokens=False`, since the template writes the BOS (C09).
-A token that straddles the seam between prompt and answer counts as answer (C06).
+Text is tokenised whole and without the tokenizer's own special tokens, since the template writes
+the BOS (C09). A token that straddles the seam between prompt and answer counts as answer (C06).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from foundry.core.records import BaseModel, EncodedRow, Example, Turn
-from foundry.encode.mask import Masked, mask
-from foundry.encode.render import render
+from foundry.core.records import BaseModel, Turn
+from foundry.encode.mask import Masked, Span
+from foundry.encode.render import Template, render
 from foundry.encode.system import with_system_turns
 from foundry.models.load import chat_template, control_tokens, load_tokenizer, own_bos
 
@@ -32,6 +33,24 @@ class Encoder:
     bos_id: int | None
     special: dict[str, int]
     system: str | None = None
+
+    @cached_property
+    def control(self) -> frozenset[str]:
+        """The texts of the control tokens."""
+        return frozenset(self.special)
+
+    @cached_property
+    def backend(self) -> Any:
+        """The tokenizer itself, which takes many texts at once; it neither cuts nor pads."""
+        made = self.tokenizer.backend_tokenizer
+        made.no_truncation()
+        made.no_padding()
+        return made
+
+    @property
+    def chat(self) -> Template:
+        """The template with the tokens that it writes by name."""
+        return Template(self.template, self.bos_token, self.eos_token)
 
     def with_system(self, turns: Sequence[Turn]) -> tuple[Turn, ...]:
         """`turns` with the recipe's system text in front, unless they have one of their own."""
@@ -62,39 +81,75 @@ class Encoder:
         missing = self.bos_id is not None and list(ids[:1]) != [self.bos_id]
         return [self.bos_id, *ids] if missing else list(ids)  # type: ignore[list-item]
 
-    def encode(self, example: Example) -> "Encoded":
-        """Ids and labels of one example.
+    def pieces(self, masked: Sequence[Masked]) -> list["Piece"]:
+        """Masked texts as ids and labels, all at once, which uses every processor core."""
+        made = self.backend.encode_batch([one.text for one in masked], add_special_tokens=False)
+        return [self._piece(one, tokens) for one, tokens in zip(masked, made, strict=True)]
 
-        Raises:
-            DataError: The template cannot be masked; see `encode.mask`.
-        """
-        masked = mask(example.messages, self.render, self.special)
-        made = self.tokenizer(masked.text, add_special_tokens=False, return_offsets_mapping=True)
-        ids, offsets = list(made["input_ids"]), made["offset_mapping"]
-        labels = supervise(ids, offsets, masked)
-        straddling = sum(a < s.start < b for a, b in offsets for s in masked.spans)
+    def _piece(self, masked: Masked, tokens: Any) -> "Piece":
+        ids = list(tokens.ids)
+        labels = supervise(ids, tokens, masked)
         added = len(self.once_bos(ids)) - len(ids)
-        ids, labels = self.once_bos(ids), [IGNORED] * added + labels
-        stops = tuple(self.special[span.terminator] for span in masked.spans)
-        row = EncodedRow(example.id, tuple(ids), tuple(labels))
-        return Encoded(row, stops, straddling)
+        return Piece(
+            masked=masked,
+            ids=tuple(self.once_bos(ids)),
+            labels=(*[IGNORED] * added, *labels),
+            stops=tuple(self.special[span.terminator] for span in masked.spans),
+            tokens=tokens,
+            added=added,
+        )
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """A row with what the mask report counts: stop id of each assistant turn, seam merges."""
+class Piece:
+    """A masked text as ids and labels, with the stop id of each of its spans.
 
-    row: EncodedRow
+    `tokens` is the tokenizer's own record, which knows where in the text a token lies; `added`
+    ids (the BOS) stand before the text's own.
+    """
+
+    masked: Masked
+    ids: tuple[int, ...]
+    labels: tuple[int, ...]
     stops: tuple[int, ...]
-    straddling: int
+    tokens: Any
+    added: int
+
+    def place(self, token: int) -> tuple[int, int]:
+        """The characters of the text, from and to, of which a token is made."""
+        if token < self.added:
+            return 0, 0
+        return self.tokens.token_to_chars(token - self.added) or (0, 0)
+
+    @property
+    def straddling(self) -> int:
+        """Spans whose first token begins before them."""
+        starts = (first_token(self.tokens, span) for span in self.masked.spans)
+        places = (None if n is None else self.tokens.token_to_chars(n) for n in starts)
+        pairs = zip(places, self.masked.spans, strict=True)
+        return sum(place is not None and place[0] < span.start for place, span in pairs)
 
 
-def supervise(ids: Sequence[int], offsets: Sequence[tuple[int, int]], masked: Masked) -> list[int]:
-    """Labels: the id where a token ends inside a supervised span, else `IGNORED`."""
-    return [
-        token if any(a < span.stop and b > span.start for span in masked.spans) else IGNORED
-        for token, (a, b) in zip(ids, offsets, strict=True)
-    ]
+def supervise(ids: Sequence[int], tokens: Any, masked: Masked) -> list[int]:
+    """Labels: the id where a token has a character in a supervised span, else `IGNORED`."""
+    labels = [IGNORED] * len(ids)
+    for span in masked.spans:
+        first, last = first_token(tokens, span), last_token(tokens, span)
+        if first is not None and last is not None:
+            labels[first : last + 1] = ids[first : last + 1]
+    return labels
+
+
+def first_token(tokens: Any, span: Span) -> int | None:
+    """The first token with a character in the span; normalisers drop some characters."""
+    found = (tokens.char_to_token(at) for at in range(span.start, span.stop))
+    return next((token for token in found if token is not None), None)
+
+
+def last_token(tokens: Any, span: Span) -> int | None:
+    """The last token with a character in the span, which is its terminator."""
+    found = (tokens.char_to_token(at) for at in range(span.stop - 1, span.start - 1, -1))
+    return next((token for token in found if token is not None), None)
 
 
 def open_encoder(base: BaseModel, system: str | None = None) -> Encoder:

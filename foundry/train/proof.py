@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow
-from foundry.encode.mask_report import supervised_tokens
+from foundry.encode.checks import supervised_tokens
 from foundry.encode.tokenize import IGNORED
 
 # Float32 sums of a few hundred terms in another order; measured 2e-6 on Gemma-3-270m.

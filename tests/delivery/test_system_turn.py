@@ -10,6 +10,7 @@ from foundry.delivery.conversation import Speaker
 from foundry.delivery.gguf_files import write_model
 from foundry.delivery.hf_files import write_tokenizer
 from foundry.encode import system, tokenize
+from foundry.encode.rows import encode
 from foundry.encode.tokenize import IGNORED, Encoder, encoder_of, open_encoder
 from foundry.models.fetch import locate
 from foundry.models.load import load_model, open_tokenizer
@@ -56,11 +57,11 @@ def test_refused_system_turn_is_folded_in_training_evaluation_chat_and_exports(
 ):
     tokenizer, refusing = plain.encoder.tokenizer, LLAMA_SYSTEM_TURNS["refused"]
     encoder = encoder_of(tokenizer, refusing, SAID)
-    wanted = encoder_of(tokenizer, refusing).encode(FOLDED)
+    wanted = encode(FOLDED, encoder_of(tokenizer, refusing))
 
-    trained = encoder.encode(ROW)
+    trained = encode(ROW, encoder)
 
-    assert trained == wanted
+    assert trained.row == wanted.row
     assert tokenizer.decode(trained.row.input_ids).count(SAID) == 1
     assert SAID not in tokenizer.decode([i for i in trained.row.labels if i != IGNORED])
     evaluated = encoder.prompt_ids(ROW.prompt)

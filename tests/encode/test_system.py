@@ -5,6 +5,7 @@ import pytest
 from foundry.core.errors import DataError
 from foundry.core.records import Turn
 from foundry.encode.render import render
+from foundry.encode.rows import encode
 from foundry.encode.system import FOLD, with_system_turns
 from foundry.encode.tokenize import IGNORED, encoder_of
 from tests.encoders import conversation, example
@@ -70,7 +71,7 @@ def test_system_turn_alone_is_refused_without_a_traceback():  # C19
 def test_trained_row_begins_with_the_prompt_of_use_and_holds_the_text_once(name: str):
     encoder = encoder_of(tiny_tokenizer("llama"), TEMPLATES[name], SAID)
 
-    encoded = encoder.encode(CHAT)
+    encoded = encode(CHAT, encoder)
 
     ids, labels = list(encoded.row.input_ids), encoded.row.labels
     prompt = encoder.prompt_ids(CHAT.prompt)

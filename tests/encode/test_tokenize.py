@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from foundry.encode.mask_report import row_faults
-from foundry.encode.tokenize import IGNORED, Encoded, Encoder, open_encoder
+from foundry.encode.checks import check
+from foundry.encode.rows import Encoded, encode
+from foundry.encode.tokenize import IGNORED, Encoder, open_encoder
 from foundry.models.fetch import locate
 from tests.encoders import FAMILIES, NO_BOS, conversation, encoder_of, example, tiny_encoder
 
@@ -25,7 +26,7 @@ def family(request: pytest.FixtureRequest) -> str:
 def test_supervised_text_is_the_answers_and_their_ends(family: str):  # C03, C04
     encoder = tiny_encoder(family)
 
-    encoded = encoder.encode(CHAT)
+    encoded = encode(CHAT, encoder)
 
     end = TERMINATOR[family]
     text = encoder.tokenizer.decode(supervised_ids(encoded))
@@ -33,7 +34,7 @@ def test_supervised_text_is_the_answers_and_their_ends(family: str):  # C03, C04
 
 
 def test_label_is_the_id_of_its_own_position(family: str):  # C15
-    row = tiny_encoder(family).encode(CHAT).row
+    row = encode(CHAT, tiny_encoder(family)).row
 
     assert len(row.labels) == len(row.input_ids)
     assert all(b in (a, IGNORED) for a, b in zip(row.input_ids, row.labels, strict=True))
@@ -43,18 +44,18 @@ def test_terminator_of_answers_alone_is_supervised_though_it_is_not_the_eos(fami
     encoder = tiny_encoder(family)
     end = encoder.special[TERMINATOR[family]]
 
-    encoded = encoder.encode(CHAT)
+    encoded = encode(CHAT, encoder)
 
     ends = [n for n, token in enumerate(encoded.row.input_ids) if token == end]
     assert end != encoder.tokenizer.eos_token_id
     assert [encoded.row.labels[n] for n in ends] == [IGNORED, end, IGNORED, end]
-    assert encoded.stops == (end, end)
+    assert encoded.pieces[0].stops == (end, end)
 
 
 def test_system_text_of_the_recipe_stands_once_and_is_not_supervised(family: str):  # C19
     encoder = tiny_encoder(family, system="你是店員。")
 
-    encoded = encoder.encode(CHAT)
+    encoded = encode(CHAT, encoder)
 
     assert encoder.tokenizer.decode(encoded.row.input_ids).count("你是店員。") == 1
     assert "店員" not in encoder.tokenizer.decode(supervised_ids(encoded))
@@ -64,7 +65,7 @@ def test_system_turn_of_a_row_comes_before_that_of_the_recipe(family: str):  # C
     encoder = tiny_encoder(family, system="你是店員。")
     row = example("多少錢？", "三百元。", system="你是會計。")
 
-    text = encoder.tokenizer.decode(encoder.encode(row).row.input_ids)
+    text = encoder.tokenizer.decode(encode(row, encoder).row.input_ids)
 
     assert "你是會計。" in text
     assert "你是店員。" not in text
@@ -72,7 +73,7 @@ def test_system_turn_of_a_row_comes_before_that_of_the_recipe(family: str):  # C
 
 def test_prompt_of_use_is_the_head_of_the_trained_row(family: str):  # C28
     encoder = tiny_encoder(family, system="你是店員。")
-    row = encoder.encode(CHAT).row
+    row = encode(CHAT, encoder).row
 
     prompt = encoder.prompt_ids(CHAT.prompt)
 
@@ -85,7 +86,7 @@ def test_prompt_of_use_is_the_head_of_the_trained_row(family: str):  # C28
 def test_every_row_and_prompt_begins_with_one_bos(template: str | None):  # C09
     encoder = tiny_encoder("llama", template=template)
 
-    row, prompt = encoder.encode(CHAT).row, encoder.prompt_ids(CHAT.prompt)
+    row, prompt = encode(CHAT, encoder).row, encoder.prompt_ids(CHAT.prompt)
 
     assert encoder.tokenizer("a")["input_ids"][0] == encoder.bos_id  # it adds one by itself
     for ids in (row.input_ids, prompt, encoder.ids("plain text")):
@@ -96,10 +97,10 @@ def test_every_row_and_prompt_begins_with_one_bos(template: str | None):  # C09
 def test_bos_put_in_front_is_not_supervised():  # C09
     encoder = tiny_encoder("llama", template=NO_BOS)
 
-    row = encoder.encode(CHAT).row
+    row = encode(CHAT, encoder).row
 
     assert row.labels[0] == IGNORED
-    assert encoder.tokenizer.decode(supervised_ids(encoder.encode(CHAT))).startswith("三百元")
+    assert encoder.tokenizer.decode(supervised_ids(encode(CHAT, encoder))).startswith("三百元")
 
 
 def test_model_without_bos_gets_none():  # C09
@@ -107,7 +108,7 @@ def test_model_without_bos_gets_none():  # C09
     tokenizer.bos_token = None
     encoder = encoder_of(tokenizer, NO_BOS)
 
-    ids = encoder.encode(CHAT).row.input_ids
+    ids = encode(CHAT, encoder).row.input_ids
 
     assert ids[0] == encoder.special["<|start_header_id|>"]
 
@@ -122,7 +123,7 @@ def test_ids_are_plain_lists_of_int(family: str):  # C08
 
     assert ids == encoder.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
     assert type(ids) is list
-    assert {type(token) for token in [*ids, *encoder.encode(CHAT).row.input_ids]} == {int}
+    assert {type(token) for token in [*ids, *encode(CHAT, encoder).row.input_ids]} == {int}
 
 
 # The answer follows its question at once, so a merge may join their last and first letters.
@@ -151,22 +152,22 @@ def seam_encoder(*merges: tuple[str, str]) -> Encoder:
 def test_token_merged_over_the_seam_counts_as_answer():  # C06
     encoder = seam_encoder(("o", "w"), ("l", "ow"))
 
-    encoded = encoder.encode(example("say fl", "ow rate"))
+    encoded = encode(example("say fl", "ow rate"), encoder)
 
     pieces = encoder.tokenizer.convert_ids_to_tokens(supervised_ids(encoded))
     assert pieces == ["low", " ", "r", "a", "t", "e", "<end>"]
-    assert encoded.straddling == 1
-    assert row_faults(example("say fl", "ow rate"), encoded, encoder) == []
+    assert encoded.pieces[0].straddling == 1
+    assert check(encoded, encoder) == []
 
 
 def test_same_row_without_the_merge_is_unchanged():  # C06
     encoder = seam_encoder(("o", "w"))
 
-    encoded = encoder.encode(example("say fl", "ow rate"))
+    encoded = encode(example("say fl", "ow rate"), encoder)
 
     pieces = encoder.tokenizer.convert_ids_to_tokens(supervised_ids(encoded))
     assert pieces == ["ow", " ", "r", "a", "t", "e", "<end>"]
-    assert encoded.straddling == 0
+    assert encoded.pieces[0].straddling == 0
 
 
 def test_encoder_of_a_folder_has_its_tokenizer_and_its_familys_template(tiny_gemma3, tmp_path):

@@ -1,0 +1,142 @@
+"""What of an example is trained, by its dataset type."""
+
+from dataclasses import replace
+
+import pytest
+
+from foundry.core.errors import DataError
+from foundry.core.records import Example, Refusal, Turn
+from foundry.encode import rows
+from foundry.encode.checks import check
+from foundry.encode.rows import Encoded, encode, encode_many
+from foundry.encode.tokenize import IGNORED, Encoder, encoder_of
+from tests.cases import case, change
+from tests.encode.test_tokenize import seam_encoder
+from tests.encoders import conversation, example, tiny_encoder
+from tests.templates import stock_template
+
+ENCODER = tiny_encoder("gemma3")
+END = ENCODER.special["<end_of_turn>"]
+EOS = ENCODER.special["<eos>"]
+BOS = ENCODER.special["<bos>"]
+
+
+def trained(labels: tuple[int, ...], encoder: Encoder = ENCODER) -> str:
+    return str(encoder.tokenizer.decode([label for label in labels if label != IGNORED]))
+
+
+def text_of(text: str) -> Example:
+    return Example("text", (), "rows.txt", 1, "g", text=text)
+
+
+def pair(chosen: str, rejected: str, line: int = 2) -> Example:
+    turns = conversation("電風扇多少錢？", chosen)
+    return replace(example("", "", line=line), messages=turns, rejected=Turn("assistant", rejected))
+
+
+def test_text_is_supervised_whole_and_ends_once():  # C02
+    row = encode(text_of("電風扇售價三百元。"), ENCODER).row
+
+    assert row.input_ids[0] == BOS
+    assert row.labels[0] == IGNORED
+    assert row.labels[1:] == row.input_ids[1:]
+    assert list(row.input_ids).count(EOS) == 1
+    assert row.labels[-1] == EOS
+
+
+@pytest.mark.parametrize("text", ["好。<eos>", "<bos>好。", "<bos>好。<eos>"])
+def test_text_that_brings_its_own_ends_gets_no_second_ones(text: str):  # C02, C09
+    assert encode(text_of(text), ENCODER).row == encode(text_of("好。"), ENCODER).row
+
+
+def test_text_has_no_fault():
+    assert check(encode(text_of("電風扇售價三百元。"), ENCODER), ENCODER) == []
+
+
+def test_tokenizer_without_an_end_trains_no_texts():  # C02
+    tokenizer = tiny_encoder("gemma3").tokenizer
+    tokenizer.eos_token = None
+
+    with pytest.raises(DataError, match="the tokenizer has no EOS"):
+        encode(text_of("好。"), encoder_of(tokenizer, ENCODER.template))
+
+
+def test_split_conversation_supervises_each_answer_in_one_row():
+    encoder = encoder_of(tiny_encoder("llama").tokenizer, stock_template("llama3"))
+    thinking = conversation("一？", "甲。", "二？", "乙。")
+    template = "{% if messages|length > 2 %}{{ bos_token }}{% endif %}" + encoder.template
+    encoder = encoder_of(encoder.tokenizer, template)
+
+    encoded = encode(replace(example("", ""), messages=thinking), encoder)
+
+    assert [row.id for row in encoded.rows] == ["row-2/1", "row-2/2"]
+    assert [trained(row.labels, encoder) for row in encoded.rows] == [
+        "甲。<|eot_id|>",
+        "乙。<|eot_id|>",
+    ]
+
+
+def test_sides_of_a_preference_have_the_same_prompt_ids():  # C25
+    encoded = encode(pair("三百元。", "不知道，請自己查。"), ENCODER)
+
+    row = encoded.row
+    prompt = ENCODER.prompt_ids(encoded.example.prompt)
+    for ids, labels in (
+        (row.input_ids, row.labels),
+        (row.rejected_input_ids, row.rejected_labels),
+    ):
+        assert list(ids[: len(prompt)]) == prompt
+        assert labels[: len(prompt)] == (IGNORED,) * len(prompt)
+    assert trained(row.labels) == "三百元。<end_of_turn>"
+    assert trained(row.rejected_labels) == "不知道，請自己查。<end_of_turn>"
+    assert check(encoded, ENCODER) == []
+
+
+@case(
+    "C06", {"the seam of each side is its own": change(rows, "_supervised_from", lambda x, _at: x)}
+)
+def test_token_merged_into_one_side_begins_the_answer_of_both():  # and C25
+    encoder = seam_encoder(("o", "w"), ("l", "ow"))
+    turns = conversation("say fl", "ow rate")
+    row = replace(example("", ""), messages=turns, rejected=Turn("assistant", "say"))
+
+    encoded = encode(row, encoder)
+
+    made = encoded.row
+    seam = next(n for n, label in enumerate(made.labels) if label != IGNORED)
+    assert made.input_ids[:seam] == made.rejected_input_ids[:seam]
+    assert encoder.tokenizer.convert_ids_to_tokens(made.input_ids[seam]) == "low"
+    assert encoder.tokenizer.convert_ids_to_tokens(made.rejected_input_ids[seam]) == "l"
+    assert made.rejected_labels[seam] == made.rejected_input_ids[seam]
+    assert check(encoded, encoder) == []
+
+
+def test_pairs_that_teach_nothing_are_refused_by_row():  # C25
+    same, trimmed = pair("三百元。", "三百元。", 3), pair("三百元。", "三百元。 ", 5)
+
+    made = encode_many([pair("三百元。", "不知道。"), same, pair("", "好", 4), trimmed], ENCODER)
+
+    assert isinstance(made[0], Encoded)
+    codes = [(row.line, row.code) for row in made if isinstance(row, Refusal)]
+    assert codes == [(3, "same-answer"), (4, "empty-answer"), (5, "same-answer")]
+
+
+def test_unpaired_preference_keeps_its_label_and_supervises_the_last_answer():
+    turns = conversation("顏色？", "白色。", "產地？", "台灣。")
+
+    row = encode(replace(example("", ""), messages=turns, label=False), ENCODER).row
+
+    assert row.label is False
+    assert trained(row.labels) == "台灣。<end_of_turn>"
+
+
+def test_refused_row_leaves_the_others_in_their_places():
+    turns = conversation("甲", "乙")
+    bad = replace(example("", ""), messages=(turns[0], *turns))
+    good = [example("一？", "甲。", line=n) for n in (3, 4)]
+
+    made = encode_many([good[0], bad, text_of("好。"), good[1]], ENCODER)
+
+    assert isinstance(made[1], Refusal)
+    kept = [one.row.id for one in made if isinstance(one, Encoded)]
+    assert kept == ["row-3", "text", "row-4"]
