@@ -1,6 +1,6 @@
 """Say what pydantic found in words of the recipe: place, key, what is wrong, and the edit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import annotated_types
@@ -36,6 +36,7 @@ def problems(error: ValidationError, tree: Node) -> list[Problem]:
     for path in kept:
         if path in unknown:
             wrong.append(Problem(locate(tree, path), _("unknown key"), unknown[path][0]))
+            wrong += _inside(tree, path, unknown[path][1], accepted)
         elif path not in meant or groups[path][0]["type"] != MISSING:
             wrong.append(_problem(path, groups[path], tree, accepted.get(path)))
     return wrong
@@ -51,6 +52,20 @@ def locate(tree: Node, path: Path) -> str:
     if not key or place == f"--set {key}":
         return place
     return f"{place}: {key}"
+
+
+def _inside(
+    tree: Node, path: Path, meant: Path | None, accepted: Mapping[Path, FieldInfo]
+) -> Iterator[Problem]:
+    """The unknown keys of a block that stands at `path` and should stand at `meant`."""
+    block = tree.at(*path)
+    for key in block.keys if block is not None and meant is not None else ():
+        right = (*(meant or ()), key)
+        if right in accepted:
+            yield from _inside(tree, (*path, key), right, accepted)
+        else:
+            fix = unknown_key(right, accepted)[0]
+            yield Problem(locate(tree, (*path, key)), _("unknown key"), fix)
 
 
 def _path(detail: ErrorDetails, tree: Node) -> Path:

@@ -13,6 +13,7 @@ FOREIGN = {
     "cutoff_len": "max_seq_len",
     "dataset": "data",
     "license": "licence",
+    "lora": "adapter",
     "lora_alpha": "alpha",
     "lora_dropout": "dropout",
     "lora_r": "rank",
@@ -31,11 +32,15 @@ FOREIGN = {
     "num_epochs": "epochs",
     "num_train_epochs": "epochs",
     "per_device_train_batch_size": "micro_batch_size",
+    "peft": "adapter",
     "r": "rank",
     "save_steps": "checkpoint_every",
     "save_total_limit": "keep_checkpoints",
     "sequence_len": "max_seq_len",
     "system_prompt": "system",
+    "training": "train",
+    "training_args": "train",
+    "training_arguments": "train",
     "use_rslora": "rank_stabilized",
 }
 
