@@ -42,7 +42,7 @@ METADATA = (
     *("source", "src", "url", "link", "title", "category", "topic", "subject", "domain"),
     *("tag", "tags", "type", "lang", "language", "date", "time", "timestamp", "created_at"),
     *("updated_at", "author", "licence", "license", "split", "version", "difficulty", "level"),
-    *("page", "chapter", "section", "編號", "序號", "號碼", "來源", "出處", "網址", "連結"),
+    *("page", "chapter", "section", "編號", "序號", "號碼", "題號", "來源", "出處", "網址", "連結"),
     *("標題", "類別", "分類", "主題", "領域", "標籤", "語言", "日期", "時間", "作者", "授權"),
     *("版本", "難度", "頁碼", "章節", "编号", "序号", "来源", "标题", "类别", "主题", "日期"),
 )

@@ -4,8 +4,8 @@ import pytest
 
 from foundry.core import plugins
 from foundry.core.records import Turn
-from foundry.data.formats import instruction, question_answer
-from foundry.data.rows import RowError
+from foundry.data.formats import instruction, question_answer, text
+from foundry.data.rows import JsonNumber, RowError
 from foundry.data.turns import settle
 
 
@@ -53,11 +53,35 @@ GOLDEN = {
         {"prompt": "保固多久？", "completion": "18個月。", "好壞": "false"},
         [("user", "保固多久？"), ("assistant", "18個月。")],
     ),
+    "classification": (
+        {"text": "text", "label": "category", "labels": ["card_arrival", "退貨"]},
+        {"text": " 我的卡還沒到？", "category": "card_arrival"},
+        [("user", " 我的卡還沒到？"), ("assistant", "card_arrival")],
+    ),
+    "squad": (
+        {},
+        {
+            "context": "梵語由陸特開創。\n",
+            "question": "誰？",
+            "answers": [{"text": "陸特", "answer_start": JsonNumber("3")}],
+        },
+        [("user", "梵語由陸特開創。\n\n\n誰？"), ("assistant", "陸特")],
+    ),
+    "multiple-choice": (
+        {"options": ["A", "B", "C"], "reply": "letter-and-text", "context": "c"},
+        {"question": "首都？", "A": "臺中", "B": " 臺北", "C": "高雄", "answer": "B", "c": "臺灣"},
+        [("user", "臺灣\n\n首都？\nA. 臺中\nB.  臺北\nC. 高雄"), ("assistant", "B.  臺北")],
+    ),
+    "extraction": (
+        {"record": "record"},
+        {"text": "電鍋 1,200 元", "record": {"品名": "電鍋", "價": JsonNumber("1200.00")}},
+        [("user", "電鍋 1,200 元"), ("assistant", '{"品名": "電鍋", "價": 1200.00}')],
+    ),
 }
 
 
 def test_every_format_has_a_golden_row():
-    assert set(plugins.names("format")) - {"auto"} == set(GOLDEN)
+    assert set(plugins.names("format")) - {"auto", "text"} == set(GOLDEN)
 
 
 @pytest.mark.parametrize("kind", GOLDEN)
@@ -68,6 +92,18 @@ def test_golden_row_becomes_its_turns(kind):
     found = turns_of(module, row, module.Spec.model_validate(settings))
 
     assert [(turn.role, turn.content) for turn in found] == turns
+
+
+def test_text_is_kept_to_the_last_space():
+    assert text.to_draft({"text": " 一段\n文字 "}, text.Spec()).text == " 一段\n文字 "
+
+
+@pytest.mark.parametrize("blank", ["", " \n", None])
+def test_text_without_a_word_is_refused(blank):  # C50
+    with pytest.raises(RowError) as error:
+        text.to_draft({"text": blank}, text.Spec())
+
+    assert error.value.code == "empty-text"
 
 
 @pytest.mark.parametrize("blank", ["", " \u3000", None])

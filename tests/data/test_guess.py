@@ -66,6 +66,40 @@ CERTAIN = [
         {"instruction": "問", "input": "", "output": "答", "kto_tag": False},
         {"kind": "unpaired-preference", "input": "input", "label": "kto_tag"},
     ),
+    ({"text": "文"}, {"kind": "text", "text": "text"}),
+    (
+        {"id": JsonNumber("1"), "url": "", "標題": "", "內容": "文"},
+        {"kind": "text", "text": "內容"},
+    ),
+    ({"text": "問", "category": "card_arrival"}, {"kind": "classification", "label": "category"}),
+    (
+        {"question": "問", "label": "退貨", "id": "1"},
+        {"kind": "classification", "text": "question"},
+    ),
+    (
+        {"question": "問", "options": ["甲", "乙"], "answer": "B"},
+        {"kind": "multiple-choice", "options": "options", "first": None},
+    ),
+    (
+        {"題號": "1", "question": "問", "A": "甲", "B": "乙", "C": "", "answer": "A"},
+        {"kind": "multiple-choice", "options": ("A", "B", "C"), "answer": "answer"},
+    ),
+    (
+        {"question": "問", "choices": ["甲", "乙"], "answer": JsonNumber("0")},
+        {"kind": "multiple-choice", "first": 0},
+    ),
+    (
+        {
+            "id": "",
+            "question": "問",
+            "context": "文",
+            "answers": [{"text": "答"}],
+            "is_impossible": False,
+        },
+        {"kind": "squad", "context": "context"},
+    ),
+    ({"text": "文", "json": {"a": "1"}}, {"kind": "extraction", "record": "json"}),
+    ({"input": "文", "output": {"a": "1"}}, {"kind": "extraction", "record": "output"}),
 ]
 
 
@@ -95,6 +129,10 @@ def test_format_that_the_recipe_names_is_left_alone():
             {"instruction": "問", "output": "答", "備註": ""},
             "format: {kind: instruction, instruction: instruction, output: output}",
         ),
+        (
+            {"question": "問", "A": "甲", "B": "乙", "answer": "A", "explanation": "因為"},
+            "format: {kind: multiple-choice, question: question, options: [A, B], answer: answer}",
+        ),
     ],
 )
 def test_unknown_column_is_a_doubt_and_the_line_to_paste_is_shown(row, line):
@@ -105,6 +143,22 @@ def test_unknown_column_is_a_doubt_and_the_line_to_paste_is_shown(row, line):
     assert problem.where == "a.csv"
     assert ", ".join(row) in problem.what
     assert line in problem.fix
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "文", "category": "1", "label": "2"},  # two labels
+        {"text": "文", "label": JsonNumber("3")},  # a class without a name
+        {"prompt": "問", "question": "問", "answer": "答"},
+        {"question": "問", "answer": "答", "context": "文", "背景": "文"},
+        {"chosen": "\n\nHuman: 問", "rejected": "\n\nHuman: 問"},
+        {"question": "問", "choices": ["甲", "乙", "丙"], "answer": JsonNumber("1")},  # 甲 or 乙?
+    ],
+)
+def test_what_can_be_meant_in_two_ways_is_not_guessed(row):
+    with pytest.raises(DataError):
+        resolve(AUTO, [row], "a.jsonl")
 
 
 def test_columns_nobody_knows_give_an_example_and_the_kinds():

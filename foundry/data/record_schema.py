@@ -1,0 +1,91 @@
+"""Check a record against the JSON Schema of a recipe, and put its keys in the schema's order.
+
+The rules are the library's, `jsonschema` for draft 2020-12. Nothing is ever fetched: a `$ref` that
+leads out of the schema is a fault.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from foundry.core.fields import Refused
+from foundry.core.language import gettext as _
+from foundry.data.strict_json import JsonFault, parse
+
+LONGEST = 200  # characters of a fault, which may name a whole value
+
+
+def check(schema: Mapping[str, Any]) -> None:
+    """Refuse what is no schema.
+
+    Raises:
+        Refused: Says what is wrong and where.
+    """
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise Refused(_told(error)) from error
+
+
+def fault_of(value: Any, schema: Mapping[str, Any]) -> str | None:
+    """What keeps a value from fitting the schema, None if it fits.
+
+    Args:
+        value: Plain JSON values.
+        schema: As `check` accepted it.
+
+    Raises:
+        JsonFault: The schema refers to something that is not in it.
+    """
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    validator = Draft202012Validator(schema, registry=Registry())
+    try:
+        error = next(validator.iter_errors(value), None)
+    except Unresolvable as reason:
+        what = _("the schema's reference {ref} leads nowhere")
+        raise JsonFault(what.format(ref=reason.ref)) from reason
+    return None if error is None else _told(error)
+
+
+def in_order(value: Any, schema: Mapping[str, Any]) -> Any:
+    """The value with the keys of each object in the order of `properties`, others behind them.
+
+    Lists are followed through `items`; `$ref`, `anyOf` and their like are not.
+    """
+    if isinstance(value, Mapping):
+        properties = schema.get("properties", {})
+        names = [*(name for name in properties if name in value), *value]
+        return {n: in_order(value[n], _inner(properties.get(n))) for n in dict.fromkeys(names)}
+    if isinstance(value, list):
+        return [in_order(item, _inner(schema.get("items"))) for item in value]
+    return value
+
+
+def typed(cell: Any, schema: Mapping[str, Any]) -> Any:
+    """A cell as the value that its schema wants: of a table, `12` is a number where one is wanted.
+
+    Text stays text where the schema allows text, or where it is no JSON, which is then told as
+    not fitting.
+    """
+    kinds = schema.get("type", "string")
+    if not isinstance(cell, str) or "string" in ([kinds] if isinstance(kinds, str) else kinds):
+        return cell
+    try:
+        return parse(cell)
+    except JsonFault:
+        return cell
+
+
+def _inner(schema: Any) -> Mapping[str, Any]:
+    """A schema inside a schema, which may also be `true` or absent."""
+    return schema if isinstance(schema, Mapping) else {}
+
+
+def _told(error: Any) -> str:
+    place = ".".join(map(str, error.absolute_path))
+    text = f"{place}: {error.message}" if place else error.message
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
