@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 CHUNK_BYTES = 1 << 20
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @contextmanager
@@ -48,6 +49,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         remove(temporary)
 
 
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Give the empty folder `path`, which is gone when the block ends, however it ends."""
+    remove(path)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        remove(path)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with LF line ends."""
     write_bytes(path, text.encode("utf-8"))
@@ -81,8 +93,7 @@ def sha256(path: Path) -> str:
 
 def fingerprint(value: Any) -> str:
     """Hex SHA-256 of a JSON value in canonical form (sorted keys, no spaces)."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(CANONICAL.encode(value).encode("utf-8")).hexdigest()
 
 
 def sync(path: Path) -> None:

@@ -5,9 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
-from foundry.data.intake import Intake
-
-MOST_ROWS = 10  # refused rows shown in one error
+from foundry.data.intake import MOST_SHOWN, Intake
 
 
 def missing_columns(intakes: Sequence[Intake], wanted: Iterable[str]) -> list[Problem]:
@@ -31,17 +29,18 @@ def missing_columns(intakes: Sequence[Intake], wanted: Iterable[str]) -> list[Pr
 def too_many_refused(intakes: Sequence[Intake], limit: float) -> list[Problem]:
     """The first refusals by line, if their share of the rows is above `limit` (0 to 1)."""
     rows = sum(intake.rows for intake in intakes)
-    refusals = [refusal for intake in intakes for refusal in intake.refusals]
-    if len(refusals) <= limit * rows:
+    refused = sum(intake.refused.total() for intake in intakes)
+    if refused <= limit * rows:
         return []
     what = _("{refused} of {rows} rows cannot be used, more than `max_refused: {limit}` allows")
     head = Problem(
         ", ".join(intake.name for intake in intakes),
-        what.format(refused=len(refusals), rows=rows, limit=limit),
+        what.format(refused=refused, rows=rows, limit=limit),
         _("correct the rows listed here, or raise `data.max_refused`"),
     )
-    shown = [Problem(f"{r.source}:{r.line}", r.reason) for r in refusals[:MOST_ROWS]]
-    more = len(refusals) - len(shown)
+    first = [refusal for intake in intakes for refusal in intake.first_refused]
+    shown = [Problem(f"{r.source}:{r.line}", r.reason) for r in first[:MOST_SHOWN]]
+    more = refused - len(shown)
     rest = [Problem("", _("and {n} more rows").format(n=more))] if more else []
     return [head, *shown, *rest]
 

@@ -1,12 +1,38 @@
 """Which examples say the same, and which ask the same and answer otherwise (cases.md C27)."""
 
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from foundry.core.atomic import fingerprint
 from foundry.core.records import Example, Turn
+
+
+class TextKeys(NamedTuple):
+    """Hex SHA-256 of what an example says."""
+
+    whole: str
+    """Equal for examples from which the same is learned."""
+    prompt: str
+    """Equal for examples with the same prompt, whatever the answer; a text is its own prompt.
+
+    A split goes by this key: another key for the same conversation would move its row to the other
+    side.
+    """
+
+
+def text_keys(example: Example) -> TextKeys:
+    """The keys by which an example is told from others."""
+    if example.text:
+        key = fingerprint(normalise(example.text))
+        return TextKeys(key, key)
+    said = [_said(turn) for turn in example.messages]
+    tools = [{"tools": example.tools}] if example.tools else []
+    beside: list[Any] = [*tools]
+    if example.rejected is not None:
+        beside.append({"rejected": _said(example.rejected)})
+    if example.label is not None:
+        beside.append({"label": example.label})
+    return TextKeys(fingerprint([*said, *beside]), fingerprint([*said[:-1], *tools]))
 
 
 def normalise(text: str) -> str:
@@ -17,46 +43,10 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def whole_key(example: Example) -> str:
-    """Equal for examples from which the same is learned."""
-    rejected = _said(example.rejected) if example.rejected else None
-    beside = [example.tools, rejected, example.label, normalise(example.text)]
-    turns = [_said(turn) for turn in example.messages]
-    return fingerprint([*turns, *beside] if any(beside) or example.label is False else turns)
-
-
-def prompt_key(example: Example) -> str:
-    """Equal for examples with the same prompt, whatever the answer; a text is its own prompt.
-
-    A split goes by this key: another key for the same conversation would move its row to the
-    other side.
-    """
-    turns = [_said(turn) for turn in example.prompt]
-    return fingerprint([*turns, normalise(example.text)] if example.text else turns)
-
-
-def first_of_each(
-    examples: Iterable[Example],
-) -> tuple[list[Example], list[tuple[Example, Example]]]:
-    """The first of each set of equal examples, and every later one with the one it repeats."""
-    first: dict[str, Example] = {}
-    repeats = []
-    for example in examples:
-        earlier = first.setdefault(whole_key(example), example)
-        if earlier is not example:
-            repeats.append((example, earlier))
-    return list(first.values()), repeats
-
-
-def other_answers(examples: Sequence[Example], beside: Sequence[Example]) -> int:
-    """How many of `examples` have a prompt that occurs in `beside` with another answer."""
-    answers: dict[str, set[str]] = defaultdict(set)
-    for example in beside:
-        answers[prompt_key(example)].add(whole_key(example))
-    return sum(bool(answers[prompt_key(e)] - {whole_key(e)}) for e in examples)
-
-
 def _said(turn: Turn) -> list[Any]:
-    """What a turn says, its text in the form in which texts are compared."""
-    more = {k: v for k, v in turn.as_dict().items() if k not in ("role", "content")}
-    return [turn.role, normalise(turn.content), *([more] if more else [])]
+    """Who says what; without the ids of calls, which differ in every recording."""
+    said = [turn.role, normalise(turn.content)]
+    if turn.reasoning or turn.tool_calls or turn.name:
+        calls = [[call.name, call.arguments] for call in turn.tool_calls]
+        return [*said, normalise(turn.reasoning), calls, turn.name]
+    return said

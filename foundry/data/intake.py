@@ -1,39 +1,69 @@
-"""Take a file in: every row becomes an example, a refusal with its line, or is counted as blank."""
+"""Take a file in: every row becomes an example, a refusal with its line, or is counted as blank.
 
+Examples and refusals are written to a work folder as they come. Memory keeps counts and keys, so
+that a file of any length can be read.
+"""
+
+import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any, TextIO
 
 from foundry.core import atomic, plugins
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import Example, Refusal, SourceFile
+from foundry.data import guess
 from foundry.data.draft import Draft
-from foundry.data.reading import AUTO, read
-from foundry.data.rows import Bad, Blank, Row, RowError, is_blank, kept_text
+from foundry.data.keys import Keys
+from foundry.data.places import Found
+from foundry.data.reading import read
+from foundry.data.rows import Bad, Blank, Item, Row, RowError, is_blank, kept_text
 from foundry.data.settling import SettledDraft, settle_draft
 
 ID_DIGITS = 16  # 64 bits: two of a million conversations share an id once in 37 million data sets
+MOST_SHOWN = 10  # refused rows kept to be shown in an error
+SAMPLE_ITEMS = 10 * guess.SAMPLE_ROWS  # looked through for rows to guess from; the rest is bad
+LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 @dataclass
 class Intake:
-    """What one file gave. `columns` holds every field name seen, in order of first sight."""
+    """What one file gave; its examples and refusals lie as JSON lines in files of a work folder.
+
+    `columns` holds every field name seen, in order of first sight.
+    """
 
     name: str
     path: Path
+    kind: str
     encoding: str
+    format: Block
+    guessed: bool
+    keys: Keys
+    examples: Path
+    refusals: Path
     rows: int = 0
     blank: int = 0
-    examples: list[Example] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    first_refused: list[Refusal] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)
     turns: Counter[str] = field(default_factory=Counter)
     notices: Counter[str] = field(default_factory=Counter)
     noticed: dict[str, str] = field(default_factory=dict)
     """The first place and example of each notice: `placeholder` -> `identity.json:1: {{name}}`."""
+
+    def read_examples(self) -> Iterator[Example]:
+        """The examples in the order of the file."""
+        return (Example.from_dict(values) for values in _read_lines(self.examples))
+
+    def read_refusals(self) -> Iterator[Refusal]:
+        """The rows refused one by one, in the order of the file."""
+        return (Refusal(**values) for values in _read_lines(self.refusals))
 
     def record(self, licence: str, declaration: Mapping[str, str | None]) -> SourceFile:
         """The file as the manifest names it."""
@@ -45,6 +75,9 @@ class Intake:
             rows=self.rows,
             licence=licence,
             declaration=declaration,
+            kind=self.kind,
+            format=self.format.model_dump(mode="json"),
+            guessed=self.guessed,
         )
 
 
@@ -100,35 +133,87 @@ def _fingerprint(draft: Draft, settled: SettledDraft) -> str:
     return atomic.fingerprint([*messages, given] if given else messages)[:ID_DIGITS]
 
 
-def take(folder: Path, path: str, convert: Converter, how: Block = AUTO) -> Intake:
-    """Read the file `path`, relative to `folder`, to its end.
+def take(found: Found, how: Block, convert: Converter, keys: Keys, work: Path) -> Intake:
+    """Read a file to its end.
+
+    Args:
+        found: The file.
+        how: How the recipe says to read it.
+        convert: Makes examples of its rows.
+        keys: Takes the keys of the examples; empty.
+        work: A folder for this file alone, which is made.
 
     Raises:
         ResourceError: There is no such file.
         DataError: The file cannot be read, or has no rows.
     """
-    file = folder / path
-    reading = read(file, how)
-    # An absolute path says where things lie on one machine, which no record may (C43).
-    name = file.name if Path(path).is_absolute() else path
-    intake = Intake(name, file, reading.encoding)
-    for item in reading.items:
-        if isinstance(item, Blank):
-            intake.blank += 1
-            continue
-        intake.rows += 1
-        _take_row(item, convert, intake)
+    reading = read(found.path, how)
+    items, (block, guessed) = _guessed(reading.items, convert.format, found.path)
+    work.mkdir()
+    intake = Intake(
+        name=found.name,
+        path=found.path,
+        kind=reading.kind,
+        encoding=reading.encoding,
+        format=block,
+        guessed=guessed,
+        keys=keys,
+        examples=work / "examples.jsonl",
+        refusals=work / "refused.jsonl",
+    )
+    _take_items(items, replace(convert, format=block), intake)
     if intake.rows == 0:
-        raise DataError(Problem(str(file), _("the file has no rows")))
+        raise DataError(Problem(str(found.path), _("the file has no rows")))
     return intake
 
 
-def _take_row(item: Row | Bad, convert: Converter, intake: Intake) -> None:
+def _guessed(
+    items: Iterable[Item], format: Block, path: Path
+) -> tuple[Iterator[Item], tuple[Block, bool]]:
+    """The same items, with the format to use and whether it was guessed from the first of them."""
+    rest = iter(items)
+    if format.kind != guess.AUTO:
+        return rest, (format, False)
+    first = list(islice(rest, SAMPLE_ITEMS))
+    rows = [item.values for item in first if isinstance(item, Row)]
+    return chain(first, rest), guess.resolve(format, rows[: guess.SAMPLE_ROWS], str(path))
+
+
+def _take_items(items: Iterator[Item], convert: Converter, intake: Intake) -> None:
+    with (
+        intake.examples.open("w", encoding="utf-8", newline="\n") as examples,
+        intake.refusals.open("w", encoding="utf-8", newline="\n") as refusals,
+    ):
+        for item in items:
+            if isinstance(item, Blank):
+                intake.blank += 1
+                continue
+            intake.rows += 1
+            try:
+                example = _example(item, convert, intake)
+            except RowError as error:
+                refusal = Refusal(intake.name, item.line, error.code, error.reason)
+                _refuse(refusal, intake, refusals)
+            else:
+                intake.keys.add(example)
+                examples.write(f"{LINE.encode(example.as_dict())}\n")
+
+
+def _example(item: Row | Bad, convert: Converter, intake: Intake) -> Example:
     if isinstance(item, Bad):
-        intake.refusals.append(Refusal(intake.name, item.line, item.code, item.reason))
-        return
+        raise RowError(item.code, item.reason)
     intake.columns.update(dict.fromkeys(item.values))
-    try:
-        intake.examples.append(convert.example(item, intake))
-    except RowError as error:
-        intake.refusals.append(Refusal(intake.name, item.line, error.code, error.reason))
+    return convert.example(item, intake)
+
+
+def _refuse(refusal: Refusal, intake: Intake, refusals: TextIO) -> None:
+    intake.refused[refusal.code] += 1
+    if len(intake.first_refused) < MOST_SHOWN:
+        intake.first_refused.append(refusal)
+    refusals.write(f"{LINE.encode(refusal.as_dict())}\n")
+
+
+def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as stream:
+        for line in stream:
+            yield json.loads(line)

@@ -2,136 +2,175 @@
 
 A test part has priority: a row that a named test part holds too is taken out of training. Of rows
 that say the same, the first stays. Both are listed as refused, by code and with the row they
-repeat.
+repeat. All is decided on the keys of the examples, so that it does not matter how large they are.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Split
-from foundry.core.records import Example, Refusal
-from foundry.data.duplicates import first_of_each, normalise, other_answers, whole_key
-from foundry.data.splits import split
+from foundry.core.records import Example
+from foundry.data.duplicates import text_keys
+from foundry.data.keys import Keys
+from foundry.data.splits import group_key, one_sided
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TRAIN, TEST = "train", "test"
 DUPLICATE, IN_TEST = "duplicate", "in-test"
-MOST_VALUES = 10  # values named in one error
+REMOVED = -1
 
 
 @dataclass(frozen=True)
 class Division:
-    """Examples by part, `train` first, the rows taken out, and what was found on both sides."""
+    """Where each of the N examples of all files goes, those of files to learn from first."""
 
-    parts: Mapping[str, list[Example]]
-    removed: tuple[Refusal, ...]
-    overlap: Mapping[str, Any]
+    names: tuple[str, ...]
+    """Of the parts; `train` first."""
+    learned: int
+    """How many of the examples come from files to learn from."""
+    part: "NDArray[np.int32]"
+    """(N,) The number of the part in `names`, or `REMOVED`."""
+    repeats: "NDArray[np.int64]"
+    """(N,) The example that a removed one repeats; -1 for those that stay."""
+    other_answers: Mapping[str, int]
+    """By part: examples whose prompt has another answer in `train`."""
+
+    @property
+    def overlap(self) -> dict[str, dict[str, int]]:
+        """What each test part had in common with the files to learn from."""
+        import numpy as np
+
+        removed = self.repeats[: self.learned]
+        owners = self.part[removed[removed >= self.learned]]
+        taken = np.bincount(owners, minlength=len(self.names))
+        return {
+            name: {
+                "removed_from_train": int(taken[number]),
+                "same_prompt_other_answer": self.other_answers[name],
+            }
+            for number, name in enumerate(self.names)
+            if name != TRAIN
+        }
 
 
 def divide(
-    examples: Sequence[Example], tests: Mapping[str, Sequence[Example]], how: Split | None
+    learned: Sequence[Keys],
+    tests: Mapping[str, Sequence[Keys]],
+    split: Split | None,
+    examples: Callable[[], Iterator[Example]],
 ) -> Division:
-    """Take out what is repeated or in a named test part, then split the rest if `how` says so.
+    """Take out what is repeated or in a named test part, then split the rest if `split` says so.
+
+    Args:
+        learned: The keys of each file to learn from.
+        tests: The keys of each file of each named test part.
+        split: The recipe's split.
+        examples: Gives the examples to learn from; called only to tell why a split fails.
 
     Raises:
         DataError: A part is empty.
     """
-    removed: list[Refusal] = []
-    named = {name: _without_repeats(part, removed) for name, part in tests.items()}
-    left, taken = _without_tested(examples, named, removed)
-    pool = _without_repeats(left, removed)
-    parts = {TRAIN: pool}
-    if how is not None and pool:
-        parts[TRAIN], parts[TEST] = split(pool, test=how.test, seed=how.seed)
-    parts |= named
-    _refuse_empty(parts)
-    overlap = {
-        name: {
-            "removed_from_train": taken[name],
-            "same_prompt_other_answer": other_answers(part, parts[TRAIN]),
-        }
-        for name, part in parts.items()
-        if name != TRAIN
-    }
-    return Division(parts, tuple(removed), overlap)
+    import numpy as np
+
+    files = [*learned, *chain.from_iterable(tests.values())]
+    said = _texts(files)
+    names = (TRAIN, *([TEST] if split else []), *tests)
+    part, repeats = np.zeros(len(said), np.int32), np.full(len(said), -1, np.int64)
+    tested = np.full(len(said), -1, np.int64)  # by text: the example of a test part that says it
+    begin = end = sum(map(len, learned))
+    for name, keys in tests.items():
+        begin, rows = begin + sum(map(len, keys)), np.arange(begin, begin + sum(map(len, keys)))
+        part[rows] = names.index(name)
+        kept = _without_repeats(rows, said, part, repeats)
+        tested[said[kept]] = kept
+    repeats[:end] = tested[said[:end]]
+    part[:end] = np.where(repeats[:end] < 0, 0, REMOVED)
+    pool = _without_repeats(np.flatnonzero(repeats[:end] < 0), said, part, repeats)
+    if split is not None and len(pool):
+        held_out = _joined([keys.held_out for keys in learned])[pool] > 0
+        if held_out.all() or not held_out.any():
+            raise DataError(_one_sided(examples(), set(pool.tolist()), split))
+        part[pool[held_out]] = names.index(TEST)
+    _refuse_empty(names, part)
+    prompts = _joined([keys.prompt for keys in files])
+    return Division(names, end, part, repeats, _other_answers(names, part, prompts))
 
 
-def refuse_shared_values(parts: Mapping[str, Sequence[Example]], name: str, column: str) -> None:
-    """Refuse a value of `column` that both `train` and the part `name` have; blanks are no value.
+def _joined(columns: Sequence[Any]) -> "NDArray[Any]":
+    """(N,) A column over all files."""
+    import numpy as np
 
-    Raises:
-        DataError: Names each such value, and the lines on which it stands.
+    return np.concatenate([np.asarray(column) for column in columns])
+
+
+def _texts(files: Sequence[Keys]) -> "NDArray[np.int64]":
+    """(N,) A number below N for each example; equal for those that say the same."""
+    import numpy as np
+
+    high = _joined([keys.whole_high for keys in files])
+    low = _joined([keys.whole_low for keys in files])
+    order = np.lexsort((low, high))
+    high, low = high[order], low[order]
+    is_new = np.ones(len(order), bool)
+    is_new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    said = np.empty(len(order), np.int64)
+    said[order] = np.cumsum(is_new) - 1
+    return said
+
+
+def _without_repeats(
+    rows: "NDArray[np.int64]",
+    said: "NDArray[np.int64]",
+    part: "NDArray[np.int32]",
+    repeats: "NDArray[np.int64]",
+) -> "NDArray[np.int64]":
+    """The first of `rows` that say the same; `part` and `repeats` of the others are set."""
+    import numpy as np
+
+    _said, first, text = np.unique(said[rows], return_index=True, return_inverse=True)
+    early = rows[first[text]]
+    late = rows[early != rows]
+    part[late], repeats[late] = REMOVED, early[early != rows]
+    return np.sort(rows[first])
+
+
+def _other_answers(
+    names: Sequence[str], part: "NDArray[np.int32]", prompts: "NDArray[np.uint64]"
+) -> dict[str, int]:
+    """By part: examples whose prompt has another answer in `train`.
+
+    No two examples that are left say the same in `train`, or in `train` and a test part; one
+    prompt twice is therefore two answers.
     """
-    learned: dict[str, Example] = {}
-    for example in parts[TRAIN]:
-        learned.setdefault(normalise(example.fields.get(column, "")), example)
-    learned.pop("", None)
-    shared: dict[str, Problem] = {}
-    for example in parts[name]:
-        key = normalise(example.fields.get(column, ""))
-        if key in learned and key not in shared:
-            shared[key] = _shared(example, learned[key], name, column)
-    if shared:
-        more = len(shared) - MOST_VALUES
-        rest = [Problem(name, _("and {n} more values").format(n=more))] if more > 0 else []
-        raise DataError([*list(shared.values())[:MOST_VALUES], *rest])
+    import numpy as np
+
+    asked, times = np.unique(prompts[part == 0], return_counts=True)
+    twice = asked[times > 1]
+    return {
+        name: int(np.isin(prompts[part == number], asked if number else twice).sum())
+        for number, name in enumerate(names)
+    }
 
 
-def _shared(example: Example, learned: Example, name: str, column: str) -> Problem:
-    what = _(
-        "`{column}` is `{value}`, which test part `{part}` must not share with training "
-        "(`disjoint_by`), but {file}:{line} has it"
-    )
-    return Problem(
-        f"{example.source}:{example.line}",
-        what.format(
-            column=column,
-            value=example.fields[column],
-            part=name,
-            file=learned.source,
-            line=learned.line,
-        ),
-        _("take the rows of this value out of one of the two files"),
-    )
+def _one_sided(examples: Iterator[Example], pool: set[int], split: Split) -> Problem:
+    kept = (example for number, example in enumerate(examples) if number in pool)
+    return one_sided(Counter(group_key(e, text_keys(e).prompt) for e in kept), split)
 
 
-def _without_repeats(examples: Sequence[Example], removed: list[Refusal]) -> list[Example]:
-    first, repeats = first_of_each(examples)
-    what = _("says the same as {file}:{line}")
-    removed.extend(
-        _removal(late, DUPLICATE, what.format(file=early.source, line=early.line))
-        for late, early in repeats
-    )
-    return first
-
-
-def _without_tested(
-    examples: Sequence[Example], tests: Mapping[str, Sequence[Example]], removed: list[Refusal]
-) -> tuple[list[Example], Counter[str]]:
-    """The examples that no test part holds, and how many were taken out for each part."""
-    tested = {whole_key(test): (name, test) for name, part in tests.items() for test in part}
-    what = _("also in test part `{part}`, {file}:{line}")
-    left, taken = [], Counter[str]()
-    for example in examples:
-        name, test = tested.get(whole_key(example), ("", example))
-        if not name:
-            left.append(example)
-            continue
-        taken[name] += 1
-        reason = what.format(part=name, file=test.source, line=test.line)
-        removed.append(_removal(example, IN_TEST, reason))
-    return left, taken
-
-
-def _removal(example: Example, code: str, reason: str) -> Refusal:
-    return Refusal(example.source, example.line, code, reason)
-
-
-def _refuse_empty(parts: Mapping[str, Sequence[Example]]) -> None:
+def _refuse_empty(names: Sequence[str], part: "NDArray[np.int32]") -> None:
     what = _("no rows are left for part `{part}`")
-    problems = [Problem("data", what.format(part=name)) for name, part in parts.items() if not part]
+    problems = [
+        Problem("data", what.format(part=name))
+        for number, name in enumerate(names)
+        if not (part == number).any()
+    ]
     if problems:
         raise DataError(problems)

@@ -5,24 +5,30 @@ Nothing is lost on the way: rows in = used + refused + blank, or the stage fails
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from foundry.core import atomic, plugins
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Data, Source, TestPart
-from foundry.core.records import DatasetManifest, Example, Part, Refusal, SourceFile
+from foundry.core.records import DatasetManifest, Example, SourceFile
 from foundry.data.acceptance import missing_columns, refuse, too_many_refused
-from foundry.data.duplicates import other_answers
+from foundry.data.disjoint import refuse_shared_values
 from foundry.data.intake import Converter, Intake, take
-from foundry.data.parts import TEST, TRAIN, Division, divide, refuse_shared_values
+from foundry.data.keys import Keys
+from foundry.data.parts import TEST, TRAIN, Division, divide
+from foundry.data.places import Found
+from foundry.data.taken import Taken
+from foundry.data.writing import refused_by_code, write_parts, write_refusals
 
-MANIFEST, REFUSED = "manifest.json", "refused.jsonl"
+MANIFEST, REFUSED, WORK = "manifest.json", "refused.jsonl", ".work"
 
 
 def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
     """Make the parts `train` and the tests from the files of `data`, relative to `folder`.
+
+    Memory grows by some 100 bytes a row, whatever the rows hold.
 
     Args:
         data: The recipe's `data` block.
@@ -35,25 +41,16 @@ def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
         DataError: A file, a column, too many rows, or a part cannot be used; says which and where.
     """
     _refuse_names(data)
-    group_by = data.split.group_by if data.split else None
-    convert = Converter(data.format, group_by)
-    learned = [take(folder, s.path, convert, s.read) for s in data.sources]
-    tested = {
-        test.name: take(
-            folder, test.path, Converter(data.format, test.disjoint_by or group_by), test.read
-        )
-        for test in data.tests
-    }
-    _accept(data, learned, tested)
-    division = divide(
-        [example for intake in learned for example in intake.examples],
-        {name: intake.examples for name, intake in tested.items()},
-        data.split,
-    )
-    for test in data.tests:
-        if test.disjoint_by is not None:
-            refuse_shared_values(division.parts, test.name, test.disjoint_by)
-    return _write(data, [*learned, *tested.values()], division, out)
+    with atomic.temporary_folder(out / WORK) as work:
+        taken = _take(data, folder, work)
+        _accept(data, taken)
+        keys = {name: [i.keys for i in intakes] for name, intakes in taken.tests.items()}
+        learned = [intake.keys for intake in taken.learned]
+        division = divide(learned, keys, data.split, taken.learned_examples)
+        for test in data.tests:
+            if test.disjoint_by is not None:
+                refuse_shared_values(taken, division, test.name, test.disjoint_by)
+        return _write(data, taken, division, out)
 
 
 def iterate_examples(path: Path) -> Iterator[Example]:
@@ -81,75 +78,76 @@ def _refuse_names(data: Data) -> None:
         raise RecipeError(problems)
 
 
-def _accept(data: Data, learned: Sequence[Intake], tested: Mapping[str, Intake]) -> None:
+def _take(data: Data, folder: Path, work: Path) -> Taken:
+    """Read every file to its end."""
+    group_by = data.split.group_by if data.split else None
+    shared = tuple(dict.fromkeys(test.disjoint_by for test in data.tests if test.disjoint_by))
+    numbers = iter(range(10**9))
+
+    def intake(given: Source | TestPart, by: str | None) -> Intake:
+        name = Path(given.path).name if Path(given.path).is_absolute() else given.path
+        found = Found(name, folder / given.path)
+        keys = Keys(data.split, shared)
+        convert = Converter(data.format, by)
+        return take(found, given.read, convert, keys, work / str(next(numbers)))
+
+    return Taken(
+        learned=tuple(intake(source, group_by) for source in data.sources),
+        tests={test.name: (intake(test, test.disjoint_by or group_by),) for test in data.tests},
+    )
+
+
+def _accept(data: Data, taken: Taken) -> None:
     """Refuse the data before anything is made of them; the limit holds for each test by itself."""
     wanted = plugins.load("format", data.format.kind).columns(data.format.spec)
     shared = [test.disjoint_by for test in data.tests if test.disjoint_by]
     grouped = [data.split.group_by] if data.split and data.split.group_by else []
-    problems = missing_columns(learned, [*wanted, *grouped, *shared])
+    problems = missing_columns(taken.learned, [*wanted, *grouped, *shared])
     for test in data.tests:
         own = [test.disjoint_by] if test.disjoint_by else []
-        problems += missing_columns([tested[test.name]], [*wanted, *own])
+        problems += missing_columns(taken.tests[test.name], [*wanted, *own])
     refuse(problems)
-    problems = too_many_refused(learned, data.max_refused)
-    for intake in tested.values():
-        problems += too_many_refused([intake], data.max_refused)
+    problems = too_many_refused(taken.learned, data.max_refused)
+    for intakes in taken.tests.values():
+        problems += too_many_refused(intakes, data.max_refused)
     refuse(problems)
 
 
-def _write(data: Data, intakes: Sequence[Intake], division: Division, out: Path) -> DatasetManifest:
-    refusals = [refusal for intake in intakes for refusal in intake.refusals]
-    refusals += division.removed
+def _write(data: Data, taken: Taken, division: Division, out: Path) -> DatasetManifest:
+    files = taken.files
+    refused = [refused_by_code(taken, division, file) for file in range(len(files))]
+    by_code = sum(refused, Counter[str]())
+    parts = write_parts(taken, division, out)
     manifest = DatasetManifest(
-        sources=tuple(_records(data, intakes)),
-        parts=tuple(_write_part(name, part, out) for name, part in division.parts.items()),
-        rows_in=sum(intake.rows + intake.blank for intake in intakes),
-        rows_used=sum(len(part) for part in division.parts.values()),
-        rows_refused=len(refusals),
-        rows_blank=sum(intake.blank for intake in intakes),
-        refused_by_code=dict(sorted(Counter(refusal.code for refusal in refusals).items())),
+        sources=tuple(_records(data, taken)),
+        parts=parts,
+        rows_in=sum(intake.rows + intake.blank for intake in files),
+        rows_used=sum(part.rows for part in parts),
+        rows_refused=write_refusals(taken, division, out / REFUSED),
+        rows_blank=sum(intake.blank for intake in files),
+        refused_by_code=dict(sorted(by_code.items())),
         overlap=division.overlap,
-        turns=dict(sum((intake.turns for intake in intakes), Counter[str]())),
-        notices=_notices(intakes, division.parts[TRAIN]),
-        noticed={code: first for i in reversed(intakes) for code, first in i.noticed.items()},
+        turns=dict(sum((intake.turns for intake in files), Counter[str]())),
+        notices=_notices(taken, division),
+        noticed={code: first for i in reversed(files) for code, first in i.noticed.items()},
     )
     used = manifest.rows_used + manifest.rows_refused + manifest.rows_blank
-    if manifest.rows_in != used:
+    if manifest.rows_in != used or manifest.rows_refused != by_code.total():
         raise RuntimeError(f"rows do not balance: {manifest.rows_in} in, {used} accounted for")
-    _write_lines(out / REFUSED, sorted(refusals, key=lambda r: (r.source, r.line)))
     atomic.write_json(out / MANIFEST, manifest.as_dict())
     return manifest
 
 
-def _records(data: Data, intakes: Sequence[Intake]) -> Iterable[SourceFile]:
+def _records(data: Data, taken: Taken) -> Iterator[SourceFile]:
     """The files as the manifest names them; a test file comes without licence or declaration."""
-    declared: list[Source | TestPart] = [*data.sources, *data.tests]
-    for given, intake in zip(declared, intakes, strict=True):
-        if isinstance(given, Source):
-            yield intake.record(given.licence, given.declaration.model_dump())
-        else:
-            yield intake.record("", {})
+    for source, intake in zip(data.sources, taken.learned, strict=True):
+        yield intake.record(source.licence, source.declaration.model_dump())
+    for intakes in taken.tests.values():
+        yield from (intake.record("", {}) for intake in intakes)
 
 
-def _notices(intakes: Sequence[Intake], train: Sequence[Example]) -> dict[str, int]:
+def _notices(taken: Taken, division: Division) -> dict[str, int]:
     """What a person should look at though nothing was refused for it, counted by code."""
-    counts = sum((intake.notices for intake in intakes), Counter[str]())
-    counts["same-prompt-other-answer"] = other_answers(train, train)
+    counts = sum((intake.notices for intake in taken.files), Counter[str]())
+    counts["same-prompt-other-answer"] = division.other_answers[TRAIN]
     return {code: count for code, count in counts.items() if count}
-
-
-def _write_part(name: str, examples: Sequence[Example], out: Path) -> Part:
-    file = out / f"{name}.jsonl"
-    _write_lines(file, examples)
-    return Part(
-        name=name,
-        file=f"{out.name}/{file.name}",
-        rows=len(examples),
-        sha256=atomic.sha256(file),
-        groups=len({example.group for example in examples}),
-    )
-
-
-def _write_lines(path: Path, records: Iterable[Example | Refusal]) -> None:
-    lines = (json.dumps(r.as_dict(), ensure_ascii=False, allow_nan=False) for r in records)
-    atomic.write_text(path, "".join(f"{line}\n" for line in lines))

@@ -5,35 +5,21 @@ is on the test side. Adding rows leaves every earlier row where it was, and the 
 does not matter. The price: the share is met on average, not exactly. Rows without a group go by
 their prompt, so that two answers to one question stay together.
 
-Examples that say the same are removed before (`duplicates.first_of_each`), which is why groups
-need not be joined here; joining would move old rows when a new row links two groups.
+Examples that say the same are removed before (`parts.divide`), which is why groups need not be
+joined here; joining would move old rows when a new row links two groups.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping
 
-from foundry.core.errors import DataError, Problem
+from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
+from foundry.core.recipe import Split
 from foundry.core.records import Example
-from foundry.data.duplicates import normalise, prompt_key
+from foundry.data.duplicates import normalise
 
 SEEDS_TRIED = 100
-
-
-def split(
-    examples: Sequence[Example], *, test: float, seed: int
-) -> tuple[list[Example], list[Example]]:
-    """Divide into (train, test); `test` is the share wanted for testing, between 0 and 1.
-
-    Raises:
-        DataError: A side is empty; names a seed that fills both, if one of the first 100 does.
-    """
-    keys = [_group_key(example) for example in examples]
-    sides = [is_test(key, test=test, seed=seed) for key in keys]
-    if len(set(sides)) < 2:
-        raise DataError(_one_sided(keys, test, sides))
-    train = [example for example, held_out in zip(examples, sides, strict=True) if not held_out]
-    return train, [example for example, held_out in zip(examples, sides, strict=True) if held_out]
 
 
 def is_test(key: str, *, test: float, seed: int) -> bool:
@@ -42,24 +28,34 @@ def is_test(key: str, *, test: float, seed: int) -> bool:
     return int.from_bytes(digest[:8], "big") / 2**64 < test
 
 
-def _group_key(example: Example) -> str:
+def group_key(example: Example, prompt: str) -> str:
+    """What decides the side of an example; `prompt` is the key of its prompt."""
     has_group = example.group != example.id
-    return f"group {normalise(example.group)}" if has_group else f"prompt {prompt_key(example)}"
+    return f"group {normalise(example.group)}" if has_group else f"prompt {prompt}"
 
 
-def _one_sided(keys: Sequence[str], test: float, sides: Sequence[bool]) -> Problem:
-    empty = "train" if any(sides) else "test"
+def one_sided(rows: Counter[str], split: Split) -> Problem:
+    """What is wrong with a split that leaves a side empty, and a seed that fills both if any does.
+
+    Args:
+        rows: How many examples each group has; every one of them is on the same side.
+        split: The split.
+    """
+    total = rows.total()
+    held_out = _share(rows, split.test, split.seed) > 0
     what = _("the split leaves `{side}` without rows ({rows} rows in {groups} groups)")
-    what = what.format(side=empty, rows=len(keys), groups=len(set(keys)))
-    seeds = {seed: _share(keys, test, seed) for seed in range(SEEDS_TRIED)}
+    what = what.format(side="train" if held_out else "test", rows=total, groups=len(rows))
+    seeds = {seed: _share(rows, split.test, seed) for seed in range(SEEDS_TRIED)}
     filled = {seed: share for seed, share in seeds.items() if 0 < share < 1}
     if not filled:
         fix = _("give `group_by` a column with more values, or `tests` a file of its own")
         return Problem("data.split", what, fix)
-    best = min(filled, key=lambda seed: abs(filled[seed] - test))
+    best = min(filled, key=lambda seed: abs(filled[seed] - split.test))
     fix = _("set `data.split.seed: {seed}`, which holds out {share} of the rows")
     return Problem("data.split", what, fix.format(seed=best, share=f"{filled[best]:.0%}"))
 
 
-def _share(keys: Sequence[str], test: float, seed: int) -> float:
-    return sum(is_test(key, test=test, seed=seed) for key in keys) / len(keys)
+def _share(rows: Mapping[str, int], test: float, seed: int) -> float:
+    """The share of the examples that `seed` holds out."""
+    held_out = sum(n for key, n in rows.items() if is_test(key, test=test, seed=seed))
+    return held_out / sum(rows.values())

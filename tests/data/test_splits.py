@@ -4,9 +4,24 @@ import pytest
 
 from foundry.core.atomic import fingerprint
 from foundry.core.errors import DataError
+from foundry.core.recipe import Split
 from foundry.core.records import Example, Turn
-from foundry.data.duplicates import prompt_key
-from foundry.data.splits import split
+from foundry.data.duplicates import text_keys
+from foundry.data.keys import Keys
+from foundry.data.parts import divide
+
+
+def split(rows, *, test, seed):
+    """The examples of (train, test)."""
+    how = Split(test=test, seed=seed)
+    keys = Keys(how)
+    for example in rows:
+        keys.add(example)
+    division = divide([keys], {}, how, lambda: iter(rows))
+    assert division.names == ("train", "test")
+    parts = zip(rows, division.part.tolist(), strict=True)
+    sides = [(example, part) for example, part in parts if part >= 0]
+    return [e for e, part in sides if part == 0], [e for e, part in sides if part == 1]
 
 
 def examples(count, group_of=None, start=0):
@@ -122,4 +137,4 @@ def test_key_of_a_plain_conversation_is_that_of_earlier_versions():
     turns = (Turn("user", "請問　保固？"), Turn("assistant", "一年。"))
     example = Example(id="1", messages=turns, source="a.csv", line=2, group="1")
 
-    assert prompt_key(example) == fingerprint([["user", "請問 保固?"]])
+    assert text_keys(example).prompt == fingerprint([["user", "請問 保固?"]])
