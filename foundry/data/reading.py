@@ -2,17 +2,22 @@
 
 import difflib
 import re
+import tempfile
+import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from foundry.core import plugins
+from foundry.core import atomic, plugins
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.core.language import gettext as _
+from foundry.data.kinds import kind_of
+from foundry.data.packed import unpack
 from foundry.data.rows import Bad, Blank, Item, Row, is_blank
+from foundry.data.signatures import signature
 from foundry.data.sources import auto
 
 AUTO = Block(kind="auto", spec=auto.Spec())
@@ -30,42 +35,60 @@ class Reading:
 
 
 def read(path: Path, how: Block = AUTO) -> Reading:
-    """Open `path` as the recipe says, or as the kind that its suffix names.
+    """Open `path` as the recipe says, or as what its content is; gzip is unpacked on the way.
 
     Raises:
         ResourceError: There is no such file; names the nearest one that exists.
-        DataError: No kind has this suffix, or the file cannot be read; more may be raised while
+        DataError: The kind cannot be told, or the file cannot be read; more may be raised while
             the rows are taken.
     """
     if not path.is_file():
         raise ResourceError(_missing(path))
-    kind = _kind_of(path) if how.kind == AUTO.kind else how.kind
+    return _read_packed(path, how) if signature(path) == "gzip" else _read(path, how)
+
+
+def _read(path: Path, how: Block) -> Reading:
+    kind = kind_of(path) if how.kind == AUTO.kind else how.kind
     source = plugins.load("source", kind)
     spec = source.Spec() if how.kind == AUTO.kind else how.spec
     items = (_checked(item) for item in source.open(path, spec))
     return Reading(kind, source.describe(path, spec), items)
 
 
-def _kind_of(path: Path) -> str:
-    suffixes = {suffix: kind for kind in plugins.names("source") for suffix in _suffixes(kind)}
-    suffix = path.suffix.lower()
-    if suffix not in suffixes:
-        what = _("no kind of source has the suffix `{suffix}`; known are: {known}")
-        fix = _("say how to read it, `read: {{kind: …}}` with one of {kinds}")
-        raise DataError(
-            Problem(
-                str(path),
-                what.format(suffix=suffix, known=", ".join(suffixes)),
-                fix.format(kinds=", ".join(sorted(set(suffixes.values())))),
-            )
-        )
-    return suffixes[suffix]
+def _read_packed(path: Path, how: Block) -> Reading:
+    """Read what is in a gzip file from a scratch folder, which goes when the rows are read."""
+    folder = Path(tempfile.mkdtemp(prefix="foundry-"))
+    try:
+        plain = unpack(path, folder)
+        with _told_of(path, plain):
+            inner = _read(plain, how)
+    except BaseException:
+        atomic.remove(folder)
+        raise
+    items = _until_read(inner.items, path, plain)
+    weakref.finalize(items, atomic.remove, folder)  # where the rows are never taken
+    return Reading(inner.kind, f"{inner.encoding}, gzip", items)
 
 
-def _suffixes(kind: str) -> tuple[str, ...]:
-    source: ModuleType = plugins.load("source", kind)
-    suffixes: tuple[str, ...] = source.SUFFIXES
-    return suffixes
+def _until_read(items: Iterator[Item], path: Path, plain: Path) -> Iterator[Item]:
+    try:
+        with _told_of(path, plain):
+            yield from items
+    finally:
+        atomic.remove(plain.parent)
+
+
+@contextmanager
+def _told_of(path: Path, plain: Path) -> Iterator[None]:
+    """Let errors name the file that a person knows, not the scratch file."""
+    try:
+        yield
+    except DataError as error:
+        problems = [
+            replace(problem, where=problem.where.replace(str(plain), str(path)))
+            for problem in error.problems
+        ]
+        raise DataError(problems) from error
 
 
 def _checked(item: Item) -> Item:

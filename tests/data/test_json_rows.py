@@ -188,4 +188,4 @@ def test_deep_nesting_refuses_its_row(file, depth, code):
 
 
 def test_empty_file_has_no_rows(file):
-    assert list(read_rows(file("a.json", " \n"))) == []
+    assert list(read_rows(file("a.json", " \n"), "utf-8")) == []

@@ -1,4 +1,8 @@
-"""A file is read by the kind its suffix names; what is not there is told with what is."""
+"""One door to every file: packed or not, and what is not there is told with what is."""
+
+import gc
+import gzip
+import tempfile
 
 import pytest
 
@@ -6,28 +10,23 @@ from foundry.core import plugins
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError, ResourceError
 from foundry.data.reading import read
+from foundry.data.rows import Row
 from foundry.data.sources import csv
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("a.csv", "csv"), ("a.CSV", "csv"), ("a.json", "json"), ("a.jsonl", "jsonl")],
-)
-def test_suffix_names_the_kind(file, name, kind):
-    assert read(file(name, "{}")).kind == kind
+@pytest.fixture
+def scratch(tmp_path, monkeypatch):
+    """The folder for scratch files, with nothing in it."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 def test_kind_that_is_given_is_used(file):
     reading = read(file("rows.txt", "q,a\n問,答\n"), Block(kind="csv", spec=csv.Spec()))
 
     assert [item.values for item in reading.items] == [{"q": "問", "a": "答"}]
-
-
-def test_unknown_suffix_lists_the_kinds(file):
-    with pytest.raises(DataError) as error:
-        read(file("rows.txt", "q,a\n"))
-
-    assert "csv, json, jsonl" in (error.value.problems[0].fix or "")
 
 
 def test_no_two_kinds_share_a_suffix():
@@ -37,6 +36,48 @@ def test_no_two_kinds_share_a_suffix():
 
     assert len(suffixes) >= 5
     assert len(suffixes) == len(set(suffixes))
+
+
+def test_packed_file_is_read_as_what_is_in_it(file):  # C54
+    path = file("rows.csv.gz", gzip.compress("q,a\n問,答\n".encode("utf-16")))
+
+    reading = read(path)
+
+    assert (reading.kind, reading.encoding) == ("csv", "utf-16, gzip")
+    assert list(reading.items) == [Row(2, {"q": "問", "a": "答"})]
+
+
+def test_packed_file_may_have_any_name(file):
+    path = file("rows.csv", gzip.compress(b"q,a\n1,2\n"))
+
+    assert list(read(path).items) == [Row(2, {"q": "1", "a": "2"})]
+
+
+def test_fault_in_a_packed_file_is_told_of_the_file_itself(file):
+    path = file("rows.jsonl.gz", gzip.compress(b'[{"q": "a"},\n{"q" "b"}]'))
+
+    with pytest.raises(DataError) as error:
+        list(read(path).items)
+
+    assert error.value.problems[0].where == f"{path}:2:6"
+
+
+@pytest.mark.parametrize("taken", ["all", "one", "none", "refused"])
+def test_nothing_unpacked_is_left_behind(file, scratch, taken):
+    content = b"\xff\xff" if taken == "refused" else b'{"q": "a"}\n' * 3
+    path = file("rows.jsonl.gz", gzip.compress(content))
+
+    if taken == "refused":
+        with pytest.raises(DataError):
+            read(path)
+    else:
+        items = read(path).items
+        assert list(scratch.iterdir())
+        list(items) if taken == "all" else next(items) if taken == "one" else None
+        del items
+        gc.collect()
+
+    assert list(scratch.iterdir()) == []
 
 
 def test_missing_file_names_the_nearest(file):

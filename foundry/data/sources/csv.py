@@ -7,25 +7,28 @@ unknown.
 
 import csv
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from foundry.core.errors import DataError, Place, Problem
-from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
 from foundry.data import encoding
 from foundry.data.rows import BYTE_ORDER_MARK, Bad, Blank, Item, Row
 
 SUFFIXES = (".csv", ".tsv")
 DELIMITERS = (",", "\t", ";", "|")
-LONGEST_CELL = 2**31 - 1  # characters; the csv module's own limit of 131,072 is too low for a text
+# In characters. The csv module's own limit of 131,072 is too low for a text; without one, a quote
+# that is never closed would take the rest of the file into memory.
+LONGEST_CELL = 1 << 24
 MOST_FAULTS = 20  # quote faults told at once
+TELLING_ROWS = 20
 
 
-class Spec(Closed):
-    """How the cells of a row are told apart."""
+class Spec(encoding.TextSpec):
+    """Which encoding, and how the cells of a row are told apart."""
 
     delimiter: Literal["auto", ",", "\t", ";", "|"] = Field(
         "auto",
@@ -40,16 +43,17 @@ def open(path: Path, spec: Spec) -> Iterator[Item]:
     Raises:
         DataError: Empty file, a column name blank or used twice, or a quote out of place.
     """
-    delimiter = _delimiter(path) if spec.delimiter == "auto" else spec.delimiter
+    codec = encoding.decide(path, spec, "csv").name
+    delimiter = _delimiter(path, codec) if spec.delimiter == "auto" else spec.delimiter
     csv.field_size_limit(LONGEST_CELL)
-    with encoding.open_text(path) as stream:
+    with encoding.open_text(path, codec) as stream:
         lines = (line.removeprefix(BYTE_ORDER_MARK) for line in stream)
         yield from _items(lines, delimiter, path)
 
 
 def describe(path: Path, spec: Spec) -> str:
-    """How the bytes are read: the name of the encoding."""
-    return encoding.detect(path)
+    """How the bytes are read: the encoding."""
+    return str(encoding.decide(path, spec, "csv"))
 
 
 def _items(lines: Iterator[str], delimiter: str, path: Path) -> Iterator[Item]:
@@ -74,6 +78,24 @@ def _items(lines: Iterator[str], delimiter: str, path: Path) -> Iterator[Item]:
     if header is None:
         what = _("the file is empty; its first row must name the columns")
         raise DataError(Problem(str(path), what))
+
+
+def is_table(path: Path) -> bool:
+    """Whether the first rows are a table beyond doubt: two columns or more, all rows as wide.
+
+    Raises:
+        DataError: The encoding cannot be told.
+    """
+    codec = encoding.decide(path, Spec(), "csv").name
+    delimiter = _delimiter(path, codec)
+    with encoding.open_text(path, codec) as stream:
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        try:
+            rows = [row for row in islice(reader, TELLING_ROWS) if row]
+        except csv.Error:
+            return False
+    width = len(rows[0]) if rows else 0
+    return width > 1 and len(rows) > 1 and all(rows[0]) and {len(row) for row in rows} == {width}
 
 
 def _item(cells: list[str], header: list[str], line: int) -> Item:
@@ -101,19 +123,20 @@ def _checked(header: list[str], place: Place) -> list[str]:
     return header
 
 
-def _delimiter(path: Path) -> str:
+def _delimiter(path: Path, codec: str) -> str:
     """The candidate most frequent outside quotes in the header; the earlier one on a tie."""
-    with encoding.open_text(path) as stream:
-        header = next((line for line in stream if line.strip()), "")
+    with encoding.open_text(path, codec) as stream:
+        header = "\n"
+        while header and not header.strip():
+            header = stream.readline(LONGEST_CELL)
     outside = "".join(header.split('"')[::2])
     return max(DELIMITERS, key=outside.count)
 
 
 def _quote_fault(path: Path, line: int, error: csv.Error) -> Problem:
-    if "unexpected end of data" in str(error):
+    if "unexpected end of data" in str(error) or "field larger" in str(error):
         what = _("a cell of the row that begins here has an opening quote but no closing one")
     else:
-        what = _("a quote inside a quoted cell of the row that begins here ({detail})")
-        what = what.format(detail=error)
+        what = _("a quote inside a quoted cell of the row that begins here")
     fix = _('write a quote inside a cell twice, "", and put the cell in quotes')
     return Problem(str(Place(str(path), line)), what, fix)

@@ -3,22 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from foundry.core.fields import Closed
 from foundry.data import encoding, json_rows
 from foundry.data.rows import Item
 
 SUFFIXES = (".jsonl", ".ndjson")
 
 
-class Spec(Closed):
-    """Nothing to set: the content says which shape the file has."""
+class Spec(encoding.TextSpec):
+    """Which encoding; the content says which shape the file has."""
 
 
 def open(path: Path, spec: Spec) -> Iterator[Item]:
     """The rows of the file, each with the line on which it begins."""
-    return json_rows.read_rows(path)
+    return json_rows.read_rows(path, encoding.decide(path, spec, "jsonl").name)
 
 
 def describe(path: Path, spec: Spec) -> str:
-    """How the bytes are read: the name of the encoding."""
-    return encoding.detect(path)
+    """How the bytes are read: the encoding."""
+    return str(encoding.decide(path, spec, "jsonl"))

@@ -1,0 +1,123 @@
+"""What a file is by its first bytes, whatever its name says (cases.md C54).
+
+A name here is a kind of source, or something that no source reads; text has no signature.
+"""
+
+import zipfile
+from pathlib import Path
+
+from foundry.core.errors import DataError, Problem
+from foundry.core.language import gettext as _
+
+HEAD_BYTES = 512
+OLE2_BYTES = 1 << 28  # the directory lies anywhere; a full .xls of 65,536 rows stays below 256 MiB
+MAGIC = (
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),  # without members
+    (b"PAR1", "parquet"),
+    (b"SQLite format 3\0", "sqlite"),
+    (b"%PDF-", "pdf"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole2"),
+    (b"ARROW1\0\0", "arrow"),
+    (b"{\\rtf", "rtf"),
+    (b"BZh91AY&SY", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "rar"),
+)
+# A member that only this kind of zip file has.
+ZIP_MEMBERS = (
+    ("xl/workbook.xml", "spreadsheet"),
+    ("xl/workbook.bin", "spreadsheet"),
+    ("word/document.xml", "docx"),
+    ("ppt/presentation.xml", "pptx"),
+)
+OPEN_DOCUMENT = {
+    b"application/vnd.oasis.opendocument.spreadsheet": "spreadsheet",
+    b"application/vnd.oasis.opendocument.text": "odt",
+}
+READ = ("parquet", "sqlite", "pdf", "spreadsheet", "docx")  # kinds of source among the names
+# Names of streams in an OLE2 file, as its directory has them; Microsoft, [MS-CFB] 2.6.1.
+OLE2_STREAMS = (
+    ("EncryptedPackage", "locked"),
+    ("WordDocument", "doc"),
+    ("Workbook", "spreadsheet"),
+    ("Book", "spreadsheet"),  # Excel 5.0 and 95
+)
+
+
+def signature(path: Path) -> str | None:
+    """The name of what the file is, or None where its first bytes are no signature.
+
+    Raises:
+        DataError: It begins as a zip file and is broken.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    name = next((name for magic, name in MAGIC if head.startswith(magic)), None)
+    if name == "zip":
+        return _zip_kind(path)
+    return _ole2_kind(path) if name == "ole2" else name
+
+
+def refusal(path: Path, name: str) -> Problem:
+    """Why a file with this signature is not read, and what to do with it."""
+    what, fix = _why_not(name)
+    return Problem(str(path), what, fix.format(path=path))
+
+
+def not_text(path: Path, name: str, kind: str) -> Problem:
+    """Why a file with this signature cannot be read as the text that `kind` needs."""
+    if name not in READ:
+        return refusal(path, name)
+    what = _("the file is not text but of the kind `{found}`, and cannot be read as `{kind}`")
+    fix = _("write `read: {{kind: {found}}}`, or leave `read` out")
+    return Problem(str(path), what.format(found=name, kind=kind), fix.format(found=name))
+
+
+def _why_not(name: str) -> tuple[str, str]:
+    unpack = _("unpack it and name the file inside")
+    reasons = {
+        "gzip": (_("the file is packed with gzip twice"), unpack),
+        "zip": (_("the file is a zip archive of other files"), unpack),
+        "bzip2": (_("the file is packed with bzip2"), _("unpack it: bunzip2 -k {path}")),
+        "xz": (_("the file is packed with xz"), _("unpack it: unxz -k {path}")),
+        "zstd": (_("the file is packed with zstd"), _("unpack it: unzstd {path}")),
+        "7z": (_("the file is a 7z archive"), unpack),
+        "rar": (_("the file is a RAR archive"), unpack),
+        "arrow": (_("the file is an Arrow file"), _("write it as Parquet")),
+        "rtf": (_("the file is an RTF document"), _("save it as .docx in Word")),
+        "doc": (_("the file is a Word 97-2003 document"), _("save it as .docx in Word")),
+        "odt": (_("the file is an OpenDocument text"), _("save it as .docx")),
+        "pptx": (_("the file is a presentation"), _("save its text as .docx or .txt")),
+        "locked": (
+            _("the document is protected with a password"),
+            _("open it with the password and save it without one"),
+        ),
+    }
+    other = (_("the file is an OLE2 document of an unknown program"), _("save it as UTF-8 text"))
+    return reasons.get(name, other)
+
+
+def _zip_kind(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = set(archive.namelist())
+            if "mimetype" in members:
+                with archive.open("mimetype") as stream:
+                    return OPEN_DOCUMENT.get(stream.read(HEAD_BYTES).strip(), "zip")
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        what = _("the file begins as a zip file (.zip, .xlsx, .docx) and is broken or cut off")
+        raise DataError(Problem(str(path), what, _("copy or download it again"))) from error
+    return next((kind for member, kind in ZIP_MEMBERS if member in members), "zip")
+
+
+def _ole2_kind(path: Path) -> str:
+    with path.open("rb") as stream:
+        content = stream.read(OLE2_BYTES)
+    for stream_name, kind in OLE2_STREAMS:
+        if stream_name.encode("utf-16-le") + b"\0\0" in content:
+            return kind
+    return "ole2"
