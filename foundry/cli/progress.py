@@ -73,6 +73,9 @@ def _sentence(event: Event) -> str | None:
     kind, stage = event["event"], _stage(event["stage"])
     if kind == "step":
         return _step(event)
+    if kind == "layers":
+        counts = ", ".join(f"{name} {count}" for name, count in event["layers"].items())
+        return _("{stage}: layers with an update: {counts}").format(stage=stage, counts=counts)
     sentences = {
         "base": _("{stage}: base model {name}; its first use converts it, which takes minutes"),
         "begin": _("{stage}: begins {name}"),

@@ -26,11 +26,12 @@ def fit_supervised(inputs: FitInputs, spec: "Spec") -> TrainResult:
     started = time.monotonic()
     work = inputs.run.file("checkpoints", ".work")
     atomic.remove(work)
-    before = proof.copies(inputs.model)
+    before, layers = proof.copies(inputs.model), proof.updated_layers(inputs.model)
+    inputs.events.emit("train", "layers", layers=layers)
     with stop_on_signals() as stop:
         progress = Progress(inputs, stop, keep=spec.keep_checkpoints)
         trainer = _trainer(inputs, spec, progress, work)
-        evidence = {"loss": _probe_loss(trainer, inputs, spec)}
+        evidence = {"layers": layers, "loss": _probe_loss(trainer, inputs, spec)}
         resume = _resume(inputs, trainer)
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         step = trainer.state.global_step

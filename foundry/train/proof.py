@@ -37,6 +37,14 @@ def trainable(model: Any) -> dict[str, torch.Tensor]:
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
+def updated_layers(model: Any) -> dict[str, int]:
+    """How many layers of each name have an update, most first. C18."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layers = (name for name, m in model.named_modules() if isinstance(m, BaseTunerLayer))
+    return dict(Counter(name.rsplit(".", 1)[-1] for name in layers).most_common())
+
+
 def copies(model: Any) -> dict[str, torch.Tensor]:
     """Copies of the trainable parameters before the first step."""
     return {name: p.detach().clone() for name, p in trainable(model).items()}

@@ -46,7 +46,9 @@ def test_document_holds_the_evidence_of_every_stage(whole_run: Whole):
     assert document["skipped"] == []
     assert document["data"] == {"rows_in": 14, "rows_used": 14, "rows_refused": 0, "rows_blank": 0}
     assert document["mask"]["assistant_turns"] == document["mask"]["rows"] == 12
-    assert set(document["proof"]) == {"loss", "mask", "optimizer", "moved", "differs", "reload"}
+    assert set(document["proof"]) == {
+        *("layers", "loss", "mask", "optimizer", "moved", "differs", "reload")
+    }
     assert set(document["parity"]) == {"gguf-q8_0", "gguf-adapter-f32", "adapter"}
     assert document["evaluation"]["scores"]["scores"]
 

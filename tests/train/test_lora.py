@@ -60,7 +60,7 @@ def test_misspelt_target_is_refused_with_the_nearest(model: Any):  # C18
 
     wrong, unlike = error.value.problems
     assert wrong.where == "adapter.target_modules"
-    assert wrong.what == "no layer of the model is called `v_porj`"
+    assert wrong.what.startswith("no layer of the model is called `v_porj` (layers found: ")
     assert wrong.fix == "use `v_proj`"
     assert unlike.fix == "use `all-linear`"
 

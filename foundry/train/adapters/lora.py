@@ -5,6 +5,7 @@ https://arxiv.org/abs/2106.09685.
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -51,7 +52,7 @@ def attach(model: Any, spec: Spec) -> Any:
         A `peft.PeftModel` in which only the update trains, in float32.
 
     Raises:
-        RecipeError: A name in `target_modules` matches no layer (C18); lists what exists.
+        RecipeError: A name in `target_modules` matches no layer (C18); says how many each matches.
     """
     from foundry.models.quiet import quiet
 
@@ -76,17 +77,21 @@ def _check_targets(model: Any, wanted: Sequence[str]) -> None:
     from torch.nn import Linear
 
     head = model.get_output_embeddings()
-    linear = {n.rsplit(".", 1)[-1]: m for n, m in model.named_modules() if isinstance(m, Linear)}
-    wrong = [name for name in wanted if linear.get(name, head) is head]
-    if wrong:
-        raise RecipeError([_target_problem(name, sorted(linear)) for name in wrong])
+    linear = {n: m for n, m in model.named_modules() if isinstance(m, Linear)}
+    found = Counter(name.rsplit(".", 1)[-1] for name, m in linear.items() if m is not head)
+    if all(found[name] for name in wanted):
+        return
+    counts = ", ".join(f"{name} {found[name]}" for name in wanted)
+    names = sorted({name.rsplit(".", 1)[-1] for name in linear})
+    raise RecipeError([_target_problem(n, names, counts) for n in wanted if not found[n]])
 
 
-def _target_problem(name: str, linear: Sequence[str]) -> Problem:
+def _target_problem(name: str, linear: Sequence[str], counts: str) -> Problem:
     where, fix = "adapter.target_modules", _("use `all-linear`")
     if name in linear:  # trl 1.16 refuses it, since its own loss reads the head's weight
         what = _("`{name}` is the head of the model, which gets no update").format(name=name)
         return Problem(where, what, fix)
     near = difflib.get_close_matches(name, linear, n=1)
-    what = _("no layer of the model is called `{name}`").format(name=name)
-    return Problem(where, what, _("use `{name}`").format(name=near[0]) if near else fix)
+    what = _("no layer of the model is called `{name}` (layers found: {counts})")
+    fix = _("use `{name}`").format(name=near[0]) if near else fix
+    return Problem(where, what.format(name=name, counts=counts), fix)

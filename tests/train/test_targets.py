@@ -1,0 +1,76 @@
+"""The layers asked for get an update, all of them, and its file holds it (C18)."""
+
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from foundry.train import fitting, proof
+from foundry.train.adapter_files import WEIGHTS
+from foundry.train.adapters import lora
+from tests import tiny_recipe
+from tests.cases import case, change
+from tests.mutants.adapter_saved_empty import empty, short
+from tests.mutants.lora_b_zeroed import zeroed_then_saved
+from tests.tiny_recipe import RECIPE, Outcome, TinyRecipe
+
+UNCHECKED = {"names are not looked up": change(lora, "_check_targets", lambda *_: None)}
+LOST = {
+    "no tensor is saved": change(fitting, "save_adapter", empty),
+    "a tensor is not saved": change(fitting, "save_adapter", short),
+    "updates are zeroed when saved": change(fitting, "save_adapter", zeroed_then_saved),
+    "another adapter is read back": change(fitting, "load_tuned", lambda base, _: base),
+    "nobody counts": change(proof, "updated_layers", lambda _: {}),
+}
+
+
+@pytest.fixture
+def targeting(tiny_base: Path, tmp_path: Path):
+    """The tiny recipe with layers of the test's choice."""
+
+    def lay_out(*names: str) -> TinyRecipe:
+        adapter = {**RECIPE["adapter"], "target_modules": names}
+        train = {**RECIPE["train"], "max_steps": 3}
+        return tiny_recipe.lay_out(tmp_path / "tiny", tiny_base, adapter=adapter, train=train)
+
+    return lay_out
+
+
+def train(recipe: TinyRecipe) -> Outcome:
+    return recipe.train("--until", "train")
+
+
+@case("C18", UNCHECKED)
+def test_misspelt_target_is_refused_with_the_count_of_each(targeting):
+    outcome = train(targeting("q_proj", "v_proj", "typo_proj"))
+
+    assert outcome.code == 2
+    assert "no layer of the model is called `typo_proj`" in outcome.err
+    assert "(layers found: q_proj 2, v_proj 2, typo_proj 0)" in outcome.err
+    assert "training: done" not in outcome.err
+
+
+@case("C18", UNCHECKED)
+def test_targets_that_match_nothing_are_refused_each(targeting):
+    outcome = train(targeting("typo_proj", "query"))
+
+    assert outcome.code == 2
+    assert [f"called `{name}`" in outcome.err for name in ("typo_proj", "query")] == [True, True]
+    assert "(layers found: typo_proj 0, query 0)" in outcome.err
+
+
+@case("C18", LOST)
+def test_targets_are_counted_saved_and_read_back_before_it_says_done(targeting):
+    recipe = targeting("q_proj", "v_proj")
+
+    outcome = train(recipe)
+
+    assert outcome.code == 0, outcome
+    said = outcome.err.splitlines()
+    assert said.index("training: layers with an update: q_proj 2, v_proj 2") < len(said) - 1
+    saved = load_file(recipe.run.file("adapter", WEIGHTS))
+    assert len(saved) == 2 * 4
+    assert [name for name, tensor in saved.items() if "lora_B" in name and not tensor.any()] == []
+    evidence = recipe.train("--until", "train", "--json").document["proof"]
+    assert evidence["layers"] == {"q_proj": 2, "v_proj": 2}
+    assert evidence["reload"]["largest_difference"] == 0
