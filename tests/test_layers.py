@@ -40,10 +40,14 @@ UNSAFE_NAMES = {
 NETWORK = {
     *("socket", "ssl", "urllib.request", "http.client", "requests", "httpx", "httpx2", "aiohttp"),
     *("urllib3", "ftplib", "smtplib", "telnetlib", "websockets"),
+    *("huggingface_hub.HfApi", "huggingface_hub.hf_hub_download"),
+    *("huggingface_hub.file_download.http_get", "huggingface_hub.snapshot_download"),
 }
-# One file may fetch models; one talks to the llama.cpp server it started, on loopback.
+# Three files fetch models; one talks to the llama.cpp server it started, on loopback.
 NETWORK_ALLOWED = {
-    "foundry/models/fetch.py": NETWORK,
+    "foundry/models/access.py": {"httpx2"},
+    "foundry/models/download.py": {"huggingface_hub.HfApi"},
+    "foundry/models/receive.py": {"huggingface_hub.file_download.http_get"},
     "foundry/runtime/llamacpp.py": {"http.client", "socket"},
 }
 DYNAMIC_ALLOWED = {"foundry/core/plugins.py"}

@@ -34,7 +34,7 @@ VERBS = {
     "recipe": ("foundry.cli.recipe", N_("List, show, check and fill in recipes.")),
     "plan": ("foundry.cli.plan", N_("Resolve a recipe and show what it will do.")),
     "train": ("foundry.cli.train", N_("Turn a recipe into a proven package.")),
-    "model": ("foundry.cli.model", N_("List and show base models.")),
+    "model": ("foundry.cli.model", N_("List, show and fetch base models.")),
     "licence": ("foundry.cli.licence", N_("Say what licences allow, ask for and forbid.")),
     "verify": ("foundry.cli.verify", N_("Check every file and record of a package.")),
     "chat": ("foundry.cli.chat", N_("Ask a package.")),

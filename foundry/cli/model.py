@@ -1,17 +1,21 @@
-"""`foundry model`: list and show the base models that are known."""
+"""`foundry model`: list, show and fetch base models."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from foundry.cli.output import Json, print_json, print_table, verb_app
+from foundry.core.errors import FoundryError, Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.language import language
+from foundry.core.sizes import readable
 from foundry.models import catalogue
 from foundry.models.catalogue import Entry
 from foundry.policy import licence
 
-app = verb_app(_("List and show base models."))
+app = verb_app(_("List, show and fetch base models."))
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=_("A name of `foundry model list`."))]
 
@@ -56,6 +60,90 @@ def show(name: Name, json: Json = False) -> None:
         print(_("R someone else's word, N not known, ? not verified):"))
         for key, mark in entry.marks.items():
             print(f"  {key}: {mark}")
+
+
+@app.command("fetch", help=_help(_("Download base models and check them."), "fetch qwen3-8b"))
+def fetch(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL", help=_("NAME or OWNER/NAME, each with @REVISION if wanted.")
+        ),
+    ],
+    revision: Annotated[
+        str | None, typer.Option("--revision", help=_("Commit, branch or tag of a single model."))
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help=_("Only ask what there is; download nothing."))
+    ] = False,
+    token: Annotated[str | None, typer.Option("--token", hidden=True)] = None,
+    json: Json = False,
+) -> None:
+    """Fetch each model; what broke off is gone on with, and nothing else ever downloads."""
+    _refuse_token(token)
+    if revision is not None and len(models) > 1:
+        what = _("one revision cannot be that of {count} models").format(count=len(models))
+        raise RecipeError(Problem("--revision", what, _("write each as OWNER/NAME@REVISION")))
+    got = [_fetch(model, revision, dry_run=dry_run) for model in models]
+    if json:
+        print_json({"models": got})
+        return
+    for item in got:
+        _print_fetched(item, dry_run=dry_run)
+
+
+def _refuse_token(token: str | None) -> None:
+    if token is not None:
+        what = _("a token on the command line stays in the shell's history and the process list")
+        fix = _("set it in the environment as HF_TOKEN, or run `hf auth login` once")
+        raise RecipeError(Problem("--token", what, fix))
+
+
+def _fetch(model: str, revision: str | None, *, dry_run: bool) -> dict[str, Any]:
+    from foundry.cli.progress import shown
+    from foundry.core.events import Events
+    from foundry.models import names
+    from foundry.models.download import fetch as download
+    from foundry.models.embedded import materialise
+    from foundry.models.fetch import is_embedded
+
+    if names.is_path(model):
+        raise _a_path(model)
+    wanted = names.wanted(model, revision)
+    licence_name = wanted.entry.licence if wanted.entry else "unknown"
+    if wanted.entry is not None and is_embedded(wanted):
+        folder = None if dry_run else str(materialise(wanted.entry))
+        return {"base_model": wanted.name, "folder": folder, "licence": licence_name}
+    with shown() as listener:
+        got = asdict(download(wanted, Events([listener]), dry_run=dry_run))
+    address = f"{wanted.name}@{got['revision']}"
+    return {"base_model": address, **got, "licence": licence_name}
+
+
+def _a_path(model: str) -> FoundryError:
+    from foundry.models import names
+
+    if not Path(model).expanduser().is_dir():
+        return names.missing_folder(model, Path())
+    what = _("a folder; there is nothing to fetch")
+    return RecipeError(Problem(model, what, _("write it as `base_model` in a recipe")))
+
+
+def _print_fetched(item: dict[str, Any], *, dry_run: bool) -> None:
+    if "size_bytes" in item:
+        print(f"{item['hub_id']} @ {item['revision']}")
+        whole, new = readable(item["size_bytes"]), readable(item["downloaded_bytes"])
+        files = len(item["files"])
+        if dry_run:
+            print(_("{files} files, {whole}; nothing downloaded").format(files=files, whole=whole))
+        else:
+            told = _("{files} files, {whole}, every hash checked; {new} downloaded now")
+            print(told.format(files=files, whole=whole, new=new))
+    if not dry_run:
+        print(_("folder: {path}").format(path=item["folder"]))
+    title = licence.find(item["licence"]).title.text(language())
+    print(_("licence: {title} ({name})").format(title=title, name=item["licence"]))
+    print(_("in a recipe: base_model: {name}").format(name=item["base_model"]))
 
 
 def as_dict(entry: Entry) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from foundry.core import secrets
 from foundry.core.errors import FoundryError
 from foundry.core.language import gettext as _
 
@@ -35,11 +36,19 @@ def print_json(value: Any) -> None:
 
 
 def print_error(error: FoundryError, *, as_json: bool) -> None:
-    """Tell a person on stderr, or a program on stdout, what went wrong."""
+    """Tell a person on stderr, or a program on stdout, what went wrong; never a token (C78)."""
     if as_json:
-        print_json(error.as_dict())
+        print_json(_masked(error.as_dict()))
     else:
-        print(error, file=sys.stderr)
+        print(secrets.mask(str(error)), file=sys.stderr)
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return secrets.mask(value)
+    if isinstance(value, dict):
+        return {key: _masked(inner) for key, inner in value.items()}
+    return [_masked(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def note(message: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from foundry.core.events import Event, Listener
 from foundry.core.language import gettext as _
+from foundry.core.sizes import readable
 
 QUIET_LINE_EVERY_S = 10.0
 
@@ -65,7 +66,7 @@ def _bars() -> Iterator[Listener]:
 
 
 def _is_step(event: Event) -> bool:
-    return event["event"] in ("step", "answers") and event["of"] != event.get("done")
+    return event["event"] in ("step", "answers", "bytes") and event["of"] != event.get("done")
 
 
 def _sentence(event: Event) -> str | None:
@@ -76,6 +77,8 @@ def _sentence(event: Event) -> str | None:
     if kind == "layers":
         counts = ", ".join(f"{name} {count}" for name, count in event["layers"].items())
         return _("{stage}: layers with an update: {counts}").format(stage=stage, counts=counts)
+    if kind == "bytes":
+        return _bytes(event)
     sentences = {
         "base": _("{stage}: base model {name}; its first use converts it, which takes minutes"),
         "begin": _("{stage}: begins {name}"),
@@ -104,6 +107,12 @@ def _step(event: Event) -> str:
     return f"{text}, {pace.format(speed=event['tokens_per_s'], left=left)}"
 
 
+def _bytes(event: Event) -> str:
+    text = _("fetching {name}: {done} of {of}")
+    done, of = readable(event["done"]), readable(event["of"])
+    return text.format(name=event["name"], done=done, of=of)
+
+
 def _stage(name: str) -> str:
     names = {
         "plan": _("plan"),
@@ -113,5 +122,6 @@ def _stage(name: str) -> str:
         "export": _("export"),
         "evaluate": _("evaluation"),
         "package": _("packaging"),
+        "fetch": _("fetching"),
     }
     return names[name]

@@ -82,6 +82,13 @@ def copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
+def put_in_place(part: Path, path: Path) -> None:
+    """Make a file that was written bit by bit, and is whole now, the file `path`."""
+    sync(part)
+    os.replace(part, path)
+    sync(path.parent)
+
+
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes, read in chunks of 1 MiB."""
     digest = hashlib.sha256()

@@ -1,5 +1,6 @@
 """Find and hide access tokens in text that a person wrote or that we are about to write (C78)."""
 
+import os
 import re
 
 # Prefixes that vendors document for their tokens; the lower bounds keep names such as
@@ -13,6 +14,10 @@ TOKEN = re.compile(
     r")"
 )
 
+# Settings that hold a token; one of another form than the above is known by them alone.
+SETTINGS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "WANDB_API_KEY")
+SHORTEST_SECRET = 8  # a shorter value would also hide ordinary words
+
 
 def find(text: str) -> list[tuple[int, int]]:
     """Line and column, from 1, of each token in `text`; never the token itself."""
@@ -24,5 +29,9 @@ def find(text: str) -> list[tuple[int, int]]:
 
 
 def mask(text: str) -> str:
-    """`text` with each token replaced by `***`."""
+    """`text` with each token, and each value of a setting that holds one, replaced by `***`."""
+    for name in SETTINGS:
+        value = os.environ.get(name, "").strip()
+        if len(value) >= SHORTEST_SECRET:
+            text = text.replace(value, "***")
     return TOKEN.sub("***", text)

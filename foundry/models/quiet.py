@@ -9,6 +9,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
+
 ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
@@ -19,18 +22,49 @@ ENVIRONMENT = {
     "WANDB_DISABLED": "true",
 }
 LOGGERS = ("transformers", "trl", "peft", "accelerate", "datasets", "torch", "huggingface_hub")
+OFFLINE = "HF_HUB_OFFLINE"
+TRUE = {"1", "ON", "YES", "TRUE"}  # what the hub's library takes for true
+_set_by_us: set[str] = set()
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Inside, imports and calls of those libraries say only what is an error."""
     os.environ.update(ENVIRONMENT)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    for name in LOGGERS:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    if OFFLINE not in os.environ:
+        os.environ[OFFLINE] = "1"
+        _set_by_us.add(OFFLINE)
+    _hush()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
         yield
+
+
+@contextmanager
+def online() -> Iterator[None]:
+    """Inside, and nowhere else, the hub may be called.
+
+    Raises:
+        ResourceError: The user has forbidden it with `HF_HUB_OFFLINE` or `FOUNDRY_OFFLINE`.
+    """
+    for name in ("FOUNDRY_OFFLINE", OFFLINE):
+        if os.environ.get(name, "").upper() in TRUE and name not in _set_by_us:
+            what = _("the environment forbids any connection ({name} is set)").format(name=name)
+            raise ResourceError(Problem("", what, f"unset {name}"))
+    os.environ.update(ENVIRONMENT)
+    from huggingface_hub import constants
+
+    _hush()
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, False
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _hush() -> None:
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -12,7 +12,7 @@ from pathlib import Path
 from foundry.core import environment, secrets, shipped
 from foundry.core.language import gettext as _
 from foundry.core.language import language
-from foundry.models import catalogue, fetch
+from foundry.models import catalogue, embedded
 
 GIB = 1 << 30
 # Measured with the shop recipe on two cores: a run holds 3 GiB of files (base, checkpoints, merged
@@ -84,7 +84,7 @@ def _memory() -> Check:
 
 
 def _disks() -> Iterator[Check]:
-    places = {_("disk for runs"): Path("runs"), _("disk for base models"): fetch.home()}
+    places = {_("disk for runs"): Path("runs"), _("disk for base models"): embedded.home()}
     for name, folder in places.items():
         free = shutil.disk_usage(_existing(folder)).free
         text = _("{gib:.1f} GiB free at {folder}").format(gib=free / GIB, folder=folder)

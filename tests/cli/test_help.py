@@ -11,7 +11,7 @@ from tests.tiny_recipe import call
 LEAVES = dict(commands())
 LINES = {" ".join(path): path for path in LEAVES}
 # Verbs that write a run or spend time on one.
-WRITING = {("train",)}
+WRITING = {("train",), ("model", "fetch")}
 
 
 @pytest.fixture(autouse=True)
