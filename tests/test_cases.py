@@ -24,7 +24,7 @@ PENDING = {
         "datacore": "C27 C77",
         "families": "C04 C15 C22 C80",
         "encode": "C01 C02 C03 C05 C06 C08 C09 C11 C21 C61",
-        "models": "C70 C71 C73 C74 C78",
+        "models": "C78",
         "cases": "C23 C26 C28",
     }.items()
     for number in numbers.split()
