@@ -19,7 +19,7 @@ WANTED = (
 PENDING = {
     number: who
     for who, numbers in {
-        "sources": "C47 C48 C50 C51 C52 C56 C60",
+        "sources": "C47 C48 C50",
         "formats": "C20 C53 C57 C58 C59",
         "datacore": "C27 C77",
         "families": "C04 C15 C22 C80",

@@ -10,7 +10,8 @@ from typing import Any, NoReturn, TextIO
 
 from foundry.core.errors import DataError, Place, Problem
 from foundry.core.language import gettext as _
-from foundry.data.json_syntax import Decoder, invalid, is_open_string, skipped, syntax
+from foundry.data.json_syntax import Decoder, invalid, is_open_string, repeated, skipped, syntax
+from foundry.data.rows import type_name
 
 CHUNK_CHARS = 1 << 20
 LONGEST_WORD = 16  # a cut through `-Infinity` or `\ud83d\udc4d` is an error this near to the cut
@@ -66,8 +67,7 @@ class JsonStream:
 
     def elements(self) -> Iterator[None]:
         """Go into the list that begins here, and to each element; the caller reads it."""
-        self.peek()
-        self._at += 1
+        self._enter("[")
         closing = self.peek() == "]"
         while not closing:
             yield
@@ -78,15 +78,21 @@ class JsonStream:
             self._at += not closing
         self._at += 1
 
-    def members(self) -> Iterator[str]:
-        """Go into the object that begins here, and to each value; the caller reads it."""
-        self.peek()
-        self._at += 1
+    def members(self, *, unique: bool = False) -> Iterator[str]:
+        """Go into the object that begins here, and to each value; the caller reads it.
+
+        With `unique`, a key that occurs twice refuses the file.
+        """
+        self._enter("{")
+        seen: set[str] = set()
         closing = self.peek() == "}"
         while not closing:
             if self.peek() != '"':
                 self.refuse(invalid(_("a key in double quotes is missing")))
             key, _line = self.value()
+            if unique and key in seen:
+                self.refuse(repeated(key))
+            seen.add(key)
             if self.peek() != ":":
                 self.refuse(invalid(_("a colon is missing")))
             self._at += 1
@@ -108,6 +114,12 @@ class JsonStream:
         line = self.line()
         column = self._before + self._at - self._line_start + 1
         return str(Place(str(self._path), line, column))
+
+    def _enter(self, opening: str) -> None:
+        if self.peek() != opening:
+            expected = type_name([] if opening == "[" else {})
+            self.refuse(_("expected {expected} here").format(expected=expected))
+        self._at += 1
 
     def _read_on(self) -> bool:
         """Lengthen the window, by as much again if it is full; whether there was more."""

@@ -8,11 +8,13 @@ from foundry.core import plugins
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.data import signatures
-from foundry.data.sources import csv
+from foundry.data.sources import csv, squad
 
 HEAD_BYTES = 4096
 # Rows in JSON begin so; a text that begins with a bracket, such as `[1] a note`, does not.
 JSON = re.compile(rb"\s*(\{\s*[\"}]|\[\s*[{\]])")
+KEY = re.compile(rb'"(\w+)"\s*:')
+SQUAD = {b"data", b"paragraphs"}
 WEB_PAGE = re.compile(rb"\s*<(!doctype html|html|head|table|\?xml)", re.IGNORECASE)
 MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
@@ -31,6 +33,8 @@ def kind_of(path: Path) -> str:
     head = _head(path)
     named = _by_suffix().get(path.suffix.lower())
     if JSON.match(head):
+        if set(KEY.findall(head)) >= SQUAD and squad.is_squad(path):
+            return "squad"
         return named if named == "jsonl" else "json"
     if named is not None and named not in signatures.READ:
         return named
