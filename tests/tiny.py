@@ -8,6 +8,9 @@ has a BOS that the tokenizer also adds by itself, an EOS, and a turn terminator 
 from pathlib import Path
 from typing import Any
 
+from foundry.core import plugins
+from tests.tiny_models import MODELS
+
 LLAMA3_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -18,39 +21,38 @@ CORPUS = [
     "user assistant model system question answer what is the price of the fan",
     "The fan costs 300 dollars and has a warranty of one year.",
 ]
-CONTROL = {
-    "llama": [
-        *("<|begin_of_text|>", "<|end_of_text|>"),
-        *("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
-    ],
-    "gemma3": ["<bos>", "<eos>", "<pad>", "<start_of_turn>", "<end_of_turn>"],
-}
 VOCABULARY = 600
-EMBEDDING_STD = {"llama": 0.5, "gemma3": 0.5}
+EMBEDDING_STD = 0.5
 
 
-def build(folder: Path, family: str, *, tied: bool = True, seed: int = 0) -> Path:
-    """Write a tiny `llama` or `gemma3` model folder and return it."""
+def build(folder: Path, name: str, *, tied: bool = True, seed: int = 0) -> Path:
+    """Write the folder of a model of `tiny_models.MODELS` and return it.
+
+    Its tokenizer brings a template where the family has none to lend, or another.
+    """
     import torch
 
-    tokenizer = tiny_tokenizer(family)
+    tokenizer, made = tiny_tokenizer(name), MODELS[name]
+    if made.template != plugins.load("family", made.family).CHAT_TEMPLATE:
+        tokenizer.chat_template = made.source
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = tiny_model(family, tokenizer, tied=tied)
+        model = tiny_model(name, tokenizer, tied=tied)
         # LoRA trains no embedding: without this no logit could become large enough to learn.
         for table in (model.get_input_embeddings(), model.get_output_embeddings()):
-            torch.nn.init.normal_(table.weight, std=EMBEDDING_STD[family])
+            torch.nn.init.normal_(table.weight, std=EMBEDDING_STD)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
-def tiny_tokenizer(family: str) -> Any:
-    """A fast tokenizer with the family's control tokens; adds the BOS by itself."""
+def tiny_tokenizer(name: str) -> Any:
+    """A fast tokenizer with the family's control tokens; adds a BOS if the family's does."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
+    made = MODELS[name]
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -59,44 +61,38 @@ def tiny_tokenizer(family: str) -> Any:
         ]
     )
     raw.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=CONTROL[family],
-        initial_alphabet=alphabet,
+        special_tokens=list(dict.fromkeys(made.control)),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     raw.train_from_iterator(CORPUS, trainer)
-    bos, eos = CONTROL[family][:2]
-    raw.post_processor = processors.TemplateProcessing(
-        single=f"{bos} $A", special_tokens=[(bos, raw.token_to_id(bos))]
-    )
-    extra = {"pad_token": "<pad>"} if family == "gemma3" else {}
-    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token=bos, eos_token=eos, **extra)
+    if made.bos and made.adds_bos:
+        raw.post_processor = processors.TemplateProcessing(
+            single=f"{made.bos_token} $A",
+            special_tokens=[(made.bos_token, raw.token_to_id(made.bos_token))],
+        )
+    named = {"bos_token": made.bos_token, "eos_token": made.eos_token, "pad_token": made.pad_token}
+    named = {key: token for key, token in named.items() if token is not None}
+    return PreTrainedTokenizerFast(tokenizer_object=raw, **named)
 
 
-def tiny_model(family: str, tokenizer: Any, *, tied: bool) -> Any:
+def tiny_model(name: str, tokenizer: Any, *, tied: bool) -> Any:
     """A random model of the family's real class in float32."""
-    from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
-
-    common = {
-        "vocab_size": 640,
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "head_dim": 16,
-        "max_position_embeddings": 512,
-        "tie_word_embeddings": tied,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": tokenizer.pad_token_id,
-    }
-    if family == "llama":
-        return LlamaForCausalLM(LlamaConfig(**common, rope_theta=500000.0))
-    kinds = ["sliding_attention", "full_attention"]
-    config = Gemma3TextConfig(
-        **common, sliding_window=32, layer_types=kinds, query_pre_attn_scalar=16
+    return MODELS[name].build(
+        {
+            "vocab_size": 640,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "max_position_embeddings": 512,
+            "tie_word_embeddings": tied,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        }
     )
-    return Gemma3ForCausalLM(config)

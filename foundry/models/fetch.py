@@ -14,7 +14,7 @@ from foundry.core.records import BaseModel
 from foundry.models import names
 from foundry.models.embedded import GGUF_NAME, RECORD_NAME, materialise
 from foundry.models.folder import check_folder, is_wanted, weight_names
-from foundry.models.load import family_of, family_template
+from foundry.models.load import family_of, family_template, load_config
 from foundry.models.names import Wanted
 from foundry.models.quiet import quiet
 
@@ -76,7 +76,6 @@ def is_embedded(wanted: Wanted) -> bool:
 
 def _from_folder(folder: Path, name: str) -> BaseModel:
     check_folder(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     record = _record(folder)
     gguf, family = folder / GGUF_NAME, family_of(folder)
     return BaseModel(
@@ -89,9 +88,16 @@ def _from_folder(folder: Path, name: str) -> BaseModel:
         folder=str(folder),
         gguf=str(gguf) if gguf.is_file() else None,
         parameters=record["parameters"],
-        context=config["max_position_embeddings"],
+        context=_context(folder),
         settings_sha256=_settings_sha256(folder, family),
     )
+
+
+def _context(folder: Path) -> int:
+    """How many tokens the model reads; a multimodal configuration may leave it to its class."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    stated = config.get("max_position_embeddings")
+    return int(stated or load_config(folder).get_text_config().max_position_embeddings)
 
 
 def _settings_sha256(folder: Path, family: str) -> str:

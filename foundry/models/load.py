@@ -4,6 +4,7 @@ Weights are read from safetensors only, and never with remote code (C73, C74).
 """
 
 import json
+from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,21 @@ def chat_template(base: BaseModel, tokenizer: Any) -> str:
 
     The real templates ship with TRL (`trl/chat_templates/*.jinja`); the file is read without
     importing TRL.
+
+    Raises:
+        ResourceError: The tokenizer brings none and TRL has none of the family, or TRL is missing.
     """
-    if isinstance(tokenizer.chat_template, str):
-        return str(tokenizer.chat_template)
+    own = tokenizer.chat_template
+    if isinstance(own, Mapping):  # several by name, as some tokenizers of 2024 have them
+        own = own.get("default")
+    if own is not None:
+        return str(own)
+    if plugins.load("family", base.family).CHAT_TEMPLATE is None:
+        what = _(
+            "the tokenizer brings no chat template, and the family `{family}` has none to lend"
+        )
+        fix = _("use the instruction-tuned model, whose folder has one")
+        raise ResourceError(Problem(base.name, what.format(family=base.family), fix))
     path = family_template(base.family)
     if path is None:
         raise ResourceError(
@@ -46,11 +59,10 @@ def chat_template(base: BaseModel, tokenizer: Any) -> str:
 
 
 def family_template(family: str) -> Path | None:
-    """The file of a family's real template; None where TRL is not installed."""
-    spec = util.find_spec("trl")
-    if spec is None or spec.origin is None:
+    """The file of a family's real template; None where TRL has none or is not installed."""
+    name, spec = plugins.load("family", family).CHAT_TEMPLATE, util.find_spec("trl")
+    if name is None or spec is None or spec.origin is None:
         return None
-    name = plugins.load("family", family).CHAT_TEMPLATE
     return Path(spec.origin).parent / "chat_templates" / f"{name}.jinja"
 
 
@@ -69,7 +81,10 @@ def own_bos(tokenizer: Any) -> int | None:
 
 
 def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
-    """The causal language model in float32 on the CPU, in evaluation mode.
+    """The language model in float32 on the CPU, in evaluation mode.
+
+    Its class is the one for text where transformers has one for the configuration, else the
+    multimodal one (Ministral 3).
 
     Args:
         base: Which model; `base.folder` is read unless `folder` is given.
@@ -80,16 +95,36 @@ def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
     check_folder(where)
     with quiet():
         import torch
-        from transformers import AutoModelForCausalLM
 
-        model = AutoModelForCausalLM.from_pretrained(
+        config = load_config(where)
+        model = _auto_class(config).from_pretrained(
             where,
+            config=config,
             dtype=torch.float32,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
         )
     return model.eval()
+
+
+def load_config(folder: Path) -> Any:
+    """The configuration in a folder, with the defaults of its class filled in."""
+    with quiet():
+        from transformers import AutoConfig
+
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def _auto_class(config: Any) -> Any:
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        AutoModelForCausalLM,
+        AutoModelForImageTextToText,
+    )
+
+    known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    return AutoModelForCausalLM if known else AutoModelForImageTextToText
 
 
 def family_of(folder: Path) -> str:

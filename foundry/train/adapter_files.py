@@ -47,11 +47,22 @@ def load_tuned(base: BaseModel, folder: Path) -> Any:
         from peft import PeftModel, get_peft_model_state_dict
         from safetensors.torch import load_file
 
-        tuned = PeftModel.from_pretrained(model, folder, is_trainable=False)
         saved = set(load_file(folder / WEIGHTS))
+        try:
+            tuned = PeftModel.from_pretrained(model, folder, is_trainable=False)
+        except ValueError as error:  # so PEFT says that no layer has a name that the adapter wants
+            raise _lost(saved, folder.name) from error
         placed = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
-    if saved != placed:
-        lost = ", ".join(sorted(saved ^ placed)[:5])
-        what = _("adapter tensors that found no place in the model: {names}")
-        raise ProofError(Problem(str(folder.name), what.format(names=lost)))
+    _check_placed(saved, placed, folder.name)
     return tuned.eval()
+
+
+def _check_placed(saved: set[str], placed: set[str], name: str) -> None:
+    """Every tensor of the file is in the model, and every update of the model in the file."""
+    if saved != placed:
+        raise _lost(saved ^ placed, name)
+
+
+def _lost(tensors: set[str], name: str) -> ProofError:
+    what = _("adapter tensors that found no place in the model: {names}")
+    return ProofError(Problem(name, what.format(names=", ".join(sorted(tensors)[:5]))))

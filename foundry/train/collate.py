@@ -14,12 +14,16 @@ import torch
 from foundry.encode.tokenize import IGNORED
 
 
-def flat(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def flat(rows: Sequence[Mapping[str, Any]], *, zeros: Sequence[str] = ()) -> dict[str, Any]:
     """Join rows with the keys `id`, `input_ids`, `labels`.
 
+    Args:
+        rows: What to join.
+        zeros: Names of further inputs, which are 0 at each token; see `token_type_inputs`.
+
     Returns:
-        `input_ids`, `position_ids`, `labels`, each int64 of shape (1, T) with T the sum of the
-        rows' lengths, and `row_ids`, the rows' ids in order.
+        `input_ids`, `position_ids`, `labels` and the `zeros`, each int64 of shape (1, T) with T
+        the sum of the rows' lengths, and `row_ids`, the rows' ids in order.
     """
     ids = [token for row in rows for token in row["input_ids"]]
     labels = [label for row in rows for label in _without_first(row["labels"])]
@@ -29,6 +33,7 @@ def flat(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "position_ids": torch.tensor([positions]),
         "labels": torch.tensor([labels]),
         "row_ids": [row["id"] for row in rows],
+        **{name: torch.zeros((1, len(ids)), dtype=torch.int64) for name in zeros},
     }
 
 

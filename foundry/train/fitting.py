@@ -3,16 +3,20 @@
 import json
 import math
 import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundry.core import atomic
 from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
+from foundry.models.language_part import token_type_inputs
 from foundry.train import checkpoint, proof
 from foundry.train.adapter_files import load_tuned, save_adapter
 from foundry.train.collate import flat
 from foundry.train.inputs import FitInputs
+from foundry.train.packing import with_rows_apart
 from foundry.train.progress import Progress, keep_until
 from foundry.train.signals import stop_on_signals
 from foundry.train.supervised import SupervisedTrainer
@@ -28,6 +32,7 @@ def fit_supervised(inputs: FitInputs, spec: "Spec") -> TrainResult:
     atomic.remove(work)
     before, layers = proof.copies(inputs.model), proof.updated_layers(inputs.model)
     inputs.events.emit("train", "layers", layers=layers)
+    inputs = with_rows_apart(inputs)
     with stop_on_signals() as stop:
         progress = Progress(inputs, stop, keep=spec.keep_checkpoints)
         trainer = _trainer(inputs, spec, progress, work)
@@ -54,13 +59,17 @@ def _trainer(inputs: FitInputs, spec: "Spec", progress: Progress, work: Path) ->
         model=inputs.model,
         args=_arguments(inputs, spec, work),
         train_dataset=Dataset.from_list(rows),
-        data_collator=flat,
+        data_collator=_collator(inputs),
         processing_class=inputs.tokenizer,
         callbacks=[progress],
     )
     trainer.remove_callback(PrinterCallback)  # prints to stdout, which is for data
     progress.trainer = trainer
     return trainer
+
+
+def _collator(inputs: FitInputs) -> Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]:
+    return partial(flat, zeros=token_type_inputs(inputs.model.get_base_model()))
 
 
 def _arguments(inputs: FitInputs, spec: "Spec", work: Path) -> Any:
@@ -92,6 +101,7 @@ def _arguments(inputs: FitInputs, spec: "Spec", work: Path) -> Any:
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
+        router_aux_loss_coef=0.0,  # the loss is that of the answers alone, in experts' models too
         packing=False,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
@@ -102,7 +112,8 @@ def _probe_loss(trainer: SupervisedTrainer, inputs: FitInputs, spec: "Spec") -> 
     rows = proof.uneven(inputs.rows, spec.global_batch_size)
     size = inputs.micro_batch_size
     as_dicts = [{"id": r.id, "input_ids": r.input_ids, "labels": r.labels} for r in rows]
-    batches = [flat(as_dicts[start : start + size]) for start in range(0, len(rows), size)]
+    collate = _collator(inputs)
+    batches = [collate(as_dicts[start : start + size]) for start in range(0, len(rows), size)]
     proof.check_collated(batches, rows)
     return proof.loss_probe(trainer, rows, batches)
 

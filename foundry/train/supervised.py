@@ -26,6 +26,8 @@ class SupervisedTrainer(SFTTrainer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Multimodal classes say no, of a loss of their own; without it the items are not counted.
+        self.model_accepts_loss_kwargs = True
         self.step_loss = 0.0
         self.step_items = 0
         self.step_divisors: set[float] = set()
@@ -94,12 +96,8 @@ def supervised_loss(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
     """
     labels_T = inputs["labels"][0]
     positions_S = (labels_T[1:] != IGNORED).nonzero()[:, 0]
-    logits_SV = model(
-        input_ids=inputs["input_ids"],
-        position_ids=inputs["position_ids"],
-        logits_to_keep=positions_S,
-        use_cache=False,
-    ).logits[0]
+    tensors = {name: value for name, value in inputs.items() if name not in ("labels", "row_ids")}
+    logits_SV = model(**tensors, logits_to_keep=positions_S, use_cache=False).logits[0]
     return cross_entropy(logits_SV.float(), labels_T[positions_S + 1], reduction="sum")
 
 

@@ -10,8 +10,8 @@ from tests.mutants.mutant import Mutant, Patch
 correct = fitting.flat
 
 
-def one_row(rows: Any) -> dict[str, Any]:
-    batch = correct(rows)
+def one_row(rows: Any, **named: Any) -> dict[str, Any]:
+    batch = correct(rows, **named)
     batch["position_ids"] = torch.arange(batch["input_ids"].shape[1])[None]
     return batch
 

@@ -9,8 +9,8 @@ from tests.mutants.mutant import Mutant, Patch
 correct, trainer = fitting.flat, fitting._trainer
 
 
-def masking(rows: Any) -> dict[str, Any]:
-    batch = correct(rows)
+def masking(rows: Any, **named: Any) -> dict[str, Any]:
+    batch = correct(rows, **named)
     end = rows[0]["labels"][-1]
     batch["labels"][batch["labels"] == end] = IGNORED
     return batch

@@ -1,4 +1,6 @@
-"""Gemma 3, text class (`Gemma3ForCausalLM`): turns end with `<end_of_turn>`, not with the EOS.
+"""Gemma 3: `Gemma3ForCausalLM`, and `Gemma3ForConditionalGeneration`, which TAIDE is (C22).
+
+Turns end with `<end_of_turn>`, which is not the EOS (C80).
 
 The base files carry no chat template; the instruction models' own template is the one TRL ships
 as `chat_templates/gemma3.jinja` (it folds a system turn into the first user turn, C19).
@@ -8,7 +10,7 @@ Gemma multiplies by `1 + weight` (llama.cpp, `conversion/gemma.py`, `norm_shift`
 
 from typing import Any
 
-MODEL_TYPES = ("gemma3_text",)
+MODEL_TYPES = ("gemma3_text", "gemma3")
 CHAT_TEMPLATE = "gemma3"
 GGUF_ARCHITECTURE = "gemma3"
 NORM_OFFSET = 1.0

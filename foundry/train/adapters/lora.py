@@ -45,7 +45,7 @@ def attach(model: Any, spec: Spec) -> Any:
     """Put the update beside the chosen layers; B starts at zero, so the model is unchanged.
 
     Args:
-        model: A transformers causal language model.
+        model: A transformers model; of a multimodal one, the language part alone is adapted (C22).
         spec: Size and places.
 
     Returns:
@@ -54,11 +54,11 @@ def attach(model: Any, spec: Spec) -> Any:
     Raises:
         RecipeError: A name in `target_modules` matches no layer (C18); says how many each matches.
     """
+    from foundry.models.language_part import other_parts
     from foundry.models.quiet import quiet
 
     if spec.target_modules != "all-linear":
         _check_targets(model, spec.target_modules)
-    targets = spec.target_modules if spec.target_modules == "all-linear" else [*spec.target_modules]
     with quiet():
         from peft import LoraConfig, TaskType, get_peft_model
 
@@ -67,28 +67,40 @@ def attach(model: Any, spec: Spec) -> Any:
             lora_alpha=spec.alpha,
             lora_dropout=spec.dropout,
             use_rslora=spec.rank_stabilized,
-            target_modules=targets,
+            target_modules=_targets(model, spec),
+            exclude_modules=other_parts(model),
             task_type=TaskType.CAUSAL_LM,
         )
         return get_peft_model(model, config)
 
 
-def _check_targets(model: Any, wanted: Sequence[str]) -> None:
-    from torch.nn import Linear
+def _targets(model: Any, spec: Spec) -> Any:
+    """What PEFT is to look for; names, where its `all-linear` would list other parts' layers."""
+    from foundry.models.language_part import linear_layers, other_parts
 
-    head = model.get_output_embeddings()
-    linear = {n: m for n, m in model.named_modules() if isinstance(m, Linear)}
-    found = Counter(name.rsplit(".", 1)[-1] for name, m in linear.items() if m is not head)
+    if spec.target_modules != "all-linear":
+        return list(spec.target_modules)
+    if other_parts(model) is None:
+        return "all-linear"
+    return sorted({name.rsplit(".", 1)[-1] for name in linear_layers(model)})
+
+
+def _check_targets(model: Any, wanted: Sequence[str]) -> None:
+    from foundry.models.language_part import linear_layers
+
+    head = next(n for n, m in model.named_modules() if m is model.get_output_embeddings())
+    found = Counter(name.rsplit(".", 1)[-1] for name in linear_layers(model))
     if all(found[name] for name in wanted):
         return
     counts = ", ".join(f"{name} {found[name]}" for name in wanted)
-    names = sorted({name.rsplit(".", 1)[-1] for name in linear})
-    raise RecipeError([_target_problem(n, names, counts) for n in wanted if not found[n]])
+    raise RecipeError(
+        [_target_problem(n, sorted(found), head, counts) for n in wanted if not found[n]]
+    )
 
 
-def _target_problem(name: str, linear: Sequence[str], counts: str) -> Problem:
+def _target_problem(name: str, linear: Sequence[str], head: str, counts: str) -> Problem:
     where, fix = "adapter.target_modules", _("use `all-linear`")
-    if name in linear:  # trl 1.16 refuses it, since its own loss reads the head's weight
+    if name == head:  # trl 1.16 refuses it, since its own loss reads the head's weight
         what = _("`{name}` is the head of the model, which gets no update").format(name=name)
         return Problem(where, what, fix)
     near = difflib.get_close_matches(name, linear, n=1)
