@@ -1,4 +1,4 @@
-"""Rows that lie in one sequence do not see each other, or nothing is trained (C14)."""
+"""Rows that lie in one sequence do not see each other, or none shares one (C14)."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from foundry.core.errors import ProofError
+from foundry.core.events import Event
 from foundry.encode.tokenize import IGNORED
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.train import collate, fitting, supervised
+from foundry.train.inputs import FitInputs
 from foundry.train.trainers import sft
 from tests.cases import case, change
 from tests.tiny_run import Setup, fast, open_run
@@ -20,9 +22,9 @@ ROWS = {"A": A, "other A": [40, 41, 42, 43, 44], "B": B}
 flat, loss = collate.flat, supervised.supervised_loss
 
 
-def going_on(rows: Any) -> dict[str, Any]:
+def going_on(rows: Any, **named: Any) -> dict[str, Any]:
     """The collator numbers the tokens of a pack from the first to the last."""
-    batch = flat(rows)
+    batch = flat(rows, **named)
     return {**batch, "position_ids": torch.arange(batch["input_ids"].shape[1])[None]}
 
 
@@ -126,10 +128,29 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> str:
     return "blind"
 
 
+def packed_anyway(inputs: FitInputs) -> FitInputs:
+    return inputs
+
+
+@case("C14", {"rows are packed anyway": change(fitting, "with_rows_apart", packed_anyway)})
+def test_backend_that_mixes_rows_gets_them_one_by_one(tiny_llama: Path, tmp_path: Path, blind: str):
+    heard = list[Event]()
+    inputs = open_run(Setup(tiny_llama), tmp_path, heard.append)
+    inputs.model.set_attn_implementation(blind)
+
+    result = sft.fit(inputs, fast(4))
+
+    assert "unpacked" in [event["event"] for event in heard]
+    assert result.proof["loss"]["trainer"] == pytest.approx(
+        result.proof["loss"]["by_hand"], rel=1e-6
+    )
+
+
 @case("C14", {"no loss is taken by hand": change(fitting, "_probe_loss", lambda *_: {})})
-def test_backend_that_mixes_rows_is_refused_before_the_first_step(
-    tiny_llama: Path, tmp_path: Path, blind: str
+def test_backend_that_mixes_rows_unseen_is_refused_before_the_first_step(
+    tiny_llama: Path, tmp_path: Path, blind: str, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(fitting, "with_rows_apart", packed_anyway)
     inputs = open_run(Setup(tiny_llama), tmp_path)
     inputs.model.set_attn_implementation(blind)
 
