@@ -20,7 +20,6 @@ PENDING = {
     number: who
     for who, numbers in {
         "sources": "C47 C48 C50",
-        "formats": "C20 C53 C57 C58 C59",
         "datacore": "C27 C77",
         "families": "C04 C15 C22 C80",
         "encode": "C01 C02 C03 C05 C06 C08 C09 C11 C21 C61",

@@ -11,14 +11,14 @@ again is for the template of the model, and one that knows no thoughts would los
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from foundry.core.language import gettext as _
 from foundry.core.records import ToolCall, Turn
 from foundry.data.columns import CHATS
 from foundry.data.rows import JsonNumber, RowError, as_text, is_blank, type_name
 from foundry.data.tool_calls import read_calls
-from foundry.data.turns import CALLERS, role_of
+from foundry.data.turns import is_caller, role_of
 
 ROLE_KEYS, TEXT_KEYS = ("role", "from"), ("content", "value")
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
@@ -26,7 +26,7 @@ CALL_KEYS = ("tool_calls", "function_call")
 REASONING_PARTS, CALL_PART = ("reasoning", "thinking"), "tool_call"
 # What has no place in a turn: a trained-or-not flag, an answer refused, sound.
 UNREAD = ("refusal", "audio")
-WEIGHTS = ("weight", "loss_weight")
+WEIGHTS, ONE = ("weight", "loss_weight"), (None, JsonNumber("1"), JsonNumber("1.0"))
 
 
 def is_message(value: Any) -> bool:
@@ -66,12 +66,12 @@ def with_system(
     return turns if is_blank(text) else (Turn("system", text), *turns)
 
 
-def read_turns(messages: Any, where: str, respelled: list[str]) -> tuple[Turn, ...]:
+def read_turns(messages: Any, field: str, respelled: list[str]) -> tuple[Turn, ...]:
     """The messages in order, with their roles as written.
 
     Args:
         messages: As the file has it.
-        where: The field, for a reason.
+        field: The column, for a reason.
         respelled: Gets the numbers that are written differently from how they are printed.
 
     Raises:
@@ -79,37 +79,45 @@ def read_turns(messages: Any, where: str, respelled: list[str]) -> tuple[Turn, .
     """
     if not isinstance(messages, list):
         what = _("field `{field}`: found {found}, expected a list of messages")
-        raise RowError("type", what.format(field=where, found=type_name(messages)))
-    return tuple(read_turn(item, _place(n), respelled) for n, item in enumerate(messages, start=1))
+        raise RowError("type", what.format(field=field, found=type_name(messages)))
+    turns: list[Turn] = []
+    try:
+        for message in messages:
+            turns.append(read_turn(message, respelled))
+    except RowError as error:
+        what = _("message {number}: {reason}")
+        reason = what.format(number=len(turns) + 1, reason=error.reason)
+        raise RowError(error.code, reason) from error
+    return tuple(turns)
 
 
-def read_turn(message: Any, place: str, respelled: list[str]) -> Turn:
+def read_turn(message: Any, respelled: list[str]) -> Turn:
     """One message as a turn.
 
     Raises:
         RowError: It is no message, or has something that cannot be kept.
     """
     if not isinstance(message, dict):
-        what = _("{place}: found {found}, expected an object with a role and a text")
-        raise RowError("type", what.format(place=place, found=type_name(message)))
-    _refuse_unread(message, place)
-    role = as_text(_only(message, ROLE_KEYS, place), f"{place}: role")
-    said = _Said(place, respelled)
-    content = _only(message, TEXT_KEYS, place)
-    if role_of(role) == "assistant":
-        said.take_calls(message)
-    if role.strip().casefold() in CALLERS:
-        said.calls.extend(read_calls(content, place, respelled))
+        what = _("found {found}, expected an object with a role and a text")
+        raise RowError("type", what.format(found=type_name(message)))
+    _refuse_unread(message)
+    role = as_text(_only(message, ROLE_KEYS), "role")
+    known, content = role_of(role), _only(message, TEXT_KEYS)
+    said = _Said(respelled)
+    if known == "assistant":
+        said.calls.extend(read_calls(_only(message, CALL_KEYS), respelled))
+    if is_caller(role):
+        said.calls.extend(read_calls(content, respelled))
     else:
         said.take(content)
-    _refuse_misplaced(message, role, said, place)
+    _refuse_misplaced(message, known, said)
     return Turn(
         role,
         "".join(said.texts),
-        reasoning="".join([_thoughts(message, place), *said.thoughts]),
+        reasoning="".join([_thoughts(message), *said.thoughts]),
         tool_calls=tuple(said.calls),
-        name=as_text(message.get("name"), f"{place}: name"),
-        call_id=as_text(message.get("tool_call_id"), f"{place}: tool_call_id"),
+        name=as_text(message.get("name"), "name"),
+        call_id=as_text(message.get("tool_call_id"), "tool_call_id"),
     )
 
 
@@ -117,7 +125,6 @@ def read_turn(message: Any, place: str, respelled: list[str]) -> Turn:
 class _Said:
     """What one message says, as its parts come."""
 
-    place: str
     respelled: list[str]
     texts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
@@ -126,78 +133,65 @@ class _Said:
     def take(self, content: Any) -> None:
         """Add the content of a message: a text, or a list of parts."""
         if not isinstance(content, list):
-            self.texts.append(as_text(content, _("{place}: content").format(place=self.place)))
+            self.texts.append(as_text(content, "content"))
             return
         for part in content:
             self._take_part(part)
 
-    def take_calls(self, message: Mapping[str, Any]) -> None:
-        """Add the calls that stand beside the content."""
-        value = _only(message, CALL_KEYS, self.place)
-        self.calls.extend(read_calls(value, self.place, self.respelled))
-
     def _take_part(self, part: Any) -> None:
         kind = part.get("type") if isinstance(part, dict) else None
         if not isinstance(part, dict) or not isinstance(kind, str):
-            what = _("{place}: found {found} in the content, expected a text or parts with a type")
-            raise RowError("type", what.format(place=self.place, found=type_name(part)))
-        place = f"{self.place}: {kind}"
+            what = _("found {found} in the content, expected a text or parts with a type")
+            raise RowError("type", what.format(found=type_name(part)))
         if kind == "text":
-            self.texts.append(as_text(_only(part, ("text", "value"), self.place), place))
+            self.texts.append(as_text(_only(part, ("text", "value")), kind))
         elif kind in REASONING_PARTS:
-            self.thoughts.append(as_text(_only(part, ("text", "value", kind), self.place), place))
+            self.thoughts.append(as_text(_only(part, ("text", "value", kind)), kind))
         elif kind == CALL_PART:
-            value = _only(part, ("value", CALL_PART), self.place)
-            self.calls.extend(read_calls(value, self.place, self.respelled))
+            self.calls.extend(read_calls(_only(part, ("value", CALL_PART)), self.respelled))
         else:
-            what = _(
-                "{place}: a part of kind `{kind}` cannot be kept; text, reasoning and tool_call can"
-            )
-            raise RowError("content-part", what.format(place=self.place, kind=kind))
+            what = _("a part of kind `{kind}` cannot be kept; text, reasoning and tool_call can")
+            raise RowError("content-part", what.format(kind=kind))
 
 
-def _place(number: int) -> str:
-    return _("message {number}").format(number=number)
-
-
-def _thoughts(message: Mapping[str, Any], place: str) -> str:
+def _thoughts(message: Mapping[str, Any]) -> str:
     """What was thought, which servers give under two names at once."""
-    texts = {as_text(message.get(key), f"{place}: {key}") for key in REASONING_KEYS} - {""}
+    given = {key: as_text(message.get(key), key) for key in REASONING_KEYS}
+    texts = list(dict.fromkeys(text for text in given.values() if text))
     if len(texts) > 1:
-        what = _("{place}: both `{first}` and `{second}` are given")
-        first, second = [key for key in REASONING_KEYS if not is_blank(message.get(key))][:2]
-        raise RowError("two-spellings", what.format(place=place, first=first, second=second))
-    return texts.pop() if texts else ""
+        _refuse_both([key for key, text in given.items() if text])
+    return texts[0] if texts else ""
 
 
-def _refuse_unread(message: Mapping[str, Any], place: str) -> None:
-    weights = [
-        k for k in WEIGHTS if message.get(k) not in (None, JsonNumber("1"), JsonNumber("1.0"))
-    ]
+def _refuse_unread(message: Mapping[str, Any]) -> None:
+    """Refuse what has no place in a turn, and a weight that says not to learn it."""
     unread = [key for key in UNREAD if message.get(key) is not None]
-    for key in (*unread, *weights):
-        what = _("{place}: format `chat` cannot keep the key `{key}`")
-        raise RowError("unread-key", what.format(place=place, key=key))
+    unread += [key for key in WEIGHTS if message.get(key) not in ONE]
+    if unread:
+        what = _("format `chat` cannot keep the key `{key}`")
+        raise RowError("unread-key", what.format(key=unread[0]))
 
 
-def _refuse_misplaced(message: Mapping[str, Any], role: str, said: _Said, place: str) -> None:
+def _refuse_misplaced(message: Mapping[str, Any], role: str | None, said: _Said) -> None:
     """Refuse what only an assistant may say, or only a tool, where another role says it."""
-    known = role_of(role)
-    keys = () if known == "assistant" else (*CALL_KEYS, *REASONING_KEYS)
-    keys = keys if known == "tool" else (*keys, "tool_call_id")
+    keys = () if role == "assistant" else (*CALL_KEYS, *REASONING_KEYS)
+    keys = keys if role == "tool" else (*keys, "tool_call_id")
     misplaced = [key for key in keys if message.get(key) not in (None, [], "")]
-    if known != "assistant":
+    if role != "assistant":
         misplaced += [CALL_PART] * bool(said.calls) + [REASONING_PARTS[0]] * bool(said.thoughts)
-    if misplaced and known:
-        what = _("{place}: `{key}` is not for the role `{role}`")
-        raise RowError("misplaced-key", what.format(place=place, key=misplaced[0], role=role))
+    if misplaced and role:
+        what = _("`{key}` is not for the role `{role}`")
+        raise RowError("misplaced-key", what.format(key=misplaced[0], role=role))
 
 
-def _only(values: Mapping[str, Any], keys: Sequence[str], place: str) -> Any:
+def _only(values: Mapping[str, Any], keys: Sequence[str]) -> Any:
     """The value of the one key of the spellings that is there; null if none is."""
     found = [key for key in keys if values.get(key) is not None]
     if len(found) > 1:
-        what = _("{place}: both `{first}` and `{second}` are given")
-        reason = what.format(place=place, first=found[0], second=found[1])
-        raise RowError("two-spellings", reason)
+        _refuse_both(found)
     return values[found[0]] if found else None
+
+
+def _refuse_both(keys: Sequence[str]) -> NoReturn:
+    what = _("both `{first}` and `{second}` are given")
+    raise RowError("two-spellings", what.format(first=keys[0], second=keys[1]))

@@ -85,6 +85,10 @@ def is_whole(value: Any) -> bool:
 def _said(value: Any, field: str, respelled: list[str]) -> tuple[Turn, ...]:
     if isinstance(value, list):
         return read_turns(value, field, respelled) or (Turn("assistant", ""),)
-    if isinstance(value, dict):
-        return (read_turn(value, _("field `{field}`").format(field=field), respelled),)
-    return (Turn("assistant", as_text(value, field)),)
+    if not isinstance(value, dict):
+        return (Turn("assistant", as_text(value, field)),)
+    try:
+        return (read_turn(value, respelled),)
+    except RowError as error:
+        reason = _("field `{field}`: {fault}").format(field=field, fault=error.reason)
+        raise RowError(error.code, reason) from error

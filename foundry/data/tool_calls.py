@@ -20,23 +20,22 @@ RESPELLED = "number-respelled"  # a notice: 1.50 in a call or a definition is wr
 ARGUMENTS = ("arguments", "parameters")
 
 
-def read_calls(value: Any, place: str, respelled: list[str]) -> tuple[ToolCall, ...]:
+def read_calls(value: Any, respelled: list[str]) -> tuple[ToolCall, ...]:
     """The calls in a list, in one object, or in the JSON text of either.
 
     Args:
         value: As the file has it; null and an empty list are no call.
-        place: What a reason calls the message, `message 2`.
         respelled: Gets the numbers that are written differently from how they are printed.
 
     Raises:
-        RowError: A call is malformed; the reason says which and where.
+        RowError: A call is malformed; the reason says which and why.
     """
     try:
         found = parse(value) if isinstance(value, str) else value
     except JsonFault as error:
-        raise _bad_call(place, str(error)) from error
+        raise _bad_call(str(error)) from error
     calls = found if isinstance(found, list) else [] if found is None else [found]
-    return tuple(_call(call, place, respelled) for call in calls)
+    return tuple(_call(call, respelled) for call in calls)
 
 
 def read_tools(value: Any, respelled: list[str]) -> tuple[Mapping[str, Any], ...]:
@@ -58,28 +57,27 @@ def read_tools(value: Any, respelled: list[str]) -> tuple[Mapping[str, Any], ...
     return tuple(_tool(tool, number) for number, tool in enumerate(found, start=1))
 
 
-def _call(value: Any, place: str, respelled: list[str]) -> ToolCall:
+def _call(value: Any, respelled: list[str]) -> ToolCall:
     if not isinstance(value, dict):
         what = _("found {found}, expected an object with a name and arguments")
-        raise _bad_call(place, what.format(found=type_name(value)))
+        raise _bad_call(what.format(found=type_name(value)))
     kind = value.get("type")
     if kind not in (None, "function"):
-        raise _bad_call(place, _("`{kind}` is no kind of call, `function` is").format(kind=kind))
+        raise _bad_call(_("`{kind}` is no kind of call, `function` is").format(kind=kind))
     function = value["function"] if value.get("function") is not None else value
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise _bad_call(place, _("the call names no function"))
-    if is_blank(function["name"]):
-        raise _bad_call(place, _("the call names no function"))
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(name, str) or is_blank(name):
+        raise _bad_call(_("the call names no function"))
     written = [function[key] for key in ARGUMENTS if function.get(key) is not None]
     if len(written) > 1:
         what = _("both `{first}` and `{second}` are given")
-        raise _bad_call(place, what.format(first=ARGUMENTS[0], second=ARGUMENTS[1]))
+        raise _bad_call(what.format(first=ARGUMENTS[0], second=ARGUMENTS[1]))
     try:
         arguments = _arguments(written[0] if written else {}, respelled)
     except JsonFault as error:
         what = _("arguments of `{name}`: {fault}")
-        raise _bad_call(place, what.format(name=function["name"], fault=error)) from error
-    return ToolCall(function["name"], arguments, as_text(value.get("id"), f"{place}: id"))
+        raise _bad_call(what.format(name=name, fault=error)) from error
+    return ToolCall(name, arguments, as_text(value.get("id"), "id"))
 
 
 def _arguments(value: Any, respelled: list[str]) -> Mapping[str, Any]:
@@ -101,5 +99,5 @@ def _tool(value: Any, number: int) -> Mapping[str, Any]:
     raise RowError(TOOLS, what.format(number=number))
 
 
-def _bad_call(place: str, what: str) -> RowError:
-    return RowError(CALL, _("{place}: tool call: {what}").format(place=place, what=what))
+def _bad_call(what: str) -> RowError:
+    return RowError(CALL, _("tool call: {what}").format(what=what))

@@ -54,7 +54,7 @@ def _with_ids(turns: Sequence[Turn]) -> Iterator[Turn]:
         )
         if len({call.id for call in calls}) < len(calls):
             raise RowError("tool-call", _("two tool calls of one turn have the same id"))
-        yield replace(turn, tool_calls=calls)
+        yield replace(turn, tool_calls=calls) if calls else turn
 
 
 def _answered(result: Turn, calls: Sequence[ToolCall]) -> ToolCall:

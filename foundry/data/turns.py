@@ -84,7 +84,16 @@ def settle(turns: Sequence[Turn]) -> Settled:
 
 def role_of(written: str) -> str | None:
     """The role that a spelling means, None if no role is spelled so."""
-    return ROLES.get(written.strip().casefold())
+    return ROLES.get(written) or ROLES.get(_plain(written))
+
+
+def is_caller(written: str) -> bool:
+    """Whether the text of a turn with this role is itself a tool call."""
+    return written in CALLERS or _plain(written) in CALLERS
+
+
+def _plain(written: str) -> str:
+    return written.strip().casefold()
 
 
 def _named(turn: Turn, number: int) -> Turn:
@@ -94,7 +103,7 @@ def _named(turn: Turn, number: int) -> Turn:
         known = ", ".join(ROLES)
         reason = what.format(number=number, role=turn.role, known=known)
         raise RowError("unknown-role", reason)
-    return replace(turn, role=role)
+    return turn if turn.role == role else replace(turn, role=role)
 
 
 def _refuse_empty(turns: Sequence[Turn]) -> None:
@@ -115,7 +124,7 @@ def _group(turn: Turn) -> tuple[str, str]:
 
 
 def _join(turns: Sequence[Turn]) -> Iterator[Turn]:
-    if turns[0].role == "tool":
+    if len(turns) == 1 or turns[0].role == "tool":
         yield from turns
         return
     called = next((n for n, turn in enumerate(turns) if turn.tool_calls), len(turns))

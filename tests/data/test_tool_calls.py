@@ -1,7 +1,6 @@
 """Tool calls in every spelling are one call, written once, and a malformed one is refused."""
 
 import json
-from functools import partial
 
 import pytest
 
@@ -12,7 +11,6 @@ from foundry.data.formats import chat
 from foundry.data.rows import JsonNumber, RowError
 from foundry.data.settling import settle_draft
 from foundry.data.tool_calls import read_calls, read_tools
-from foundry.encode.mask import mask
 from foundry.encode.render import render
 from tests.cases import case, change
 from tests.templates import stock_template
@@ -69,27 +67,6 @@ def test_arguments_as_text_and_as_an_object_render_alike_and_once():
     assert error.value.code == "tool-call"
 
 
-@case("C59", {"a result is an answer": change(chat, "read_turns", lambda *_: RESULT_AS_ANSWER)})
-def test_tool_result_is_never_supervised():
-    template = partial(render, template=stock_template("qwen2_5"), bos_token="")
-
-    masked = mask(turns(row(OBJECT)), template, ["<|im_start|>", "<|im_end|>"])
-
-    supervised = "".join(masked.text[span.start : span.stop] for span in masked.spans)
-    assert "temp" in masked.text
-    assert "temp" not in supervised
-    assert "lookup" in supervised
-    assert "31 度。" in supervised
-
-
-RESULT_AS_ANSWER = (
-    Turn("user", "問"),
-    Turn("assistant", '{"temp": 31}', tool_calls=(ToolCall("lookup", {}),)),
-    Turn("tool", "x"),
-    Turn("assistant", "31 度。"),
-)
-
-
 @case("C53", {"null is text": change(messages_module, "as_text", lambda value, field: str(value))})
 def test_keys_that_other_rows_fill_change_nothing_of_a_row_without_them():
     plain = {
@@ -140,7 +117,7 @@ def test_sharegpt_and_openai_spellings_are_one_conversation():
 def test_several_calls_in_one_turn_keep_their_order():
     text = '[{"name": "f", "arguments": {"n": 1}}, {"name": "g", "arguments": "{\\"n\\": 2.0}"}]'
 
-    calls = read_calls(text, "message 2", [])
+    calls = read_calls(text, [])
 
     assert [(call.name, json.dumps(call.arguments)) for call in calls] == [
         ("f", '{"n": 1}'),
@@ -150,12 +127,12 @@ def test_several_calls_in_one_turn_keep_their_order():
 
 @pytest.mark.parametrize("arguments", [None, "", "{}", {}])
 def test_function_without_arguments_has_an_empty_object(arguments):
-    assert read_calls([{"name": "f", "arguments": arguments}], "", []) == (ToolCall("f", {}),)
+    assert read_calls([{"name": "f", "arguments": arguments}], []) == (ToolCall("f", {}),)
 
 
 @pytest.mark.parametrize("value", [None, [], "[]"])
 def test_no_call_is_no_fault(value):
-    assert read_calls(value, "", []) == ()
+    assert read_calls(value, []) == ()
 
 
 @pytest.mark.parametrize(
@@ -176,9 +153,9 @@ def test_no_call_is_no_fault(value):
         [{"type": "function", "function": "f"}],
     ],
 )
-def test_malformed_call_is_refused_with_its_message(value):
-    with pytest.raises(RowError, match="message 3: tool call: ") as error:
-        read_calls(value, "message 3", [])
+def test_malformed_call_is_refused(value):
+    with pytest.raises(RowError, match="tool call: ") as error:
+        read_calls(value, [])
 
     assert error.value.code == "tool-call"
 
