@@ -17,7 +17,7 @@ from foundry.core.environment import environment
 from foundry.core.errors import FoundryError, ProofError
 from foundry.core.events import Events, to_stream
 from foundry.core.load import LoadedRecipe
-from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
+from foundry.core.records import DatasetManifest, Export, Exports, Part, Plan, Record, TrainResult
 from foundry.core.rundir import RunDir
 from foundry.planning.plan import make_plan
 
@@ -161,12 +161,25 @@ def _data(way: Walk) -> Result:
 
     recipe, out = way.loaded.recipe, way.run.file("data")
     manifest = prepare(recipe.data, folder=way.loaded.path.parent, out=out)
+    _tell(way.events, manifest)
     names = [part.file for part in manifest.parts]
     return manifest, [
         out / "manifest.json",
         out / "refused.jsonl",
         *(way.run.file(name) for name in names),
     ]
+
+
+def _tell(events: Events, manifest: DatasetManifest) -> None:
+    """What was guessed of the data, and what a person should look at in them."""
+    from foundry.data.guess import shown
+
+    for source in manifest.sources:
+        if source.guessed:
+            events.emit("data", "guessed", file=source.path, format=shown(source.format))
+    for code, count in manifest.notices.items():
+        first = manifest.noticed.get(code, "")
+        events.emit("data", "notice", code=code, count=count, first=first)
 
 
 def _encode(way: Walk) -> Result:

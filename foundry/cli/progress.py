@@ -9,6 +9,7 @@ from typing import Any
 from foundry.core.events import Event, Listener
 from foundry.core.language import gettext as _
 from foundry.core.sizes import readable
+from foundry.data.notices import sentence
 
 QUIET_LINE_EVERY_S = 10.0
 
@@ -79,12 +80,15 @@ def _sentence(event: Event) -> str | None:
         return _("{stage}: layers with an update: {counts}").format(stage=stage, counts=counts)
     if kind == "bytes":
         return _bytes(event)
+    if kind == "notice":
+        return _notice(event)
     sentences = {
         "base": _("{stage}: base model {name}; its first use converts it, which takes minutes"),
         "begin": _("{stage}: begins {name}"),
         "done": _("{stage}: done {name} ({seconds} s)"),
         "nothing": _("{stage}: no package, since the recipe's `exports` are empty"),
         "skipped": _("{stage}: unchanged, skipped"),
+        "guessed": _("{stage}: {file} is read by `{format}`, guessed from its columns"),
         "resume": _("{stage}: goes on from step {step}"),
         "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),
         "unpacked": _(
@@ -114,6 +118,13 @@ def _bytes(event: Event) -> str:
     text = _("fetching {name}: {done} of {of}")
     done, of = readable(event["done"]), readable(event["of"])
     return text.format(name=event["name"], done=done, of=of)
+
+
+def _notice(event: Event) -> str:
+    values = {**event, "stage": _stage(event["stage"]), "what": sentence(event["code"])}
+    if event["first"]:
+        return _("{stage}: look at this: {what} ({count}; first {first})").format(**values)
+    return _("{stage}: look at this: {what} ({count})").format(**values)
 
 
 def _stage(name: str) -> str:

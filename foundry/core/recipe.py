@@ -103,7 +103,9 @@ class Data(Closed):
 
     sources: Many[Source] = Field(min_length=1, description="Files to learn from.")
     format: Annotated[Block, Plugin("format")] = Field(
-        description="Which columns make a conversation."
+        {"kind": "auto"},
+        validate_default=True,
+        description="Which columns make a conversation; `auto` guesses it where no doubt is left.",
     )
     split: Split | None = Field(None, description="Rows of the sources to hold out for testing.")
     tests: Many[TestPart] = Field((), description="Files with rows for testing only.")

@@ -4,7 +4,7 @@ Every format says with which settings it certainly reads a few rows (`guess` in 
 or several do, the recipe must choose; it is shown what it may paste.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -22,19 +22,25 @@ MOST_COLUMNS = 20  # columns named in an error
 Rows = Sequence[Mapping[str, Any]]
 
 
-def resolve(block: Block, sample: Rows, place: str) -> tuple[Block, bool]:
+def resolve(
+    block: Block, sample: Rows, place: str, *, beside: Collection[str | None] = ()
+) -> tuple[Block, bool]:
     """The format to read a file with, and whether it was guessed.
 
     Args:
         block: The recipe's format; returned as it is unless its kind is `auto`.
         sample: The first rows of the file, up to `SAMPLE_ROWS`, as its source gives them.
         place: What an error calls the file.
+        beside: Columns that the recipe names for something else, such as a split; if no format
+            knows such a name, the column is no doubt.
 
     Raises:
         DataError: No format is certain, or several are; lists them as lines for a recipe.
     """
     if block.kind != AUTO:
         return block, False
+    others = {name for name in beside if name is not None and not is_known_name(name)}
+    sample = [{n: v for n, v in row.items() if n not in others} for row in sample]
     certain = _certain(sample)
     if len(certain) == 1:
         kind, values = next(iter(certain.items()))
@@ -55,6 +61,18 @@ def as_yaml(kind: str, values: Mapping[str, Any]) -> str:
     return f"format: {block.strip()}"
 
 
+def shown(format: Mapping[str, Any]) -> str:
+    """A format that was used as a line for a recipe, without what says nothing."""
+    kind = format["kind"]
+    fields = plugins.load("format", kind).Spec.model_fields
+    said = {
+        name: value
+        for name, value in format.items()
+        if name != "kind" and (value not in (None, ()) or fields[name].default != value)
+    }
+    return as_yaml(kind, said)
+
+
 def _certain(sample: Rows) -> dict[str, Mapping[str, Any]]:
     """The settings of every format that is certain of the rows, by kind."""
     if not sample:
@@ -65,6 +83,8 @@ def _certain(sample: Rows) -> dict[str, Mapping[str, Any]]:
 
 def _undecided(sample: Rows, certain: Mapping[str, Mapping[str, Any]], place: str) -> Problem:
     found = Columns(sample).found
+    if not found:
+        return Problem(place, _("no row can be read, so that no format can be guessed"))
     names = ", ".join(found[:MOST_COLUMNS]) + (", …" if len(found) > MOST_COLUMNS else "")
     if certain:
         what = _("more than one format can read these rows; the columns are: {found}")

@@ -148,7 +148,8 @@ def take(found: Found, how: Block, convert: Converter, keys: Keys, work: Path) -
         DataError: The file cannot be read, or has no rows.
     """
     reading = read(found.path, how)
-    items, (block, guessed) = _guessed(reading.items, convert.format, found.path)
+    beside = (convert.group_by, *keys.columns)
+    items, (block, guessed) = _guessed(reading.items, convert.format, beside, found.path)
     work.mkdir()
     intake = Intake(
         name=found.name,
@@ -168,7 +169,7 @@ def take(found: Found, how: Block, convert: Converter, keys: Keys, work: Path) -
 
 
 def _guessed(
-    items: Iterable[Item], format: Block, path: Path
+    items: Iterable[Item], format: Block, beside: tuple[str | None, ...], path: Path
 ) -> tuple[Iterator[Item], tuple[Block, bool]]:
     """The same items, with the format to use and whether it was guessed from the first of them."""
     rest = iter(items)
@@ -176,7 +177,8 @@ def _guessed(
         return rest, (format, False)
     first = list(islice(rest, SAMPLE_ITEMS))
     rows = [item.values for item in first if isinstance(item, Row)]
-    return chain(first, rest), guess.resolve(format, rows[: guess.SAMPLE_ROWS], str(path))
+    sample = rows[: guess.SAMPLE_ROWS]
+    return chain(first, rest), guess.resolve(format, sample, str(path), beside=beside)
 
 
 def _take_items(items: Iterator[Item], convert: Converter, intake: Intake) -> None:

@@ -6,7 +6,7 @@ names this machine, searches what is left, and lists all hashes.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,11 @@ COPIED = {
     "report.html": "evals/report.html",
 }
 # Where a format puts facts: before the question or after it, if it names a column for them.
-CONTEXT_PLACES = {"question-answer": ("context", "before"), "instruction": ("input", "after")}
+CONTEXT_PLACES = {
+    "question-answer": ("context", "before"),
+    "instruction": ("input", "after"),
+    "squad": ("context", "before"),
+}
 # What was done to the base's files, by kind of export; a licence may ask for it (Gemma 3.1(3)).
 CHANGES = {
     "adapter": "微調得到的轉接器，附加在基底權重上 / "
@@ -97,7 +101,8 @@ def build_package(inputs: PackageInputs) -> Package:
     check_gates(evidence.report["gates"])
     sources = [(s["path"], policy.find(s["licence"])) for s in learned(evidence.manifest)]
     licences = [(plan.base.name, policy.find(plan.base.licence)), *sources]
-    record = _record(inputs, exports, [licence for _name, licence in licences])
+    context = context_place([source["format"] for source in learned(evidence.manifest)])
+    record = _record(inputs, exports, [licence for _name, licence in licences], context)
     secret = private.of_this_machine(plan, run.path)
     out = run.file("package")
     with atomic.replacing_folder(out) as folder:
@@ -195,7 +200,10 @@ def _copy_export(run: RunDir, export: Mapping[str, Any], folder: Path) -> None:
 
 
 def _record(
-    inputs: PackageInputs, exports: list[dict[str, Any]], licences: list[Licence]
+    inputs: PackageInputs,
+    exports: list[dict[str, Any]],
+    licences: list[Licence],
+    context: str | None,
 ) -> PackageRecord:
     plan, values = inputs.plan, inputs.plan.values
     base = plan.base
@@ -216,13 +224,22 @@ def _record(
             ),
             "licences": list(dict.fromkeys(licence.name for licence in licences)),
             "accepted_terms": plan.accepted_terms,
-            "chat": _chat(inputs, exports),
+            "chat": _chat(inputs, exports, context),
             "exports": [_artefact(export) for export in exports],
         }
     )
 
 
-def _chat(inputs: PackageInputs, exports: list[dict[str, Any]]) -> Chat:
+def context_place(formats: Iterable[Mapping[str, Any]]) -> str | None:
+    """Where the formats that rows were read with put facts; None where they have none."""
+    for block in formats:
+        column, place = CONTEXT_PLACES.get(block["kind"], ("", None))
+        if block.get(column):
+            return place
+    return None
+
+
+def _chat(inputs: PackageInputs, exports: list[dict[str, Any]], context: str | None) -> Chat:
     chat, values = inputs.chat, inputs.plan.values
     runnable = [
         Path(name).relative_to("exports").as_posix()
@@ -231,8 +248,6 @@ def _chat(inputs: PackageInputs, exports: list[dict[str, Any]]) -> Chat:
         for name in export["files"]
         if name.endswith(".gguf")
     ]
-    block = values["data"]["format"]
-    column, place = CONTEXT_PLACES.get(block["kind"], ("", None))
     return Chat(
         template=TEMPLATE,
         template_sha256=hashlib.sha256(chat.template.encode("utf-8")).hexdigest(),
@@ -242,7 +257,7 @@ def _chat(inputs: PackageInputs, exports: list[dict[str, Any]]) -> Chat:
         stop_ids=chat.stop_ids,
         stop_tokens=chat.stop_tokens,
         system=values["encode"]["system"],
-        context=place if block.get(column) else None,
+        context=context,
         max_new_tokens=values["evaluation"]["max_new_tokens"],
         artefact=runnable[0] if runnable else None,
     )

@@ -6,7 +6,7 @@ import yaml
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError
 from foundry.data.formats import auto, question_answer
-from foundry.data.guess import as_yaml, resolve
+from foundry.data.guess import as_yaml, resolve, shown
 from foundry.data.rows import JsonNumber
 
 AUTO = Block(kind="auto", spec=auto.Spec())
@@ -193,8 +193,22 @@ def test_chats_under_two_names_in_one_file_are_read_alike():  # C57
 
 
 def test_file_without_rows_is_not_certain():
-    with pytest.raises(DataError, match="no format is certain"):
+    with pytest.raises(DataError, match="no row can be read"):
         resolve(AUTO, [], "a.csv")
+
+
+def test_column_that_the_recipe_splits_by_is_no_doubt():
+    rows = [{"問題": "問", "回答": "答", "商品": "電鍋"}]
+
+    block, _guessed = resolve(AUTO, rows, "a.csv", beside=["商品", None])
+
+    assert block.kind == "question-answer"
+
+
+def test_column_that_is_split_by_may_be_the_question_too():
+    rows = [{"question": "問", "answer": "答"}]
+
+    assert resolve(AUTO, rows, "a.csv", beside=["question"])[0].kind == "question-answer"
 
 
 @pytest.mark.parametrize("column", ["問題", "a: b", "#", "{x}", "yes", "1.0", "'", "長" * 200])
@@ -205,3 +219,25 @@ def test_line_to_paste_is_yaml_whatever_the_column_is_called(column):
     assert yaml.safe_load(line) == {
         "format": {"kind": "question-answer", "question": column, "answer": "a"}
     }
+
+
+def test_guess_is_shown_with_what_it_says():
+    rows = [{"chosen": MESSAGES, "rejected": MESSAGES}]
+
+    line = shown(resolve(AUTO, rows, "a.jsonl")[0].model_dump())
+
+    assert line.startswith("format: {kind: preference, prompt: null, chosen: chosen")
+    assert "input" not in line
+
+
+def test_format_may_be_left_out_of_a_recipe_and_each_file_has_its_own(bench):
+    bench.write("a.csv", "問題,回答,商品\n幾點,三點,鐘\n多少,三百,鍋\n")
+    bench.write("b.jsonl", [{"messages": MESSAGES}, {"messages": [*MESSAGES, *MESSAGES]}])
+
+    manifest = bench.prepare(
+        "a.csv", "b.jsonl", format={"kind": "auto"}, split={"test": 0.5, "group_by": "商品"}
+    )
+
+    assert [source.format["kind"] for source in manifest.sources] == ["question-answer", "chat"]
+    assert all(source.guessed for source in manifest.sources)
+    assert manifest.rows_used == 4

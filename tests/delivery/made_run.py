@@ -98,6 +98,7 @@ MANIFEST = {
             "rows": 405,
             "licence": "CC0-1.0",
             "declaration": {"basis": "own-work", "by": "AI | Foundry", "purpose": None},
+            "format": {"kind": "question-answer", "context": "商品資料"},
         },
         {
             "path": "customer-service/open-book.csv",

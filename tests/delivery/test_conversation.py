@@ -65,6 +65,7 @@ def speaker(runtime) -> Callable[..., Speaker]:
     [
         ("question-answer", {"question": "多少錢？", "answer": "a", "context": "售價 300 元"}),
         ("instruction", {"instruction": "多少錢？", "output": "a", "input": "售價 300 元"}),
+        ("squad", {"question": "多少錢？", "answers": ["300 元"], "context": "售價 300 元"}),
     ],
 )
 def test_facts_stand_where_the_format_put_them_in_training(speaker, kind, row):
