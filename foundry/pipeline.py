@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from foundry.core import atomic, plugins
 from foundry.core.environment import environment
-from foundry.core.errors import FoundryError, ProofError
+from foundry.core.errors import FoundryError, Problem, ProofError, RecipeError
 from foundry.core.events import Events, to_stream
+from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import DatasetManifest, Export, Exports, Part, Plan, Record, TrainResult
 from foundry.core.rundir import RunDir
@@ -107,6 +108,8 @@ def walk(
         way = Walk(loaded, plan, run, events)
         try:
             for stage in STAGES[: STAGES.index(until) + 1]:
+                if stage == "train":
+                    _refuse_type(way)
                 _take(way, stage)
         finally:
             events.listeners.pop(0)
@@ -133,6 +136,27 @@ def _take(way: Walk, stage: str) -> None:
     way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
     way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
     way.events.emit(stage, "done", seconds=round(time.monotonic() - started, 1))
+
+
+def _refuse_type(way: Walk) -> None:
+    """Refuse rows of a dataset type that the recipe's trainer does not read."""
+    kind, found = way.loaded.recipe.train.kind, way.results["encode"]["type"]
+    if found in plugins.load("trainer", kind).ACCEPTS:
+        return
+    readers = [n for n in plugins.names("trainer") if found in plugins.load("trainer", n).ACCEPTS]
+    what = _("{key}: `{kind}` reads {accepted} data; the rows are {found} data")
+    key = "train.kind"
+    fix = _("no trainer reads them yet; stop before training with `--until encode`")
+    if readers:
+        fix = _("set it to {names}").format(names=", ".join(f"`{name}`" for name in readers))
+    accepted = ", ".join(plugins.load("trainer", kind).ACCEPTS)
+    raise RecipeError(
+        Problem(
+            way.loaded.origins.get(key, way.loaded.path.name),
+            what.format(key=key, kind=kind, accepted=accepted, found=found),
+            fix,
+        )
+    )
 
 
 def _upstream(way: Walk, stage: str) -> list[Any]:

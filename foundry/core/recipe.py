@@ -123,10 +123,12 @@ class Encode(Closed):
     max_seq_len: int = Field(
         512, ge=8, le=131_072, description="Longest conversation in tokens, question and answer."
     )
-    overlong: Literal["drop", "fail"] = Field(
+    overlong: Literal["drop", "cut-prompt-left", "split", "fail"] = Field(
         "drop",
-        description="What happens to a longer conversation; it is never cut, since a cut answer "
-        "teaches the model not to stop.",
+        description="What happens to a longer conversation: it is left out and counted; it loses "
+        "its oldest turns, then the start of its last question; it becomes several, at turns that "
+        "ask, as a long text becomes several windows; or the run stops. An answer is never cut, "
+        "since a cut answer teaches the model not to stop.",
     )
     system: Words | None = Field(
         None, description="Text put before every conversation, in training and in use."

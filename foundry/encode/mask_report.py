@@ -6,7 +6,7 @@ from the texts they were made of. It holds counts and a few samples, never the r
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from foundry.core.errors import DataError, Problem
@@ -22,6 +22,21 @@ NAMED = 20  # rows named for each reason, and faults told at once
 FORMS = 20  # texts of the template's own that are told apart
 HISTOGRAM_STEP = 64
 OVER_LENGTH = "over-length"
+
+
+@dataclass
+class OverLimit:
+    """Examples over the length limit, and what became of them; `tokens_lost` are not trained.
+
+    `dropped` counts rows, of which a template that writes turns otherwise further on makes several.
+    """
+
+    examples: int = 0
+    dropped: int = 0
+    cut: int = 0
+    split: int = 0
+    split_into: int = 0
+    tokens_lost: int = 0
 
 
 @dataclass
@@ -50,6 +65,7 @@ class MaskReport:
     lengths: Counter[int] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     added: Counter[str] = field(default_factory=Counter)
+    over: OverLimit = field(default_factory=OverLimit)
     samples: Samples = field(default_factory=Samples)
 
     def add(self, encoded: Encoded, faults: Sequence[Problem]) -> None:
@@ -147,6 +163,7 @@ class MaskReport:
             "rows_over_length": self.dropped[OVER_LENGTH],
             "dropped": dict(sorted(self.dropped.items())),
             "dropped_rows": [refusal.as_dict() for refusal in self.named],
+            "over_limit": asdict(self.over),
             "split_turns": {"conversations": self.split_conversations, "rows": self.split_rows},
             "tokens": self.tokens,
             "supervised_tokens": self.supervised,
@@ -170,6 +187,10 @@ def as_text(report: Mapping[str, Any]) -> str:
         _("rows to train on: {rows}; left out for their length: {dropped}").format(
             rows=report["rows"], dropped=report["rows_over_length"]
         ),
+        _(
+            "over the limit: {examples}; left out {dropped}, cut {cut}, split {split} into "
+            "{split_into}; tokens lost: {tokens_lost}"
+        ).format(**report["over_limit"]),
         _("tokens: {tokens}; supervised: {supervised} ({share})").format(
             tokens=report["tokens"],
             supervised=report["supervised_tokens"],

@@ -1,31 +1,110 @@
-"""Rows over the length limit: left out whole and counted, never cut short (C11, C61)."""
+"""Examples over the length limit: left out, cut in the prompt, or split; an answer is never cut.
 
-from dataclasses import replace
+(C11, C61.) An example that is too long for certain is never tokenised whole: it is counted, or cut
+into windows, a slice at a time, so that a cell of 5 MB costs no more memory than a slice.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from foundry.core.language import gettext as _
-from foundry.core.records import Refusal
+from foundry.core.recipe import Encode
+from foundry.core.records import Example, Refusal
 from foundry.encode.mask_report import OVER_LENGTH, MaskReport
-from foundry.encode.rows import Encoded
+from foundry.encode.rows import Encoded, encode_many, text_of
+from foundry.encode.shorten import Shortener, texts_of
+from foundry.encode.windows import count_tokens, windows
 
 
-def within(encoded: Encoded, limit: int, report: MaskReport) -> Encoded | None:
-    """An example without its rows of more than `limit` tokens; None where no row is left."""
-    if encoded.longest <= limit:
-        return encoded
-    if encoded.example.rejected is not None:
-        _drop(encoded, encoded.longest, limit, report)
-        return None
-    kept = [n for n, piece in enumerate(encoded.pieces) if len(piece.ids) <= limit]
-    for n, piece in enumerate(encoded.pieces):
-        if n not in kept:
-            _drop(encoded, len(piece.ids), limit, report)
-    if not kept:
-        return None
-    pieces = tuple(encoded.pieces[n] for n in kept)
-    return replace(encoded, pieces=pieces, talks=encoded.talks[: len(pieces)])
+@dataclass(frozen=True)
+class Fitter:
+    """Brings examples within `settings.max_seq_len` and counts in `report` what that costs."""
 
+    settings: Encode
+    report: MaskReport
 
-def _drop(encoded: Encoded, length: int, limit: int, report: MaskReport) -> None:
-    reason = _("{length} tokens, the limit is {limit}").format(length=length, limit=limit)
-    example = encoded.example
-    report.drop(Refusal(example.source, example.line, OVER_LENGTH, reason))
+    @property
+    def _shortener(self) -> Shortener:
+        return Shortener(self.report.encoder, self.settings.max_seq_len)
+
+    def fit(self, batch: Sequence[Example]) -> Iterator[Encoded]:
+        """What is trained of a batch, in order."""
+        limit = self.settings.max_seq_len
+        certain = [self._shortener.is_over(example) for example in batch]
+        short = [one for one, is_over in zip(batch, certain, strict=True) if not is_over]
+        outcomes = iter(encode_many(short, self.report.encoder))
+        for example, is_over in zip(batch, certain, strict=True):
+            outcome = None if is_over else next(outcomes)
+            if isinstance(outcome, Refusal):
+                self.report.drop(outcome)
+            elif outcome is not None and outcome.longest <= limit:
+                yield outcome
+            else:
+                self.report.over.examples += 1
+                yield from self._shortened(example, outcome)
+
+    def _shortened(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
+        """What is trained of an example over the limit; `encoded` unless it is so for certain."""
+        policy, type_ = self.settings.overlong, example.type
+        if policy == "split" and type_ == "language-modeling":
+            yield from self._windows(example, encoded)
+        elif policy == "split" and type_ == "conversation":
+            yield from self._parts(example)
+        elif policy == "cut-prompt-left" and type_ != "language-modeling":
+            yield from self._cut(example, encoded)
+        else:
+            yield from self._drop(example, encoded)
+
+    def _length(self, example: Example, encoded: Encoded | None) -> int:
+        if encoded is not None:
+            return encoded.longest
+        return sum(count_tokens(text, self.report.encoder) for text in texts_of(example))
+
+    def _drop(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
+        """Leave out the rows that are too long, which need not be all that a template makes."""
+        limit = self.settings.max_seq_len
+        if encoded is None or example.rejected is not None:
+            self._refuse(example, self._length(example, encoded))
+            return
+        kept = tuple(piece for piece in encoded.pieces if len(piece.ids) <= limit)
+        for piece in encoded.pieces:
+            if len(piece.ids) > limit:
+                self._refuse(example, len(piece.ids))
+        if kept:
+            yield replace(encoded, pieces=kept, talks=encoded.talks[: len(kept)])
+
+    def _refuse(self, example: Example, length: int) -> None:
+        what = _("{length} tokens, the limit is {limit}")
+        reason = what.format(length=length, limit=self.settings.max_seq_len)
+        self.report.drop(Refusal(example.source, example.line, OVER_LENGTH, reason))
+        self.report.over.dropped += 1
+        self.report.over.tokens_lost += length
+
+    def _cut(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
+        made = self._shortener.cut(example)
+        if made is None:
+            yield from self._drop(example, encoded)
+            return
+        self.report.over.cut += 1
+        self.report.over.tokens_lost += max(0, self._length(example, encoded) - made.longest)
+        yield made
+
+    def _parts(self, example: Example) -> Iterator[Encoded]:
+        over, found = self.report.over, 0
+        for part in self._shortener.parts(example):
+            if isinstance(part, Example):
+                yield from self._drop(part, None)
+            else:
+                found += 1
+                yield part
+        over.split += found > 0
+        over.split_into += found
+
+    def _windows(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
+        encoder, limit = self.report.encoder, self.settings.max_seq_len
+        tokens = encoded.pieces[0].tokens if encoded is not None else None
+        self.report.over.split += 1
+        masked = text_of(example.text, encoder)
+        for number, piece in enumerate(windows(masked, tokens, encoder, limit), start=1):
+            self.report.over.split_into += 1
+            yield Encoded(replace(example, id=f"{example.id}-{number}"), (piece,))

@@ -103,7 +103,7 @@ def _masked(
 ) -> list[Masked] | Refusal:
     """The masked texts of an example, or the first reason to refuse it."""
     if example.text:
-        return [_text(example.text, encoder)]
+        return [text_of(example.text, encoder)]
     made = list[Masked]()
     for outcome in outcomes:
         if isinstance(outcome, TurnRefusedError):
@@ -112,7 +112,7 @@ def _masked(
     return made
 
 
-def _text(text: str, encoder: Encoder) -> Masked:
+def text_of(text: str, encoder: Encoder) -> Masked:
     """A plain text: everything supervised but a BOS of its own, and the EOS once at its end."""
     if not encoder.eos_token:
         what = _("the tokenizer has no EOS, so that a text would have no end to learn")

@@ -4,20 +4,23 @@ Examples go through in batches and rows leave in row groups, so that memory does
 their number.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from foundry.core import atomic
 from foundry.core.errors import DataError
 from foundry.core.recipe import Encode
-from foundry.core.records import EncodedRow, Example, Plan, Refusal, ShardSet
+from foundry.core.records import EncodedRow, Example, Plan, ShardSet
 from foundry.encode.checks import check_many
 from foundry.encode.mask_report import NAMED, MaskReport
-from foundry.encode.overlong import within
-from foundry.encode.rows import Encoded, encode_many
+from foundry.encode.overlong import Fitter
+from foundry.encode.rows import Encoded
+from foundry.encode.shorten import texts_of
 from foundry.encode.tokenize import Encoder
+
+T = TypeVar("T")
 
 FORMAT_VERSION = 2
 BATCH_EXAMPLES = 256
@@ -46,34 +49,38 @@ def encode_rows(
     Raises:
         DataError: The template can be used for no row, or `NAMED` faults were found already.
     """
-    encoder = report.encoder
+    fitter = Fitter(settings, report)
     for batch in batches(examples):
         report.examples += len(batch)
-        made = list[Encoded]()
-        for outcome in encode_many(batch, encoder):
-            if isinstance(outcome, Refusal):
-                report.drop(outcome)
-            elif (fitting := within(outcome, settings.max_seq_len, report)) is not None:
-                made.append(fitting)
-        for encoded, faults in zip(made, check_many(made, encoder), strict=True):
-            report.add(encoded, faults)
-        if len(report.faults) >= NAMED:
-            raise DataError(report.faults)
-        yield [row for encoded in made for row in encoded.rows]
+        for group in bounded(fitter.fit(batch), tokens_of, GROUP_TOKENS):
+            for encoded, faults in zip(group, check_many(group, report.encoder), strict=True):
+                report.add(encoded, faults)
+            if len(report.faults) >= NAMED:
+                raise DataError(report.faults)
+            yield [row for encoded in group for row in encoded.rows]
 
 
 def batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
     """Examples in lists of bounded number and length."""
-    batch, chars = list[Example](), 0
-    for example in examples:
-        size = sum(len(turn.content) for turn in example.messages) + len(example.text)
-        if batch and (len(batch) == BATCH_EXAMPLES or chars + size > BATCH_CHARS):
+    return bounded(examples, lambda example: sum(map(len, texts_of(example))), BATCH_CHARS)
+
+
+def bounded(items: Iterable[T], size: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """Items in lists of at most `BATCH_EXAMPLES`, of at most `most` together unless one is more."""
+    batch, total = list[T](), 0
+    for item in items:
+        if batch and (len(batch) == BATCH_EXAMPLES or total + size(item) > most):
             yield batch
-            batch, chars = [], 0
-        batch.append(example)
-        chars += size
+            batch, total = [], 0
+        batch.append(item)
+        total += size(item)
     if batch:
         yield batch
+
+
+def tokens_of(encoded: Encoded) -> int:
+    """Ids of all rows of an example, both sides of a preference."""
+    return sum(len(piece.ids) for piece in encoded.pieces)
 
 
 def write_shards(

@@ -105,7 +105,7 @@ class Piece:
     """A masked text as ids and labels, with the stop id of each of its spans.
 
     `tokens` is the tokenizer's own record, which knows where in the text a token lies; `added`
-    ids (the BOS) stand before the text's own.
+    ids (the BOS) stand before the text's own, of which `first` is the first one here.
     """
 
     masked: Masked
@@ -114,12 +114,13 @@ class Piece:
     stops: tuple[int, ...]
     tokens: Any
     added: int
+    first: int = 0
 
     def place(self, token: int) -> tuple[int, int]:
         """The characters of the text, from and to, of which a token is made."""
         if token < self.added:
             return 0, 0
-        return self.tokens.token_to_chars(token - self.added) or (0, 0)
+        return self.tokens.token_to_chars(self.first + token - self.added) or (0, 0)
 
     @property
     def straddling(self) -> int:

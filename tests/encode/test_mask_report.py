@@ -65,10 +65,11 @@ def test_text_names_every_count_on_a_line_of_its_own():
     lines = as_text(found).splitlines()
 
     assert lines[0] == "rows to train on: 2; left out for their length: 1"
-    assert lines[1].startswith(f"tokens: {found['tokens']}; supervised: ")
-    assert lines[2] == f"assistant turns: 3; supervised stop ids: {END} x3"
-    assert lines[3].endswith("rows with a token merged over the seam: 0")
-    assert lines[5] == "  " + as_marked(found["samples"][0]).replace("\n", "⏎")
+    assert lines[1].startswith("over the limit: 1; left out 1, cut 0, split 0 into 0; tokens lost")
+    assert lines[2].startswith(f"tokens: {found['tokens']}; supervised: ")
+    assert lines[3] == f"assistant turns: 3; supervised stop ids: {END} x3"
+    assert lines[4].endswith("rows with a token merged over the seam: 0")
+    assert lines[6] == "  " + as_marked(found["samples"][0]).replace("\n", "⏎")
 
 
 def test_row_over_the_limit_is_left_out_and_named():  # C11

@@ -43,6 +43,35 @@ def test_base_without_weights_is_a_missing_resource(recipe: TinyRecipe):
     assert ".safetensors" in only_problem(outcome)["what"]
 
 
+def test_rows_of_a_type_that_the_trainer_does_not_read_are_refused_before_training(
+    recipe: TinyRecipe,
+):
+    lines = ["問題,好,壞", *(f"售價{n}？,三百元。,不知道。" for n in range(20))]
+    (recipe.folder / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
+    format_of_pairs = {"kind": "preference", "prompt": "問題", "chosen": "好", "rejected": "壞"}
+    options = ("--set", f"data.format={json.dumps(format_of_pairs)}", "--set", "evals=[]", "--json")
+
+    encoded = recipe.train("--until", "encode", *options)
+    refused = recipe.train(*options)
+
+    assert encoded.code == 0, encoded
+    assert encoded.document["mask"]["type"] == "preference"
+    assert (refused.code, refused.document["error"]) == (2, "recipe")
+    assert "`sft` reads conversation, language-modeling data" in only_problem(refused)["what"]
+    assert "the rows are preference data" in only_problem(refused)["what"]
+    assert "--until encode" in only_problem(refused)["fix"]
+    assert not recipe.run.file("adapter").exists()
+
+
+def test_rows_that_are_all_too_long_end_the_run_before_the_model_is_loaded(recipe: TinyRecipe):
+    # C11
+    outcome = recipe.train("--set", "encode.max_seq_len=8", "--json")
+
+    assert (outcome.code, outcome.document["error"]) == (1, "data")
+    assert "no row is left to train on" in only_problem(outcome)["what"]
+    assert outcome.err.endswith("encoding: begins\n")
+
+
 def test_terms_that_were_not_accepted_name_the_option(recipe: TinyRecipe):
     outcome = call("train", str(recipe.file), "--runs", str(recipe.runs), "--json")
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from foundry.core.records import TrainResult
     from foundry.train.inputs import FitInputs
 
+ACCEPTS = ("conversation", "language-modeling")
 DEFAULT_EPOCHS = 3
 
 
