@@ -59,9 +59,10 @@ def find_chat(row: Mapping[str, Any], field: str) -> tuple[str, Any]:
 
 
 def with_system(
-    row: Mapping[str, Any], turns: tuple[Turn, ...], column: str = "system"
+    row: Mapping[str, Any], turns: tuple[Turn, ...], column: str | None = None
 ) -> tuple[Turn, ...]:
-    """The turns after the system text that the row itself has in a column, if any."""
+    """The turns after the system text that the row has in `column` (`system` if None), if any."""
+    column = column or "system"
     text = as_text(row.get(column), column)
     return turns if is_blank(text) else (Turn("system", text), *turns)
 

@@ -17,6 +17,7 @@ from foundry.data.strict_json import JsonFault, parse, plain
 
 CALL, TOOLS = "tool-call", "tools"  # codes of refusal
 RESPELLED = "number-respelled"  # a notice: 1.50 in a call or a definition is written out as 1.5
+TOOL_FIELDS = ("tools", "functions")  # the second is OpenAI's name until 2023
 ARGUMENTS = ("arguments", "parameters")
 
 
@@ -36,6 +37,12 @@ def read_calls(value: Any, respelled: list[str]) -> tuple[ToolCall, ...]:
         raise _bad_call(str(error)) from error
     calls = found if isinstance(found, list) else [] if found is None else [found]
     return tuple(_call(call, respelled) for call in calls)
+
+
+def find_tools(row: Mapping[str, Any], column: str | None) -> Any:
+    """What a row says of tools: in `column`, or in a field of the usual names where it is None."""
+    fields = TOOL_FIELDS if column is None else (column,)
+    return next((row[name] for name in fields if row.get(name) is not None), None)
 
 
 def read_tools(value: Any, respelled: list[str]) -> tuple[Mapping[str, Any], ...]:

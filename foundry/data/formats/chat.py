@@ -14,9 +14,8 @@ from foundry.core.fields import Closed
 from foundry.data.columns import CHATS, Columns
 from foundry.data.draft import Draft
 from foundry.data.messages import find_chat, is_chat, read_turns, with_system
-from foundry.data.tool_calls import RESPELLED, read_tools
+from foundry.data.tool_calls import RESPELLED, find_tools, read_tools
 
-FUNCTIONS = "functions"  # OpenAI's name until 2023
 PAIR = ("chosen", "rejected")
 
 
@@ -29,17 +28,18 @@ class Spec(Closed):
         description="Field with the list of messages. A row without it may have another of the "
         "usual names, such as `conversations`.",
     )
-    tools: str = Field(
-        "tools",
+    tools: str | None = Field(
+        None,
         min_length=1,
-        description="Field with the tools on offer, as a list or as JSON text.",
+        description="Field with the tools on offer, as a list or as JSON text; `tools` where "
+        "absent, and a row may have none.",
     )
 
 
 def columns(spec: Spec) -> tuple[str, ...]:
     """The columns that the data must have, where the recipe itself names one."""
-    named = {"messages": spec.messages, "tools": spec.tools}
-    return tuple(named[field] for field in named if field in spec.model_fields_set)
+    named = spec.messages if "messages" in spec.model_fields_set else None
+    return tuple(name for name in (named, spec.tools) if name is not None)
 
 
 def guess(sample: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -62,9 +62,8 @@ def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
     respelled: list[str] = []
     field, messages = find_chat(row, spec.messages)
     turns = read_turns(messages, field, respelled)
-    tools = [row[name] for name in (spec.tools, FUNCTIONS) if row.get(name) is not None][:1]
     return Draft(
         with_system(row, turns),
-        tools=read_tools(tools[0], respelled) if tools else (),
+        tools=read_tools(find_tools(row, spec.tools), respelled),
         notices=tuple((RESPELLED, number) for number in respelled),
     )

@@ -19,7 +19,7 @@ from foundry.data.draft import Draft
 from foundry.data.messages import with_system
 from foundry.data.rows import SCALAR
 from foundry.data.sides import is_whole, read_prompt, read_side
-from foundry.data.tool_calls import RESPELLED, read_tools
+from foundry.data.tool_calls import RESPELLED, find_tools, read_tools
 
 CHOSEN = ("chosen", "better", "chosen_response", "較好的回答", "較佳回答")
 REJECTED = ("rejected", "worse", "rejected_response", "較差的回答", "較差回答")
@@ -44,19 +44,22 @@ class Spec(Closed):
         description="Column with the better answer: a text, a message or a list of messages.",
     )
     rejected: str = Field("rejected", min_length=1, description="Column with the worse answer.")
-    system: str = Field(
-        "system", min_length=1, description="Column with a system text; a row may have none."
+    system: str | None = Field(
+        None,
+        min_length=1,
+        description="Column with a system text; `system` where absent, and a row may have none.",
     )
-    tools: str = Field(
-        "tools", min_length=1, description="Column with the tools on offer; a row may have none."
+    tools: str | None = Field(
+        None,
+        min_length=1,
+        description="Column with the tools on offer; `tools` where absent, if there is one.",
     )
 
 
 def columns(spec: Spec) -> tuple[str, ...]:
     """The columns that the data must have."""
-    optional = {"prompt": spec.prompt, "system": spec.system, "tools": spec.tools}
-    named = [name for field, name in optional.items() if field in spec.model_fields_set]
-    wanted = (*named, spec.input, spec.chosen, spec.rejected)
+    named = spec.prompt if "prompt" in spec.model_fields_set else None
+    wanted = (named, spec.input, spec.chosen, spec.rejected, spec.system, spec.tools)
     return tuple(name for name in wanted if name is not None)
 
 
@@ -98,6 +101,6 @@ def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
     return Draft(
         chosen,
         rejected=rejected,
-        tools=read_tools(row.get(spec.tools), respelled),
+        tools=read_tools(find_tools(row, spec.tools), respelled),
         notices=tuple((RESPELLED, number) for number in dict.fromkeys(respelled)),
     )

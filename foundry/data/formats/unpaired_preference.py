@@ -18,7 +18,7 @@ from foundry.data.draft import Draft
 from foundry.data.messages import find_chat, is_chat, read_turns, with_system
 from foundry.data.rows import SCALAR, JsonNumber, RowError, kept_text
 from foundry.data.sides import read_prompt, read_side
-from foundry.data.tool_calls import RESPELLED, read_tools
+from foundry.data.tool_calls import RESPELLED, find_tools, read_tools
 
 LABEL = ("label", "kto_tag")
 LABELS = {"true": True, "false": False, "1": True, "0": False}
@@ -33,41 +33,40 @@ class Spec(Closed):
         description="Field with the chat that ends with the answer, where there is no column "
         "`completion`. A row without it may have `conversations` or the like.",
     )
-    prompt: str = Field(
-        "prompt", min_length=1, description="Column with the prompt of a `completion`."
+    prompt: str | None = Field(
+        None, min_length=1, description="Column with the prompt; `prompt` where absent."
     )
     input: str | None = Field(
         None, min_length=1, description="Column with a text put after the prompt."
     )
-    completion: str = Field(
-        "completion",
+    completion: str | None = Field(
+        None,
         min_length=1,
-        description="Column with the answer: a text, a message or a list of messages.",
+        description="Column with the answer: a text, a message or a list of messages; "
+        "`completion` where absent.",
     )
     label: str = Field(
         "label",
         min_length=1,
         description="Column that is true for a good answer and false for a bad one.",
     )
-    system: str = Field(
-        "system", min_length=1, description="Column with a system text; a row may have none."
+    system: str | None = Field(
+        None,
+        min_length=1,
+        description="Column with a system text; `system` where absent, and a row may have none.",
     )
-    tools: str = Field(
-        "tools", min_length=1, description="Column with the tools on offer; a row may have none."
+    tools: str | None = Field(
+        None,
+        min_length=1,
+        description="Column with the tools on offer; `tools` where absent, if there is one.",
     )
 
 
 def columns(spec: Spec) -> tuple[str, ...]:
     """The columns that the data must have; only the label where the recipe names no others."""
-    optional = {
-        "messages": spec.messages,
-        "prompt": spec.prompt,
-        "completion": spec.completion,
-        "system": spec.system,
-        "tools": spec.tools,
-    }
-    named = [name for field, name in optional.items() if field in spec.model_fields_set]
-    return tuple(name for name in (*named, spec.input, spec.label) if name is not None)
+    named = spec.messages if "messages" in spec.model_fields_set else None
+    beside = (spec.prompt, spec.input, spec.completion, spec.system, spec.tools)
+    return tuple(name for name in (named, *beside, spec.label) if name is not None)
 
 
 def guess(sample: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -99,9 +98,10 @@ def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
         RowError: No chat and no prompt with an answer, or a label that is not true or false.
     """
     respelled: list[str] = []
-    if row.get(spec.completion) is not None:
-        prompt = read_prompt(row, spec.prompt, spec.input, respelled)
-        turns = read_side(row, spec.completion, prompt, respelled)
+    completion = spec.completion or "completion"
+    if row.get(completion) is not None:
+        prompt = read_prompt(row, spec.prompt or "prompt", spec.input, respelled)
+        turns = read_side(row, completion, prompt, respelled)
     else:
         field, messages = find_chat(row, spec.messages)
         turns = read_turns(messages, field, respelled)
@@ -113,7 +113,7 @@ def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
     return Draft(
         with_system(row, turns, spec.system),
         label=label,
-        tools=read_tools(row.get(spec.tools), respelled),
+        tools=read_tools(find_tools(row, spec.tools), respelled),
         notices=tuple((RESPELLED, number) for number in respelled),
     )
 
