@@ -185,6 +185,17 @@ def test_few_faulty_rows_do_not_hide_the_format():
     assert resolve(AUTO, rows, "a.jsonl")[0].kind == "chat"
 
 
+def test_rows_of_another_format_among_chats_are_refused_by_line(bench):
+    other = {"instruction": "問", "output": "答"}
+    chats = [{"messages": [{"role": "user", "content": str(n)}, MESSAGES[1]]} for n in range(3)]
+    bench.write("a.jsonl", [chats[0], other, *chats[1:]])
+
+    bench.prepare("a.jsonl", format={"kind": "auto"})
+
+    assert bench.refused() == [(2, "missing-field")]
+    assert len(bench.part()) == 3
+
+
 def test_chats_under_two_names_in_one_file_are_read_alike():  # C57
     block, _guessed = resolve(AUTO, [{"messages": MESSAGES}, {"conversations": SHAREGPT}], "a")
 
