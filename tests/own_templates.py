@@ -94,10 +94,10 @@ GRANITE = join(
 # Roles are plain text; only the last answer's end is followed by no line break.
 OLMO_2 = join(
     "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}",
-    "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% if not loop.last %}\n{% endif %}",
-    "{% endfor %}",
+    "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}",
+    "{{ '\\n' if not loop.last }}{% endfor %}",
     _ASK,
-    "\n<|assistant|>\n{% endif %}",
+    "{{ '\\n<|assistant|>\\n' }}{% endif %}",
 )
 
 # ChatML whose last answer ends with the EOS instead of the end of a turn.
@@ -107,7 +107,7 @@ OLMO_3 = join(
     "{{ m.content }}",
     "{% if m.role == 'system' and tools %}<functions>{{ tools | tojson }}</functions>{% endif %}",
     "{% if m.tool_calls %}<function_calls>{% for c in m.tool_calls %}{{ c.function.name }}",
-    "({{ c.function.arguments | tojson }}){% if not loop.last %}\n{% endif %}{% endfor %}",
+    "({{ c.function.arguments | tojson }}){{ '\\n' if not loop.last }}{% endfor %}",
     "</function_calls>{% endif %}",
     "{% if loop.last and m.role == 'assistant' %}{{ eos_token }}{% else %}<|im_end|>\n{% endif %}",
     "{% endfor %}",
@@ -138,7 +138,7 @@ APERTUS = join(
     "{{ bos_token }}<|system_start|>",
     "{{ messages[0].content if messages[0].role == 'system' else 'You are Apertus.' }}",
     "<|system_end|><|developer_start|>Deliberation: disabled\nTool Capabilities:",
-    "{% if tools %}{% for t in tools %}\n{{ t.function | tojson }}{% endfor %}",
+    "{% if tools %}{% for t in tools %}{{ '\\n' }}{{ t.function | tojson }}{% endfor %}",
     "{% else %} disabled{% endif %}<|developer_end|>",
     "{% for m in messages %}{% if m.role == 'user' %}<|user_start|>{{ m.content }}<|user_end|>",
     "{% elif m.role == 'assistant' and m.tool_calls %}",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foundry.core import plugins
-from tests.tiny_models import MODELS
+from tests.tiny_models import MODELS, TinyModel
 
 LLAMA3_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -49,10 +49,14 @@ def build(folder: Path, name: str, *, tied: bool = True, seed: int = 0) -> Path:
 
 def tiny_tokenizer(name: str) -> Any:
     """A fast tokenizer with the family's control tokens; adds a BOS if the family's does."""
+    return tokenizer_of(MODELS[name])
+
+
+def tokenizer_of(made: TinyModel) -> Any:
+    """The tokenizer of a tiny model; its control tokens have the first ids, in their order."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    made = MODELS[name]
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -103,10 +103,16 @@ def render_many(jobs: Sequence[Job], template: Template) -> list[list[str | Prob
 
 def _as_json(job: Job) -> dict[str, Any]:
     return {
-        "messages": [turn.as_dict() for turn in job.turns],
+        "messages": [_message(turn) for turn in job.turns],
         "views": list(job.views),
         "tools": [dict(tool) for tool in job.tools] or None,
     }
+
+
+def _message(turn: Turn) -> dict[str, Any]:
+    """The turn as templates read it; the one of gpt-oss calls the reasoning `thinking`."""
+    message = turn.as_dict()
+    return {**message, "thinking": turn.reasoning} if turn.reasoning else message
 
 
 @cache
