@@ -10,7 +10,7 @@ from foundry.core.errors import FoundryError
 from foundry.core.fill import fill
 from foundry.core.language import gettext as _
 from foundry.core.language import language
-from foundry.core.load import LoadedRecipe, load_recipe, require_inputs
+from foundry.core.load import LoadedRecipe, load_recipe
 from foundry.core.schema import schema
 
 app = verb_app(_("List, show, check and fill in recipes."))
@@ -51,6 +51,8 @@ def show(recipe: Name, json: Json = False) -> None:
 )
 def check(recipe: Name, set: Set = None, json: Json = False) -> None:
     """Load the recipe and look for its data; a mistake ends with exit code 2, a lack with 3."""
+    from foundry.data.places import require_inputs
+
     try:
         loaded = load_recipe(recipe, set or ())
         require_inputs(loaded)

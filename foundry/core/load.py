@@ -12,11 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from foundry.core import explain, layers, recipe_file, references, shipped, unwritten
-from foundry.core.errors import Problem, RecipeError, ResourceError
+from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.outline import plugin_blocks
 from foundry.core.recipe import Recipe
-from foundry.core.suggest import nearest
 from foundry.core.yaml_places import Node, dotted
 from foundry.core.yaml_places import Path as KeyPath
 
@@ -41,18 +40,6 @@ class LoadedRecipe:
     origins: Mapping[str, str]
     source_text: str
     path: Path
-
-    def file(self, written: str) -> Path:
-        """A path written in the recipe, which is relative to the recipe's folder."""
-        return (self.path.parent / written).resolve()
-
-    @property
-    def inputs(self) -> dict[str, Path]:
-        """Dotted path of each key that names a data file -> the file."""
-        data = self.recipe.data
-        sources = {f"data.sources.{i}.path": s.path for i, s in enumerate(data.sources)}
-        tests = {f"data.tests.{i}.path": t.path for i, t in enumerate(data.tests)}
-        return {key: self.file(path) for key, path in {**sources, **tests}.items()}
 
 
 def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
@@ -85,24 +72,6 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedReci
     values = checked.model_dump(mode="json")
     origins = {dotted(key): _origin(tree, key) for key in leaves(values)}
     return LoadedRecipe(checked, values, origins, text, path)
-
-
-def require_inputs(loaded: LoadedRecipe) -> None:
-    """Make sure that every data file of a recipe is there.
-
-    Raises:
-        ResourceError: Names each file that is missing, and the one beside it that is most alike.
-    """
-    missing = []
-    for key, path in loaded.inputs.items():
-        if not path.is_file():
-            siblings = [f.name for f in path.parent.iterdir()] if path.parent.is_dir() else []
-            near = nearest(path.name, siblings)
-            fix = _("is it `{name}`?").format(name=near) if near else _("put the file there")
-            what = _("no such file: {path}").format(path=path)
-            missing.append(Problem(f"{loaded.origins[key]}: {key}", what, fix))
-    if missing:
-        raise ResourceError(missing)
 
 
 def leaves(values: Any, path: KeyPath = ()) -> Iterator[KeyPath]:

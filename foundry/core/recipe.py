@@ -20,6 +20,10 @@ VERSION = (
     r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$"
 )
 GENERAL = "general"  # the purpose of a recipe that names none
+PLACE = (
+    "A file, a folder, a pattern such as `faq/*.csv` or an archive (.zip, .tar, .tar.gz), relative "
+    "to the recipe's folder; or `hub:owner/name@revision`, a dataset in the cache of this machine."
+)
 LARGEST_SEED = 2**32 - 1  # numpy.random.seed takes 32 bits
 
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
@@ -58,9 +62,9 @@ class Declaration(Closed):
 
 
 class Source(Closed):
-    """A file of rows."""
+    """Files of rows."""
 
-    path: Words = Field(description="The file, relative to the recipe's folder.")
+    path: Words = Field(description=PLACE)
     read: Annotated[Block, Plugin("source", default="auto")] = Field(
         {"kind": "auto"}, validate_default=True, description="How to read the file."
     )
@@ -82,12 +86,12 @@ class Split(Closed):
 
 
 class TestPart(Closed):
-    """A file of rows that are only for testing."""
+    """Files of rows that are only for testing."""
 
     __test__: ClassVar[bool] = False  # pytest takes a class called Test... for a test
 
     name: Name = Field(description="What the part is called in evaluations, gates and reports.")
-    path: Words = Field(description="The file, relative to the recipe's folder.")
+    path: Words = Field(description=PLACE)
     read: Annotated[Block, Plugin("source", default="auto")] = Field(
         {"kind": "auto"}, validate_default=True, description="How to read the file."
     )

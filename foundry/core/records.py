@@ -186,6 +186,14 @@ class SourceFile(Record):
 
 
 @dataclass(frozen=True)
+class SkippedFile(Record):
+    """A file of a folder, a pattern or an archive that was not read, and a short code why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Part(Record):
     """A named set of examples written as JSON lines: `train` or a test part."""
 
@@ -216,6 +224,7 @@ class DatasetManifest(Record):
     turns: Mapping[str, int] = field(default_factory=dict)
     notices: Mapping[str, int] = field(default_factory=dict)
     noticed: Mapping[str, str] = field(default_factory=dict)
+    skipped: tuple[SkippedFile, ...] = ()
 
     def part(self, name: str) -> Part:
         """The part called `name`."""

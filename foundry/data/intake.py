@@ -21,7 +21,7 @@ from foundry.data import guess
 from foundry.data.draft import Draft
 from foundry.data.keys import Keys
 from foundry.data.places import Found
-from foundry.data.reading import read
+from foundry.data.reading import read, told_of
 from foundry.data.rows import Bad, Blank, Item, Row, RowError, is_blank, kept_text
 from foundry.data.settling import SettledDraft, settle_draft
 
@@ -147,10 +147,15 @@ def take(found: Found, how: Block, convert: Converter, keys: Keys, work: Path) -
         ResourceError: There is no such file.
         DataError: The file cannot be read, or has no rows.
     """
+    work.mkdir()
+    with told_of(found.shown, found.path):
+        return _take(found, how, convert, keys, work)
+
+
+def _take(found: Found, how: Block, convert: Converter, keys: Keys, work: Path) -> Intake:
     reading = read(found.path, how)
     beside = (convert.group_by, *keys.columns)
     items, (block, guessed) = _guessed(reading.items, convert.format, beside, found.path)
-    work.mkdir()
     intake = Intake(
         name=found.name,
         path=found.path,

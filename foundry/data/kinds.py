@@ -31,7 +31,7 @@ def kind_of(path: Path) -> str:
     if name is not None:
         raise DataError(signatures.refusal(path, name))
     head = _head(path)
-    named = _by_suffix().get(path.suffix.lower())
+    named = by_suffix().get(path.suffix.lower())
     if JSON.match(head):
         if set(KEY.findall(head)) >= SQUAD and squad.is_squad(path):
             return "squad"
@@ -56,7 +56,8 @@ def _head(path: Path) -> bytes:
     return head.replace(b"\0", b"")
 
 
-def _by_suffix() -> dict[str, str]:
+def by_suffix() -> dict[str, str]:
+    """The kind of source that reads the files of each suffix, such as `.csv`."""
     return {suffix: kind for kind in plugins.names("source") for suffix in _suffixes(kind)}
 
 
@@ -69,7 +70,7 @@ def _suffixes(kind: str) -> tuple[str, ...]:
 def _untold(path: Path) -> Problem:
     what = _("is text of a kind that neither its content nor its suffix tells; known are: {known}")
     fix = _("say how to read it, `read: {{kind: …}}` with one of {kinds}")
-    known = _by_suffix()
+    known = by_suffix()
     return Problem(
         str(path),
         what.format(known=", ".join(known)),

@@ -11,15 +11,12 @@ from pathlib import Path
 from foundry.core import atomic, plugins
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
-from foundry.core.recipe import Data, Source, TestPart
+from foundry.core.recipe import Data
 from foundry.core.records import DatasetManifest, Example, SourceFile
 from foundry.data.acceptance import missing_columns, refuse, too_many_refused
 from foundry.data.disjoint import refuse_shared_values
-from foundry.data.intake import Converter, Intake, take
-from foundry.data.keys import Keys
 from foundry.data.parts import TEST, TRAIN, Division, divide
-from foundry.data.places import Found
-from foundry.data.taken import Taken
+from foundry.data.taken import Taken, take_all
 from foundry.data.writing import refused_by_code, write_parts, write_refusals
 
 MANIFEST, REFUSED, WORK = "manifest.json", "refused.jsonl", ".work"
@@ -42,7 +39,7 @@ def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
     """
     _refuse_names(data)
     with atomic.temporary_folder(out / WORK) as work:
-        taken = _take(data, folder, work)
+        taken = take_all(data, folder, work)
         _accept(data, taken)
         keys = {name: [i.keys for i in intakes] for name, intakes in taken.tests.items()}
         learned = [intake.keys for intake in taken.learned]
@@ -78,25 +75,6 @@ def _refuse_names(data: Data) -> None:
         raise RecipeError(problems)
 
 
-def _take(data: Data, folder: Path, work: Path) -> Taken:
-    """Read every file to its end."""
-    group_by = data.split.group_by if data.split else None
-    shared = tuple(dict.fromkeys(test.disjoint_by for test in data.tests if test.disjoint_by))
-    numbers = iter(range(10**9))
-
-    def intake(given: Source | TestPart, by: str | None) -> Intake:
-        name = Path(given.path).name if Path(given.path).is_absolute() else given.path
-        found = Found(name, folder / given.path)
-        keys = Keys(data.split, shared)
-        convert = Converter(data.format, by)
-        return take(found, given.read, convert, keys, work / str(next(numbers)))
-
-    return Taken(
-        learned=tuple(intake(source, group_by) for source in data.sources),
-        tests={test.name: (intake(test, test.disjoint_by or group_by),) for test in data.tests},
-    )
-
-
 def _accept(data: Data, taken: Taken) -> None:
     """Refuse the data before anything is made of them; the limit holds for each test by itself."""
     wanted = plugins.load("format", data.format.kind).columns(data.format.spec)
@@ -130,6 +108,7 @@ def _write(data: Data, taken: Taken, division: Division, out: Path) -> DatasetMa
         turns=dict(sum((intake.turns for intake in files), Counter[str]())),
         notices=_notices(taken, division),
         noticed={code: first for i in reversed(files) for code, first in i.noticed.items()},
+        skipped=taken.skipped,
     )
     used = manifest.rows_used + manifest.rows_refused + manifest.rows_blank
     if manifest.rows_in != used or manifest.rows_refused != by_code.total():
@@ -140,8 +119,9 @@ def _write(data: Data, taken: Taken, division: Division, out: Path) -> DatasetMa
 
 def _records(data: Data, taken: Taken) -> Iterator[SourceFile]:
     """The files as the manifest names them; a test file comes without licence or declaration."""
-    for source, intake in zip(data.sources, taken.learned, strict=True):
-        yield intake.record(source.licence, source.declaration.model_dump())
+    for source, intakes in zip(data.sources, taken.sources, strict=True):
+        declaration = source.declaration.model_dump()
+        yield from (intake.record(source.licence, declaration) for intake in intakes)
     for intakes in taken.tests.values():
         yield from (intake.record("", {}) for intake in intakes)
 

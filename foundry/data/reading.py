@@ -60,7 +60,7 @@ def _read_packed(path: Path, how: Block) -> Reading:
     folder = Path(tempfile.mkdtemp(prefix="foundry-"))
     try:
         plain = unpack(path, folder)
-        with _told_of(path, plain):
+        with told_of(path, plain):
             inner = _read(plain, how)
     except BaseException:
         atomic.remove(folder)
@@ -72,14 +72,14 @@ def _read_packed(path: Path, how: Block) -> Reading:
 
 def _until_read(items: Iterator[Item], path: Path, plain: Path) -> Iterator[Item]:
     try:
-        with _told_of(path, plain):
+        with told_of(path, plain):
             yield from items
     finally:
         atomic.remove(plain.parent)
 
 
 @contextmanager
-def _told_of(path: Path, plain: Path) -> Iterator[None]:
+def told_of(path: Path, plain: Path) -> Iterator[None]:
     """Let errors name the file that a person knows, not the scratch file."""
     try:
         yield

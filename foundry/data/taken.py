@@ -1,21 +1,31 @@
-"""All files as they were taken in: every example has a number, those to learn from first."""
+"""Take in all files of a recipe; every example gets a number, those to learn from first."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain, count, islice
+from pathlib import Path
 
-from foundry.core.records import Example
-from foundry.data.intake import Intake
+from foundry.core.recipe import Data, Source, TestPart
+from foundry.core.records import Example, SkippedFile
+from foundry.data.intake import Converter, Intake, take
+from foundry.data.keys import Keys
+from foundry.data.places import Found, expand, opened
 
 
 @dataclass(frozen=True)
 class Taken:
-    """The files to learn from, and those of each named test part."""
+    """The files of each source, those of each named test part, and what was not read."""
 
-    learned: tuple[Intake, ...]
+    sources: tuple[tuple[Intake, ...], ...]
     tests: Mapping[str, tuple[Intake, ...]]
+    skipped: tuple[SkippedFile, ...] = ()
+
+    @cached_property
+    def learned(self) -> tuple[Intake, ...]:
+        """Every file to learn from."""
+        return tuple(chain.from_iterable(self.sources))
 
     @cached_property
     def files(self) -> tuple[Intake, ...]:
@@ -44,3 +54,54 @@ class Taken:
     def _find(self, number: int) -> tuple[Intake, int]:
         file = bisect_right(self.begins, number) - 1
         return self.files[file], number - self.begins[file]
+
+
+def take_all(data: Data, folder: Path, work: Path) -> Taken:
+    """Read every file of a recipe to its end, each with a folder of its own below `work`.
+
+    Raises:
+        RecipeError, ResourceError: A path stands for nothing.
+        DataError: A file cannot be read.
+    """
+    taker = _Taker(data, folder, work)
+    by = data.split.group_by if data.split else None
+    return Taken(
+        sources=tuple(taker.take(source, by) for source in data.sources),
+        tests={test.name: taker.take(test, test.disjoint_by or by) for test in data.tests},
+        skipped=tuple(taker.skipped),
+    )
+
+
+@dataclass
+class _Taker:
+    """Takes in what one path of a recipe after the other stands for."""
+
+    data: Data
+    folder: Path
+    work: Path
+    skipped: list[SkippedFile] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def take(self, given: Source | TestPart, group_by: str | None) -> tuple[Intake, ...]:
+        """Every file that `given` stands for; a row's group is its value of `group_by`."""
+        place = expand(given.path, self.folder, given.read)
+        self.skipped += place.skipped
+        convert = Converter(self.data.format, group_by)
+        return tuple(
+            self._take_file(file, given, convert)
+            for found in place.files
+            for file in self._opened(found, given)
+        )
+
+    def _opened(self, found: Found, given: Source | TestPart) -> tuple[Found, ...]:
+        place = opened(found, self._folder(), given.read)
+        self.skipped += place.skipped
+        return place.files
+
+    def _take_file(self, found: Found, given: Source | TestPart, convert: Converter) -> Intake:
+        shared = dict.fromkeys(test.disjoint_by for test in self.data.tests if test.disjoint_by)
+        keys = Keys(self.data.split, tuple(shared))
+        return take(found, given.read, convert, keys, self._folder())
+
+    def _folder(self) -> Path:
+        return self.work / str(next(self.numbers))

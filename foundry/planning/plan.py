@@ -10,9 +10,10 @@ from foundry.core import atomic
 from foundry.core.environment import memory_bytes
 from foundry.core.errors import LicenceError, Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
-from foundry.core.load import LoadedRecipe, require_inputs
+from foundry.core.load import LoadedRecipe
 from foundry.core.records import BaseModel, Plan
 from foundry.core.version import version
+from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
 from foundry.policy import licence as policy
 
@@ -39,11 +40,11 @@ def make_plan(
         RecipeError: The recipe asks for what the base model cannot do.
         LicenceError: Base, data and purpose do not go together, or terms were not accepted.
     """
-    require_inputs(loaded)
+    files = require_inputs(loaded)
     base = locate(loaded.recipe.base_model, loaded.path.parent)
     licences = _check_licences(loaded, base, accepted_terms)
     _check_context(loaded, base)
-    inputs = {key: atomic.sha256(path) for key, path in loaded.inputs.items()}
+    inputs = {key: atomic.sha256(path) for key, path in files.items()}
     identity = {
         "values": loaded.values,
         "base": [base.sha256, base.settings_sha256],

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from foundry.core.errors import FoundryError, RecipeError, ResourceError
-from foundry.core.load import leaves, load_recipe, require_inputs
+from foundry.core.load import leaves, load_recipe
 from foundry.core.yaml_places import dotted
 
 FIRST_SEED, ROUNDS = 0, 400
@@ -98,32 +98,6 @@ def test_origin_tells_nothing_about_the_machine(load, tmp_path, monkeypatch):
     monkeypatch.setattr("foundry.core.shipped.Path.cwd", lambda: tmp_path / "elsewhere")
 
     assert load_recipe(path).origins["name"] == "shop.yaml:2:1"
-
-
-def test_data_files_lie_beside_the_recipe(load, tmp_path):
-    (tmp_path / "sub").mkdir()
-    load()
-    (tmp_path / "shop.yaml").rename(tmp_path / "sub" / "shop.yaml")
-
-    assert load_recipe("sub/shop.yaml").inputs == {"data.sources.0.path": tmp_path / "sub/a.csv"}
-
-
-def test_missing_data_file_is_named_with_the_one_like_it(load, tmp_path):
-    (tmp_path / "a1.csv").touch()
-
-    with pytest.raises(ResourceError) as caught:
-        require_inputs(load())
-
-    assert str(caught.value) == (
-        f"shop.yaml:8:8: data.sources.0.path: no such file: {tmp_path / 'a.csv'}\n"
-        "  fix: is it `a1.csv`?"
-    )
-
-
-def test_present_data_file_is_enough(load, tmp_path):
-    (tmp_path / "a.csv").touch()
-
-    require_inputs(load())
 
 
 def test_byte_order_mark_and_windows_line_ends_change_nothing(load):
