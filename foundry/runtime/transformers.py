@@ -52,10 +52,9 @@ class TransformersRuntime:
     def _generate_batch(
         self, prompts: Sequence[Sequence[int]], decoding: Decoding
     ) -> list[Generation]:
-        width = max(len(prompt) for prompt in prompts)
         pad = decoding.stop_ids[0] if decoding.stop_ids else 0
-        ids_BT = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts])
-        mask_BT = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        ids_BT, mask_BT = padded_left(prompts, pad)
+        width = ids_BT.shape[1]
         with quiet():
             out_BT = self.model.generate(
                 input_ids=ids_BT,
@@ -102,3 +101,16 @@ class TransformersRuntime:
             top = logprobs_V.topk(top_n)
             results.append(dict(zip(top.indices.tolist(), top.values.tolist(), strict=True)))
         return results
+
+
+def padded_left(prompts: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Prompts as one batch that ends with their last tokens (C26).
+
+    Returns:
+        Ids and attention mask, both int64 of shape (prompts, longest prompt); the mask is 0 where
+        an id is `pad` because the prompt is shorter.
+    """
+    width = max(len(prompt) for prompt in prompts)
+    ids_BT = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts])
+    mask_BT = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    return ids_BT, mask_BT

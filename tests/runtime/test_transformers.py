@@ -8,6 +8,8 @@ import torch
 
 from foundry.runtime.contract import Decoding
 from foundry.runtime.transformers import TransformersRuntime
+from tests.cases import case
+from tests.padding import PADDED_RIGHT
 from tests.tiny_run import Trained
 
 SHORT, LONG = [0, 20, 30], [0, *range(40, 51)]  # 3 and 12 tokens
@@ -24,7 +26,8 @@ def runtime(trained: Trained, batch_size: int = 32) -> TransformersRuntime:
     return TransformersRuntime(tuned.model, tuned.encoder.tokenizer, batch_size=batch_size)
 
 
-def test_batch_of_two_says_what_each_says_alone(trained: Trained):  # C26
+@case("C26", PADDED_RIGHT)
+def test_batch_of_two_says_what_each_says_alone(trained: Trained):
     decoding = Decoding(max_new_tokens=12)
 
     alone = runtime(trained, 1).generate([SHORT, LONG], decoding)
