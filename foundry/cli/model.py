@@ -25,9 +25,15 @@ def _help(line: str, command: str) -> str:
 
 
 @app.command("list", help=_help(_("List the base models in the catalogue."), "list"))
-def list_models(json: Json = False) -> None:
+def list_models(
+    trainable: Annotated[
+        bool, typer.Option("--trainable", help=_("Only those that can be trained here."))
+    ] = False,
+    json: Json = False,
+) -> None:
     """Print name, title, size, context, licence, access and whether it can be trained here."""
-    entries = list(catalogue.load_catalogue().values())
+    known = catalogue.load_catalogue().values()
+    entries = [entry for entry in known if entry.trainable_here or not trainable]
     if json:
         print_json({"models": [as_dict(entry) for entry in entries]})
         return
@@ -170,7 +176,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         (_("name"), entry.name),
         (_("title"), entry.title.text(language())),
         (_("hub"), " @ ".join(p for p in (entry.hub_id, entry.revision) if p) or _("unknown")),
-        (_("class"), entry.architecture),
+        (_("class"), entry.architecture or _("unknown")),
         (_("family"), entry.family or _("none yet: it cannot be trained here")),
         (_("parameters"), _number(entry.parameters)),
         (_("context"), _number(entry.context)),
@@ -181,6 +187,8 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         (_("origin"), entry.origin_country),
         (_("languages"), ", ".join(entry.languages) or _("unknown")),
     ]
+    if entry.gate_asks is not None:
+        facts.append((_("its page asks for"), entry.gate_asks.text(language())))
     if entry.fallback is not None:
         facts.append((_("use instead where it cannot be had"), entry.fallback))
     if entry.embedded is not None:

@@ -50,7 +50,7 @@ class Entry(facts.Fact):
     hub_id: Words | None = Field(description="Repository on Hugging Face.")
     revision: Revision | None = Field(description="Commit we looked at; null: none pinned.")
     family: Words | None = Field(description="Family plug-in; null: we cannot train it yet.")
-    architecture: Words = Field(description="Model class in transformers.")
+    architecture: Words | None = Field(description="Model class in transformers.")
     parameters: Positive | None = Field(description="Weights, tied ones once; rounded unless X.")
     context: Positive | None = Field(description="Longest input in tokens.")
     chat_template: ChatTemplate
@@ -127,7 +127,11 @@ def _fallback_problems(entry: Entry, entries: Mapping[str, Entry]) -> list[Probl
     where, other = f"configs/models/{entry.name}.yaml: fallback", entries.get(entry.fallback)
     if other is None:
         return [Problem(where, _("there is no entry `{name}`").format(name=entry.fallback))]
-    if other.gated is not False:
+    problems = []
+    if other.gated is not False or other.marks.get("gated", "").startswith("?"):
         what = _("`{name}` is not known to be free of a gate").format(name=entry.fallback)
-        return [Problem(where, what)]
-    return []
+        problems.append(Problem(where, what))
+    if not other.trainable_here:
+        what = _("`{name}` cannot be trained here").format(name=entry.fallback)
+        problems.append(Problem(where, what))
+    return problems

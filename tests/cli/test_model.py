@@ -33,7 +33,25 @@ def test_list_says_size_licence_access_and_whether_it_trains(told):
 
     assert "268M" in lines["gemma-3-270m"]
     assert lines["gemma-3-270m"].split()[-2:] == ["package", "yes"]
-    assert lines["gemma-3-taide-12b"].endswith("taide-g     on request  not yet")
+    assert lines["gemma-3-taide-12b"].split()[-4:] == ["taide-g", "on", "request", "yes"]
+    assert lines["taide-lx-7b"].split()[-2:] == ["not", "yet"]
+
+
+def test_list_is_as_it_was(told, golden):
+    golden("model-list.txt", told("model", "list")[1])
+
+
+@pytest.mark.parametrize("name", ["gemma-3-taide-12b", "llama-breeze2-8b-instruct"])
+def test_show_is_as_it_was(told, golden, name):
+    golden(f"model-show-{name}.txt", told("model", "show", name)[1])
+
+
+def test_list_of_those_that_can_be_trained(told):
+    whole, some = (told("model", "list", *options)[1] for options in ((), ("--trainable",)))
+    kept = [line for line in whole.splitlines()[1:] if not line.endswith("not yet")]
+
+    assert [line.split()[0] for line in some.splitlines()[1:]] == [x.split()[0] for x in kept]
+    assert 0 < len(kept) < len(whole.splitlines()) - 1
 
 
 def test_list_as_json_holds_every_fact(told):

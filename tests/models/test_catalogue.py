@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foundry.core import atomic
+from foundry.core import atomic, plugins
 from foundry.core.errors import RecipeError
 from foundry.models import catalogue
 from foundry.policy import licence
@@ -15,16 +15,23 @@ ENTRIES = list(catalogue.load_catalogue().values())
 EMBEDDED = [entry for entry in ENTRIES if entry.embedded is not None]
 
 
-def test_every_file_is_an_entry_and_ten_are_not_embedded():
+def test_every_file_is_an_entry():
     files = sorted(path.stem for path in catalogue.folder().rglob("*.yaml"))
 
     assert files == [entry.name for entry in ENTRIES]
     assert [entry.name for entry in EMBEDDED] == ["gemma-3-270m", "smollm2-135m"]
-    assert len(ENTRIES) - len(EMBEDDED) >= 10
+    assert len(files) == 123
 
 
-def test_licence_families_differ():
-    assert len({entry.licence for entry in ENTRIES}) >= 6
+def test_each_model_of_the_hub_is_listed_once():
+    ids = [entry.hub_id.lower() for entry in ENTRIES]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_makers_of_taiwan_and_licences_are_many():
+    assert sum(entry.origin_country == "TW" for entry in ENTRIES) >= 28
+    assert len({entry.licence for entry in ENTRIES}) >= 12
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
@@ -33,10 +40,64 @@ def test_licence_of_each_entry_is_known(entry):
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_gated_entry_has_a_fallback_without_a_gate(entry):
+def test_gated_entry_has_a_fallback_without_a_gate_that_trains_here(entry):  # C71
     fallback = entry.fallback and catalogue.find(entry.fallback)
 
-    assert not entry.gated or (fallback and fallback.gated is False)
+    assert not entry.gated or (fallback.gated is False and fallback.trainable_here)
+
+
+def class_of(model_type: str) -> str | None:
+    """The class in which transformers opens a model type, with its images where it takes any."""
+    from transformers.models.auto import modeling_auto as auto
+
+    text = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    return auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.get(model_type, text.get(model_type))
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.family], ids=lambda entry: entry.name)
+def test_family_trains_the_class_and_has_a_template(entry):
+    family = plugins.load("family", entry.family)
+
+    assert entry.architecture in {class_of(kind) for kind in family.MODEL_TYPES}
+    assert entry.chat_template.source is not None or family.CHAT_TEMPLATE is not None
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_template_of_trl_is_there(entry):
+    from trl import chat_templates
+
+    path = Path(chat_templates.__path__[0]) / f"{entry.chat_template.name}.jinja"
+    assert entry.chat_template.source != "trl" or path.is_file()
+
+
+@pytest.mark.parametrize("name", ["llama-breeze2-3b-instruct", "llama-breeze2-8b-instruct"])
+def test_model_that_needs_remote_code_points_to_the_edition_without(name):  # C74
+    entry = catalogue.find(name)
+
+    assert (entry.family, entry.fallback) == (None, "llama-breeze2-8b")
+    assert "remote code" in entry.note.en
+
+
+@pytest.mark.parametrize("name", ["taide-lx-7b", "taide-lx-7b-chat"])
+def test_model_that_needs_a_slow_tokenizer_says_so(name):
+    entry = catalogue.find(name)
+
+    assert entry.family is None
+    assert "slow tokenizer" in entry.note.en
+
+
+def test_gate_of_taide_says_what_it_asks():
+    gated = [entry for entry in ENTRIES if entry.gated and entry.hub_id.startswith("taide/")]
+
+    assert len(gated) == 9
+    assert all("date of birth" in entry.gate_asks.en for entry in gated)
+
+
+def test_model_of_prc_origin_says_so():
+    entries = [entry for entry in ENTRIES if entry.origin_country == "CN"]
+
+    assert len(entries) == 22
+    assert all("PRC origin" in entry.note.en for entry in entries)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
@@ -93,12 +154,25 @@ def test_unknown_name_names_the_nearest():
     assert caught.value.problems[0].fix == "use `gemma-3-270m`"
 
 
+FEW = (
+    *("gemma-3-270m", "gemma-4-12b", "llama-3.1-8b", "llama-breeze2-8b", "ministral-3-8b"),
+    *("ministral-3-8b-fp8", "phi-4", "qwen3-8b", "smollm2-135m"),
+)
+
+
+def copy_few(folder: Path) -> None:
+    """A catalogue of a few entries and all their fallbacks."""
+    folder.mkdir()
+    for name in FEW:
+        shutil.copy(catalogue.folder() / f"{name}.yaml", folder)
+
+
 @pytest.fixture
 def edited(tmp_path):
-    """A copy of the catalogue with one line of one file replaced."""
+    """A small catalogue with one line of one file replaced."""
 
     def edit(name: str, old: str, new: str) -> list[str]:
-        shutil.copytree(catalogue.folder(), tmp_path / "models")
+        copy_few(tmp_path / "models")
         path = tmp_path / "models" / f"{name}.yaml"
         text = path.read_text(encoding="utf-8")
         assert old in text
@@ -159,8 +233,22 @@ def test_fallback_that_is_not_there_is_refused(edited):
     assert told == ["configs/models/llama-3.1-8b.yaml: fallback: there is no entry `llama-9`"]
 
 
+def test_fallback_that_cannot_be_trained_is_refused(edited):
+    told = edited("llama-3.1-8b", "fallback: llama-breeze2-8b", "fallback: ministral-3-8b-fp8")
+
+    assert told == [
+        "configs/models/llama-3.1-8b.yaml: fallback: `ministral-3-8b-fp8` cannot be trained here"
+    ]
+
+
+def test_fallback_whose_gate_is_a_guess_is_refused(edited):
+    told = edited("llama-3.1-8b", "fallback: llama-breeze2-8b", "fallback: gemma-4-12b")
+
+    assert "`gemma-4-12b` is not known to be free of a gate" in told[0]
+
+
 def test_family_without_a_plug_in_is_refused(edited):
-    told = edited("phi-4", "family: null", "family: phi")
+    told = edited("phi-4", "family: phi3", "family: phi")
 
     assert any("unknown family `phi`" in line for line in told)
 
@@ -178,7 +266,7 @@ def test_mark_of_a_key_that_is_not_there_is_refused(edited):
 
 
 def test_all_wrong_files_are_told_at_once(tmp_path):
-    shutil.copytree(catalogue.folder(), tmp_path / "models")
+    copy_few(tmp_path / "models")
     for name in ("phi-4", "qwen3-8b"):
         path = tmp_path / "models" / f"{name}.yaml"
         path.write_text(path.read_text(encoding="utf-8") + "extra: 1\n", encoding="utf-8")
