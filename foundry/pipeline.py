@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundry.core import atomic, plugins
-from foundry.core.environment import environment
+from foundry.core.environment import environment, peak_memory_bytes
 from foundry.core.errors import FoundryError, Problem, ProofError, RecipeError
 from foundry.core.events import Events, to_stream
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
-from foundry.core.records import DatasetManifest, Export, Exports, Part, Plan, Record, TrainResult
+from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
 from foundry.core.rundir import RunDir
 from foundry.planning.plan import make_plan
 
@@ -135,7 +135,9 @@ def _take(way: Walk, stage: str) -> None:
         raise
     way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
     way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
-    way.events.emit(stage, "done", seconds=round(time.monotonic() - started, 1))
+    peak = peak_memory_bytes()
+    seconds = round(time.monotonic() - started, 1)
+    way.events.emit(stage, "done", seconds=seconds, peak_memory_bytes=peak)
 
 
 def _refuse_type(way: Walk) -> None:
@@ -182,28 +184,17 @@ def _plan(way: Walk) -> Result:
 
 def _data(way: Walk) -> Result:
     from foundry.data.prepare import prepare
+    from foundry.data.telling import tell
 
     recipe, out = way.loaded.recipe, way.run.file("data")
     manifest = prepare(recipe.data, folder=way.loaded.path.parent, out=out)
-    _tell(way.events, manifest)
+    tell(way.events, manifest)
     names = [part.file for part in manifest.parts]
     return manifest, [
         out / "manifest.json",
         out / "refused.jsonl",
         *(way.run.file(name) for name in names),
     ]
-
-
-def _tell(events: Events, manifest: DatasetManifest) -> None:
-    """What was guessed of the data, and what a person should look at in them."""
-    from foundry.data.guess import shown
-
-    for source in manifest.sources:
-        if source.guessed:
-            events.emit("data", "guessed", file=source.path, format=shown(source.format))
-    for code, count in manifest.notices.items():
-        first = manifest.noticed.get(code, "")
-        events.emit("data", "notice", code=code, count=count, first=first)
 
 
 def _encode(way: Walk) -> Result:
@@ -376,15 +367,18 @@ RUNNERS: Mapping[str, Callable[[Walk], Result]] = {
 
 def document(way: Walk) -> dict[str, Any]:
     """What `foundry train --json` prints: where everything is, and the proofs."""
+    from foundry.data.telling import summary
+
     results = way.results
     made = {
         "run": str(way.run.path),
         "fingerprint": way.plan.fingerprint,
         "skipped": way.skipped,
         "plan": {"base_model": way.plan.base.name, "accepted_terms": way.plan.accepted_terms},
+        "stages": {stage: _cost(way, stage) for stage in results},
     }
     if "data" in results:
-        made["data"] = {k: v for k, v in results["data"].items() if k.startswith("rows")}
+        made["data"] = summary(results["data"])
     if "encode" in results:
         made["mask"] = results["encode"]["mask"]
     if "train" in results:
@@ -396,3 +390,9 @@ def document(way: Walk) -> dict[str, Any]:
     if results.get("package"):
         made["package"] = str(way.run.file(results["package"]["path"]))
     return made
+
+
+def _cost(way: Walk, stage: str) -> dict[str, Any]:
+    """Seconds a stage took, and the most memory the process that ran it had held by its end."""
+    stamp = way.run.stamp(stage) or {}
+    return {key: stamp.get(key) for key in ("seconds", "peak_memory_bytes")}

@@ -82,13 +82,16 @@ def _sentence(event: Event) -> str | None:
         return _bytes(event)
     if kind == "notice":
         return _notice(event)
+    if kind == "source":
+        return _source(event)
+    if kind == "done":
+        return _done(event)
     sentences = {
         "base": _("{stage}: base model {name}; its first use converts it, which takes minutes"),
         "begin": _("{stage}: begins {name}"),
-        "done": _("{stage}: done {name} ({seconds} s)"),
         "nothing": _("{stage}: no package, since the recipe's `exports` are empty"),
         "skipped": _("{stage}: unchanged, skipped"),
-        "guessed": _("{stage}: {file} is read by `{format}`, guessed from its columns"),
+        "not-read": _("{stage}: not read: {count} files ({reason}; first {first})"),
         "resume": _("{stage}: goes on from step {step}"),
         "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),
         "unpacked": _(
@@ -118,6 +121,33 @@ def _bytes(event: Event) -> str:
     text = _("fetching {name}: {done} of {of}")
     done, of = readable(event["done"]), readable(event["of"])
     return text.format(name=event["name"], done=done, of=of)
+
+
+def _done(event: Event) -> str:
+    text = _("{stage}: done {name} ({cost})")
+    cost = [_("{seconds} s").format(seconds=event["seconds"])] if "seconds" in event else []
+    if event.get("peak_memory_bytes"):
+        peak = readable(event["peak_memory_bytes"])
+        cost.append(_("at most {size} of memory so far").format(size=peak))
+    values = {"name": "", **event, "stage": _stage(event["stage"]), "cost": ", ".join(cost)}
+    return " ".join(text.format(**values).split())
+
+
+def _source(event: Event) -> str:
+    text = _(
+        "{stage}: {file}: {kind} ({encoding}), read by `{format}`{guessed}; "
+        "{rows} rows: {used} used, {refused} refused{codes}; {blank} blank"
+    )
+    refused = event["refused"]
+    codes = ", ".join(f"{code} {count}" for code, count in refused.items())
+    values = {
+        **event,
+        "stage": _stage(event["stage"]),
+        "guessed": _(", guessed from its columns") if event["guessed"] else "",
+        "refused": sum(refused.values()),
+        "codes": f" ({codes})" if codes else "",
+    }
+    return text.format(**values)
 
 
 def _notice(event: Event) -> str:

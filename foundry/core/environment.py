@@ -65,6 +65,16 @@ def memory_bytes() -> int | None:
     return min([total, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
+def peak_memory_bytes() -> int | None:
+    """The most memory this process has held since it began; None where the system does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # getrusage(2): kilobytes on Linux
+
+
 def cpu_name() -> str:
     """The processor as its maker names it."""
     info = Path("/proc/cpuinfo")

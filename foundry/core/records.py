@@ -167,10 +167,11 @@ class Refusal(Record):
 
 @dataclass(frozen=True)
 class SourceFile(Record):
-    """An input file as it was read; `rows` counts data rows, blank lines apart.
+    """An input file as it was read. `rows` = `used` + all of `refused`; blank lines stand apart.
 
     `kind` is the source it was read as, `format` the block that made conversations of its rows;
-    `guessed` says that the recipe left the format to us.
+    `guessed` says that the recipe left the format to us. `turns`, `notices` and `noticed` are those
+    of the manifest, for this file.
     """
 
     path: str
@@ -183,6 +184,13 @@ class SourceFile(Record):
     kind: str = ""
     format: Mapping[str, Any] = field(default_factory=dict)
     guessed: bool = False
+    columns: tuple[str, ...] = ()
+    used: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    blank: int = 0
+    turns: Mapping[str, int] = field(default_factory=dict)
+    notices: Mapping[str, int] = field(default_factory=dict)
+    noticed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from foundry.core import atomic
+from foundry.core.environment import peak_memory_bytes
 from foundry.core.errors import LockedError, Problem
 from foundry.core.language import gettext as _
 
@@ -101,6 +102,7 @@ class RunDir:
             "stage": stage,
             "inputs": inputs,
             "seconds": round(time.monotonic() - started, 3),
+            "peak_memory_bytes": peak_memory_bytes(),
             "result": dict(result),
             "outputs": {self.relative(f): atomic.sha256(f) for f in files},
         }

@@ -6,7 +6,7 @@ that a file of any length can be read.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from foundry.core import atomic, plugins
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
-from foundry.core.records import Example, Refusal, SourceFile
+from foundry.core.records import Example, Refusal
 from foundry.data import guess
 from foundry.data.draft import Draft
 from foundry.data.keys import Keys
@@ -64,21 +64,6 @@ class Intake:
     def read_refusals(self) -> Iterator[Refusal]:
         """The rows refused one by one, in the order of the file."""
         return (Refusal(**values) for values in _read_lines(self.refusals))
-
-    def record(self, licence: str, declaration: Mapping[str, str | None]) -> SourceFile:
-        """The file as the manifest names it."""
-        return SourceFile(
-            path=self.name,
-            sha256=atomic.sha256(self.path),
-            size_bytes=self.path.stat().st_size,
-            encoding=self.encoding,
-            rows=self.rows,
-            licence=licence,
-            declaration=declaration,
-            kind=self.kind,
-            format=self.format.model_dump(mode="json"),
-            guessed=self.guessed,
-        )
 
 
 @dataclass(frozen=True)

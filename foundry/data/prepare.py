@@ -11,10 +11,11 @@ from pathlib import Path
 from foundry.core import atomic, plugins
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
-from foundry.core.recipe import Data
+from foundry.core.recipe import Data, Source
 from foundry.core.records import DatasetManifest, Example, SourceFile
 from foundry.data.acceptance import missing_columns, refuse, too_many_refused
 from foundry.data.disjoint import refuse_shared_values
+from foundry.data.intake import Intake
 from foundry.data.parts import TEST, TRAIN, Division, divide
 from foundry.data.taken import Taken, take_all
 from foundry.data.writing import refused_by_code, write_parts, write_refusals
@@ -97,7 +98,7 @@ def _write(data: Data, taken: Taken, division: Division, out: Path) -> DatasetMa
     by_code = sum(refused, Counter[str]())
     parts = write_parts(taken, division, out)
     manifest = DatasetManifest(
-        sources=tuple(_records(data, taken)),
+        sources=tuple(map(_record, _declared(data, taken), files, refused)),
         parts=parts,
         rows_in=sum(intake.rows + intake.blank for intake in files),
         rows_used=sum(part.rows for part in parts),
@@ -111,19 +112,41 @@ def _write(data: Data, taken: Taken, division: Division, out: Path) -> DatasetMa
         skipped=taken.skipped,
     )
     used = manifest.rows_used + manifest.rows_refused + manifest.rows_blank
-    if manifest.rows_in != used or manifest.rows_refused != by_code.total():
+    if manifest.rows_in != used or manifest.rows_used != sum(s.used for s in manifest.sources):
         raise RuntimeError(f"rows do not balance: {manifest.rows_in} in, {used} accounted for")
     atomic.write_json(out / MANIFEST, manifest.as_dict())
     return manifest
 
 
-def _records(data: Data, taken: Taken) -> Iterator[SourceFile]:
-    """The files as the manifest names them; a test file comes without licence or declaration."""
+def _declared(data: Data, taken: Taken) -> Iterator[Source | None]:
+    """The source that each file belongs to; None for a file for testing only."""
     for source, intakes in zip(data.sources, taken.sources, strict=True):
-        declaration = source.declaration.model_dump()
-        yield from (intake.record(source.licence, declaration) for intake in intakes)
+        yield from (source for _intake in intakes)
     for intakes in taken.tests.values():
-        yield from (intake.record("", {}) for intake in intakes)
+        yield from (None for _intake in intakes)
+
+
+def _record(source: Source | None, intake: Intake, refused: Counter[str]) -> SourceFile:
+    """A file as the manifest names it; one for testing only has no licence or declaration."""
+    return SourceFile(
+        path=intake.name,
+        sha256=atomic.sha256(intake.path),
+        size_bytes=intake.path.stat().st_size,
+        encoding=intake.encoding,
+        rows=intake.rows,
+        licence=source.licence if source else "",
+        declaration=source.declaration.model_dump() if source else {},
+        kind=intake.kind,
+        format=intake.format.model_dump(mode="json"),
+        guessed=intake.guessed,
+        columns=tuple(intake.columns),
+        used=intake.rows - refused.total(),
+        refused=dict(sorted(refused.items())),
+        blank=intake.blank,
+        turns=dict(intake.turns),
+        notices=dict(intake.notices),
+        noticed=intake.noticed,
+    )
 
 
 def _notices(taken: Taken, division: Division) -> dict[str, int]:

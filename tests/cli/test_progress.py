@@ -9,10 +9,26 @@ from foundry.cli.progress import shown
     ("event", "values", "line"),
     [
         (
-            "guessed",
-            {"file": "a.csv", "format": "format: {kind: text, text: 內容}"},
-            "data: a.csv is read by `format: {kind: text, text: 內容}`, guessed from its columns",
+            "source",
+            {
+                **{"file": "a.csv", "kind": "csv", "encoding": "cp950", "guessed": True},
+                "format": "format: {kind: text, text: 內容}",
+                **{"rows": 9, "used": 6, "refused": {"duplicate": 1, "empty": 2}, "blank": 4},
+            },
+            "data: a.csv: csv (cp950), read by `format: {kind: text, text: 內容}`, guessed from "
+            "its columns; 9 rows: 6 used, 3 refused (duplicate 1, empty 2); 4 blank",
         ),
+        (
+            "not-read",
+            {"reason": "hidden", "count": 2, "first": "data/.DS_Store"},
+            "data: not read: 2 files (hidden; first data/.DS_Store)",
+        ),
+        (
+            "done",
+            {"seconds": 1.5, "peak_memory_bytes": 300 << 20},
+            "data: done (1.5 s, at most 300 MiB of memory so far)",
+        ),
+        ("done", {"seconds": 1.5, "peak_memory_bytes": None}, "data: done (1.5 s)"),
         (
             "notice",
             {"code": "placeholder", "count": 85, "first": "identity.json:2: {{name}}"},
