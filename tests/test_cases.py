@@ -23,7 +23,6 @@ PENDING = {
         "datacore": "C27 C77",
         "encode": "C01 C02 C03 C05 C08 C09 C21",
         "models": "C78",
-        "cases": "C28",
     }.items()
     for number in numbers.split()
 }

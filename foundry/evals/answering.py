@@ -1,8 +1,10 @@
 """Ask a model every item, resumable item by item."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +36,26 @@ def decoding_settings(decoding: Decoding) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Prompting:
+    """How prompts are made: the template's text, the system text, the BOS of the tokenizer."""
+
+    template: str
+    system: str | None = None
+    bos_id: int | None = None
+
+
 def settings(
-    prompts: Sequence[Sequence[int]], decoding: Decoding, *, template: str, system: str | None
+    prompts: Sequence[Sequence[int]], decoding: Decoding, prompting: Prompting
 ) -> dict[str, Any]:
     """What two columns must have in common to be compared (C28)."""
     first = list(prompts[0])
     return {
-        "template_sha256": atomic.fingerprint(template),
-        "system": system,
-        "bos_count": next((n for n, token in enumerate(first) if token != first[0]), len(first)),
+        "template_sha256": hashlib.sha256(prompting.template.encode()).hexdigest(),
+        "system": prompting.system,
+        "bos_count": sum(1 for _ in takewhile(lambda token: token == prompting.bos_id, first)),
         "first_prompt_ids": first[:FIRST_IDS],
+        "prompts_sha256": atomic.fingerprint([list(prompt) for prompt in prompts]),
         "stop_ids": list(decoding.stop_ids),
         "decoding": decoding_settings(decoding),
     }

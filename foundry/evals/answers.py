@@ -24,11 +24,13 @@ SETTINGS = (
     "system",
     "bos_count",
     "first_prompt_ids",
+    "prompts_sha256",
     "stop_ids",
     "decoding",
 )
 """What a model's column says about its prompts; two models are compared when these are equal
-(cases.md C28). `first_prompt_ids` are the first 20 ids of the first item's prompt."""
+(cases.md C28). `system`, `bos_count` and `first_prompt_ids`, the first 20 ids, are those of the
+first item's prompt; `prompts_sha256` holds every id of every prompt."""
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 

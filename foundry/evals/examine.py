@@ -16,7 +16,7 @@ from foundry.core.recipe import Recipe
 from foundry.core.records import EvalReport, Example
 from foundry.core.rundir import RunDir
 from foundry.encode.tokenize import Encoder
-from foundry.evals.answering import Asked, ask, settings
+from foundry.evals.answering import Asked, Prompting, ask, settings
 from foundry.evals.answers import Column, Item
 from foundry.evals.baselines import most_frequent_answer, nearest_question
 from foundry.evals.compare import Evidence, Measures, build_report
@@ -171,7 +171,9 @@ def _chat_prompts(exam: Examination, name: str) -> Asked:
     """The prompts of training: the chat template up to the answer."""
     prompts = {i.example.id: exam.encoder.prompt_ids(i.example.prompt) for i in exam.items}
     decoding = Decoding(exam.recipe.evaluation.max_new_tokens, exam.stop_ids)
-    return _asked(exam, name, prompts, decoding, exam.encoder.template)
+    first = exam.encoder.with_system(exam.items[0].example.prompt)[0]
+    system = first.content if first.role == "system" else None
+    return _asked(exam, name, prompts, decoding, _prompting(exam, exam.encoder.template, system))
 
 
 def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
@@ -183,7 +185,11 @@ def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
     }
     decoding = Decoding(exam.recipe.evaluation.max_new_tokens, exam.stop_ids, (STOP,))
     template = few_shot_text(shots, shots[0], Labels())
-    return _asked(exam, "base-few-shot", prompts, decoding, template)
+    return _asked(exam, "base-few-shot", prompts, decoding, _prompting(exam, template))
+
+
+def _prompting(exam: Examination, template: str, system: str | None = None) -> Prompting:
+    return Prompting(template, system, exam.encoder.bos_id)
 
 
 def _asked(
@@ -191,11 +197,10 @@ def _asked(
     name: str,
     prompts: dict[str, list[int]],
     decoding: Decoding,
-    template: str,
+    prompting: Prompting,
 ) -> Asked:
     in_order = [prompts[item.example.id] for item in exam.items]
-    said = settings(in_order, decoding, template=template, system=exam.recipe.encode.system)
-    return Asked(name, TITLES[name], prompts, decoding, said)
+    return Asked(name, TITLES[name], prompts, decoding, settings(in_order, decoding, prompting))
 
 
 def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:

@@ -49,6 +49,7 @@ SETTINGS: dict[str, Any] = {
     "system": None,
     "bos_count": 1,
     "first_prompt_ids": [2, 105],
+    "prompts_sha256": "cd" * 32,
     "stop_ids": [106],
     "decoding": {"greedy": True},
 }

@@ -19,6 +19,7 @@ SETTINGS = {
     "system": None,
     "bos_count": 1,
     "first_prompt_ids": [2, 105],
+    "prompts_sha256": "cc",
     "stop_ids": [1, 106],
     "decoding": {"max_new_tokens": 64, "temperature": 0},
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from foundry.evals.answering import Asked, ask, settings
+from foundry.evals.answering import Asked, Prompting, ask, settings
 from foundry.evals.answers import SETTINGS, Item
 from foundry.runtime.contract import Decoding, Generation
 from foundry.runtime.transformers import TransformersRuntime
@@ -19,7 +19,8 @@ def asked(trained_gemma3: Trained) -> Asked:
     tuned = trained_gemma3.tuned
     prompts = {row.id: tuned.encoder.prompt_ids(row.prompt) for row in ROWS}
     decoding = Decoding(40, tuned.stop_ids)
-    said = settings([*prompts.values()], decoding, template=tuned.encoder.template, system=None)
+    prompting = Prompting(tuned.encoder.template, bos_id=tuned.encoder.bos_id)
+    said = settings([*prompts.values()], decoding, prompting)
     return Asked("tuned", {"en": "Tuned"}, prompts, decoding, said)
 
 
@@ -99,12 +100,19 @@ def test_column_says_how_it_was_asked(runtime: Counted, asked: Asked, tmp_path: 
 
 def test_settings_tell_two_ways_of_asking_apart(asked: Asked):  # C28
     prompts = [*asked.prompts.values()]
-    same = {"template": "t", "system": None}
+    bos, plain = prompts[0][0], Prompting("t")
 
-    first = settings(prompts, asked.decoding, **same)
+    first = settings(prompts, asked.decoding, plain)
 
-    assert first == settings(prompts, asked.decoding, **same)
-    assert first != settings(prompts, asked.decoding, template="u", system=None)
-    assert first != settings(prompts, asked.decoding, template="t", system="好")
-    assert first != settings([[9, *prompts[0]]], asked.decoding, **same)
-    assert first != settings(prompts, replace(asked.decoding, stop_strings=("\n",)), **same)
+    assert first == settings(prompts, asked.decoding, Prompting("t"))
+    assert first != settings(prompts, asked.decoding, Prompting("u"))
+    assert first != settings(prompts, asked.decoding, Prompting("t", system="好"))
+    assert first != settings([[bos, *prompts[0]], *prompts[1:]], asked.decoding, plain)
+    assert first != settings([*prompts[:-1], [*prompts[-1], 9]], asked.decoding, plain)
+    assert first != settings(prompts, replace(asked.decoding, stop_strings=("\n",)), plain)
+
+
+@pytest.mark.parametrize(("ids", "count"), [([2, 5, 2], 1), ([2, 2, 5], 2), ([5, 2], 0), ([2], 1)])
+def test_every_bos_at_the_head_is_counted(ids: list[int], count: int):  # C28
+    assert settings([ids], Decoding(1), Prompting("t", bos_id=2))["bos_count"] == count
+    assert settings([ids], Decoding(1), Prompting("t"))["bos_count"] == 0

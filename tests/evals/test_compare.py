@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from foundry.core.errors import DataError, ProofError
+from foundry.evals import compare
 from foundry.evals.answers import append_answer, load_answers
 from foundry.evals.compare import Evidence, to_plain
 from foundry.evals.comparison import Roles
+from tests.cases import case, change
 
 
 @pytest.fixture
@@ -147,6 +149,7 @@ def test_a_column_without_some_answer_is_refused(shop, base, tuned):
         shop.report([base, replace(tuned, answers=answers)])
 
 
+@case("C28", {"nobody compares": change(compare, "check_settings", lambda *_, **__: None)})
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -154,6 +157,7 @@ def test_a_column_without_some_answer_is_refused(shop, base, tuned):
         ("system", "你是客服"),
         ("bos_count", 2),
         ("first_prompt_ids", [2, 2, 105]),
+        ("prompts_sha256", "dd"),
         ("stop_ids", [1]),
         ("decoding", {"max_new_tokens": 64, "temperature": 1}),
     ],

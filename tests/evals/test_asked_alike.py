@@ -1,0 +1,120 @@
+"""What was scored is said, asked alike, and can be scored again to the same number (C28)."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from foundry.data.prepare import read_examples
+from foundry.encode.tokenize import Encoder, open_encoder
+from foundry.evals import answering, answers, examine
+from foundry.evals.answering import Asked
+from foundry.models.fetch import locate
+from tests.cases import case, change
+from tests.tiny_recipe import TinyRecipe
+
+Prompts = list[list[int]]
+ALIKE = ("base", "tuned", "delivered")
+chat_prompts, parse, recorded = examine._chat_prompts, answers._parse, answering.settings
+
+
+def examined_again(recipe: TinyRecipe) -> dict[str, Any]:
+    """The report of the evaluation stage, made anew over the answers that are on disk."""
+    recipe.run.file("stamps", "evaluate.json").unlink()
+    outcome = recipe.train("--until", "evaluate")
+    assert outcome.code == 0, outcome
+    return report(recipe)
+
+
+def report(recipe: TinyRecipe) -> dict[str, Any]:
+    return dict(json.loads(recipe.run.file("evals", "report.json").read_text(encoding="utf-8")))
+
+
+def base_asked(change_ids: Callable[[Encoder, Prompts], Prompts]) -> Any:
+    """Only the base gets other prompts; what its column says is computed from them."""
+
+    def asked(exam: Any, name: str) -> Asked:
+        made = chat_prompts(exam, name)
+        if name != "base":
+            return made
+        ids = change_ids(exam.encoder, [*made.prompts.values()])
+        prompts = dict(zip(made.prompts, ids, strict=True))
+        prompting = answering.Prompting(exam.encoder.template, None, exam.encoder.bos_id)
+        said = answering.settings([*prompts.values()], made.decoding, prompting)
+        return replace(made, prompts=prompts, settings=said)
+
+    return change(examine, "_chat_prompts", asked)
+
+
+def raw(encoder: Encoder, prompts: Prompts) -> Prompts:
+    """The questions without their template."""
+    control = {*encoder.special.values()}
+    return [[encoder.bos_id, *[token for token in ids if token not in control]] for ids in prompts]
+
+
+def bos_twice(encoder: Encoder, prompts: Prompts) -> Prompts:
+    return [[encoder.bos_id, *ids] for ids in prompts]
+
+
+def last_one_twice(_encoder: Encoder, prompts: Prompts) -> Prompts:
+    """Nothing that is shown of the first prompt tells it."""
+    return [*prompts[:-1], prompts[-1] * 2]
+
+
+def nothing_said(*given: Any) -> dict[str, Any]:
+    return dict.fromkeys(recorded(*given), "unknown")
+
+
+UNLIKE = {
+    "the base is asked without the template": base_asked(raw),
+    "the base is asked with two BOS": base_asked(bos_twice),
+    "the base is asked one thing twice": base_asked(last_one_twice),
+}
+
+
+@case("C28", UNLIKE | {"nothing is said": change(examine, "settings", nothing_said)})
+def test_report_says_how_each_model_was_asked_and_they_were_asked_alike(finished: TinyRecipe):
+    made = examined_again(finished)
+
+    encoder = open_encoder(locate("base", finished.folder))
+    first = read_examples(finished.run.file("data", "test.jsonl"))[0]
+    template = hashlib.sha256(encoder.template.encode()).hexdigest()
+    columns = {column["name"]: column for column in made["columns"] if column["role"] != "naive"}
+    said = {name: column["settings"] for name, column in columns.items()}
+    assert set(said) == {*ALIKE, "base-few-shot"}
+    for name in ALIKE:
+        assert said[name]["template_sha256"] == template
+        assert said[name]["system"] is None
+        assert said[name]["bos_count"] == 1
+        assert said[name]["first_prompt_ids"] == encoder.prompt_ids(first.prompt)[:20]
+        assert said[name]["stop_ids"] == said["tuned"]["stop_ids"] != []
+        assert said[name]["decoding"]["max_new_tokens"] == 16
+        assert columns[name]["asked_unlike_tuned"] == []
+    assert columns["base-few-shot"]["asked_unlike_tuned"][0] == "template_sha256"
+
+
+def forgetful(path: Any) -> Any:
+    """Of each answer the record keeps the first letter."""
+    header, kept = parse(path)
+    return header, {key: replace(answer, text=answer.text[:1]) for key, answer in kept.items()}
+
+
+@case(
+    "C28",
+    {
+        "the record keeps half of it": change(answers, "_parse", forgetful),
+        "the record is not used": change(answering, "resume_answers", lambda *_: {}),
+    },
+)
+def test_scoring_again_from_the_record_gives_the_same_numbers(finished: TinyRecipe):
+    before = report(finished)
+
+    again = examined_again(finished)
+
+    assert len(before["scores"]) > 4
+    for key in ("scores", "differences", "headlines", "gates"):
+        assert again[key] == before[key]
+    for old, new in zip(before["columns"], again["columns"], strict=True):
+        assert new["answers_sha256"] == old["answers_sha256"]
+        assert new.get("seconds") is None  # no model was asked
