@@ -1,12 +1,13 @@
 """`foundry recipe`: list, show, check and fill in recipes, and print their JSON Schema."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from foundry.cli.output import Json, Set, print_json, print_table, verb_app
+from foundry.cli.rows import print_files
 from foundry.core import shipped
-from foundry.core.errors import FoundryError
+from foundry.core.errors import DataError, FoundryError
 from foundry.core.fill import fill
 from foundry.core.language import gettext as _
 from foundry.core.language import language
@@ -50,22 +51,39 @@ def show(recipe: Name, json: Json = False) -> None:
     help=_help(_("Check a recipe and print every mistake."), "check retail/customer-service"),
 )
 def check(recipe: Name, set: Set = None, json: Json = False) -> None:
-    """Load the recipe and look for its data; a mistake ends with exit code 2, a lack with 3."""
+    """Load the recipe and render the first rows of its data.
+
+    A mistake of the recipe ends with exit code 2, a lack with 3, a fault of the rows with 1.
+    """
     from foundry.data.places import require_inputs
 
+    shown: dict[str, Any] = {}
     try:
         loaded = load_recipe(recipe, set or ())
         require_inputs(loaded)
+        shown = {"path": shipped.label(loaded.path), "name": loaded.recipe.name}
+        shown |= _dry_rendered(loaded, as_json=json)
+        if shown["problems"]:
+            raise DataError(shown["problems"])
     except FoundryError as error:
         if not json:
             raise
-        print_json({"ok": False, **error.as_dict()})
+        print_json({"ok": False, **shown, **error.as_dict()})
         raise typer.Exit(error.exit_code) from error
-    path = shipped.label(loaded.path)
     if json:
-        print_json({"ok": True, "path": path, "name": loaded.recipe.name, "problems": []})
+        print_json({"ok": True, **shown})
     else:
-        print(_("{path}: no mistakes").format(path=path))
+        print(_("{path}: no mistakes").format(path=shown["path"]))
+
+
+def _dry_rendered(loaded: LoadedRecipe, *, as_json: bool) -> dict[str, Any]:
+    """The first rows of each file as the model would see them; printed where a person looks."""
+    from foundry.planning.dry_render import dry_render
+
+    found = dry_render(loaded)
+    if not as_json:
+        print_files(found)
+    return {**found.as_dict(), "problems": found.problems}
 
 
 @app.command(

@@ -1,14 +1,49 @@
 """Refuse data as a whole: a column that is not there, or too many rows that cannot be used."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
+from foundry.core import plugins
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
+from foundry.core.recipe import Data
 from foundry.data.intake import MOST_SHOWN, Intake
 
 
-def missing_columns(intakes: Sequence[Intake], wanted: Iterable[str]) -> list[Problem]:
+class Columned(Protocol):
+    """A file as far as its columns are concerned."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def columns(self) -> Iterable[str]:
+        """The names of its columns."""
+
+
+def lacking_columns(
+    data: Data, learned: Sequence[Columned], tests: Mapping[str, Sequence[Columned]]
+) -> list[Problem]:
+    """A problem for each column that the recipe names and its files lack.
+
+    Args:
+        data: The recipe's `data` block.
+        learned: The files to learn from.
+        tests: Those of each named test part.
+    """
+    wanted = plugins.load("format", data.format.kind).columns(data.format.spec)
+    shared = [test.disjoint_by for test in data.tests if test.disjoint_by]
+    grouped = [data.split.group_by] if data.split and data.split.group_by else []
+    problems = missing_columns(learned, [*wanted, *grouped, *shared])
+    for test in data.tests:
+        own = [test.disjoint_by] if test.disjoint_by else []
+        problems += missing_columns(tests[test.name], [*wanted, *own])
+    return problems
+
+
+def missing_columns(intakes: Sequence[Columned], wanted: Iterable[str]) -> list[Problem]:
     """A problem for each wanted column that none of the files has.
 
     One file of several may lack a column: its rows are then refused, or have no such text where

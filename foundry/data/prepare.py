@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from foundry.core import atomic, plugins
+from foundry.core import atomic
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Data, Source
 from foundry.core.records import DatasetManifest, Example, SourceFile
-from foundry.data.acceptance import missing_columns, refuse, too_many_refused
+from foundry.data.acceptance import lacking_columns, refuse, too_many_refused
 from foundry.data.disjoint import refuse_shared_values
 from foundry.data.intake import Intake
 from foundry.data.parts import TEST, TRAIN, Division, divide
@@ -78,14 +78,7 @@ def _refuse_names(data: Data) -> None:
 
 def _accept(data: Data, taken: Taken) -> None:
     """Refuse the data before anything is made of them; the limit holds for each test by itself."""
-    wanted = plugins.load("format", data.format.kind).columns(data.format.spec)
-    shared = [test.disjoint_by for test in data.tests if test.disjoint_by]
-    grouped = [data.split.group_by] if data.split and data.split.group_by else []
-    problems = missing_columns(taken.learned, [*wanted, *grouped, *shared])
-    for test in data.tests:
-        own = [test.disjoint_by] if test.disjoint_by else []
-        problems += missing_columns(taken.tests[test.name], [*wanted, *own])
-    refuse(problems)
+    refuse(lacking_columns(data, taken.learned, taken.tests))
     problems = too_many_refused(taken.learned, data.max_refused)
     for intakes in taken.tests.values():
         problems += too_many_refused(intakes, data.max_refused)

@@ -27,6 +27,13 @@ def home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foundry"
 
 
+def folder_of(entry: Entry) -> Path:
+    """Where the Hugging Face folder of an embedded model is, or will be."""
+    if entry.embedded is None:
+        raise ValueError(f"{entry.name} is not an embedded model")
+    return home() / "models" / f"{entry.name}-{entry.embedded.sha256[:8]}"
+
+
 def materialise(entry: Entry) -> Path:
     """The Hugging Face folder of an embedded model, made at the first call.
 
@@ -36,7 +43,7 @@ def materialise(entry: Entry) -> Path:
     embedded = entry.embedded
     if embedded is None:
         raise ValueError(f"{entry.name} is not an embedded model")
-    folder = home() / "models" / f"{entry.name}-{embedded.sha256[:8]}"
+    folder = folder_of(entry)
     if (folder / RECORD_NAME).is_file():
         return folder
     if util.find_spec(embedded.module) is None:

@@ -146,7 +146,7 @@ def _parameters(path: Path) -> int:
 
 
 def _from_hub_cache(wanted: Wanted, recipe_folder: Path) -> BaseModel:
-    folder = _cached(wanted)
+    folder = cached(wanted)
     if folder is None:
         what = _("the model is not on this machine, and nothing is downloaded unasked")
         fix = f"foundry model fetch {wanted.address}"
@@ -164,7 +164,7 @@ def _from_hub_cache(wanted: Wanted, recipe_folder: Path) -> BaseModel:
     return BaseModel(**{**base.as_dict(), **known})
 
 
-def _cached(wanted: Wanted) -> Path | None:
+def cached(wanted: Wanted) -> Path | None:
     """The snapshot in the hub's cache; its name is the commit."""
     with quiet():
         from huggingface_hub import try_to_load_from_cache

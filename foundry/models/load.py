@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from foundry.core import plugins
 from foundry.core.errors import Problem, ResourceError
@@ -15,6 +15,18 @@ from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
 from foundry.models.folder import check_folder, check_torch
 from foundry.models.quiet import quiet
+
+
+class OfFamily(Protocol):
+    """A base model as far as its chat template is concerned."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def family(self) -> str:
+        """The name of its family plug-in."""
 
 
 def load_tokenizer(base: BaseModel) -> Any:
@@ -30,7 +42,7 @@ def open_tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def chat_template(base: BaseModel, tokenizer: Any) -> str:
+def chat_template(base: OfFamily, tokenizer: Any) -> str:
     """The template that every stage uses: the tokenizer's own, else the family's real one.
 
     The real templates ship with TRL (`trl/chat_templates/*.jinja`); the file is read without

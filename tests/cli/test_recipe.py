@@ -90,17 +90,73 @@ def test_show_as_json_has_every_value(told):
 
 
 def test_check_of_a_good_recipe_says_so(told):
-    assert told("recipe", "check", SHOP) == (0, f"recipes/{SHOP}.yaml: no mistakes\n", "")
+    code, out, err = told("recipe", "check", SHOP)
+
+    assert (code, err) == (0, "")
+    assert out.endswith(f"recipes/{SHOP}.yaml: no mistakes\n")
 
 
 def test_check_of_a_good_recipe_as_json(told):
     code, out, __ = told("recipe", "check", SHOP, "--json")
+    document = json.loads(out)
 
-    assert code == 0
-    assert json.loads(out) == {
-        **{"ok": True, "path": f"recipes/{SHOP}.yaml", "name": "retail-customer-service"},
-        "problems": [],
-    }
+    assert (code, document["ok"], document["problems"]) == (0, True, [])
+    assert document["path"] == f"recipes/{SHOP}.yaml"
+    assert document["name"] == "retail-customer-service"
+    assert [len(file["rows"]) for file in document["files"]] == [3, 0, 0, 0]
+
+
+def test_check_shows_how_files_are_read_and_what_is_learned(told, recipe):
+    __, out, __ = told("recipe", "check", str(recipe.file))
+
+    assert out.splitlines()[:5] == [
+        "rows.csv: csv, utf-8",
+        "  format: {kind: question-answer, question: 問題, answer: 回答}  (as the recipe says)",
+        "  columns: 問題, 回答",
+        "  line 2: 20 of 64 tokens:",
+        "    <|begin_of_text|><|start_header_id|>user<|end_header_id|>",
+    ]
+    assert out.count("⟦三百元。<|eot_id|>⟧") == 2
+
+
+def test_check_without_the_base_model_says_so_and_shows_turns(told):
+    __, out, __ = told("recipe", "check", SHOP, "--set", "base_model=nobody/nothing")
+
+    assert out.startswith("nobody/nothing is not on this machine yet, so the turns are shown ")
+    assert "    assistant: ⟦" in out
+
+
+def test_check_tells_a_fault_of_the_first_rows_by_line(told, recipe):
+    rows = recipe.folder / "rows.csv"
+    rows.write_text("問題,回答\n售價？,三百元。\n保固？,\n", encoding="utf-8")
+
+    code, out, err = told("recipe", "check", str(recipe.file))
+
+    assert code == 1
+    assert err.startswith("rows.csv:3: ")
+    assert "⟦三百元。<|eot_id|>⟧" in out
+
+
+def test_check_tells_a_fault_of_the_first_rows_as_json(told, recipe):
+    rows = recipe.folder / "rows.csv"
+    rows.write_text("問題,回答\n售價？,三百元。\n保固？,\n", encoding="utf-8")
+
+    code, out, err = told("recipe", "check", str(recipe.file), "--json")
+    document = json.loads(out)
+
+    assert (code, err, document["ok"], document["exit_code"]) == (1, "", False, 1)
+    assert [problem["where"] for problem in document["problems"]] == ["rows.csv:3"]
+    assert len(document["files"][0]["rows"]) == 1
+
+
+def test_check_shows_what_a_terminal_would_obey_as_its_number(told, recipe):
+    rows = recipe.folder / "rows.csv"
+    rows.write_text("問題,回答\n售\x1b[2J價？,三　百\u202e元。\n", encoding="utf-8")
+
+    __, out, __ = told("recipe", "check", str(recipe.file))
+
+    assert "售\\u001b[2J價？" in out
+    assert "三　百\\u202e元。" in out
 
 
 def test_check_of_a_bad_recipe_prints_every_problem_with_its_fix(told, bad):
