@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from foundry.cli.new_recipe import new
 from foundry.cli.output import Json, Set, print_json, print_table, verb_app
 from foundry.cli.rows import print_files
 from foundry.core import shipped
@@ -97,6 +98,15 @@ def fill_in(recipe: Name, set: Set = None, json: Json = False) -> None:
         print_json({"recipe": loaded.values, "origins": loaded.origins})
     else:
         print(fill(loaded), end="")
+
+
+app.command(
+    "new",
+    help=_help(
+        _("Write the shortest recipe for a data file."),
+        "new faq.csv --licence own-data --basis own-work --by 小店",
+    ),
+)(new)
 
 
 @app.command("schema", help=_help(_("Print the JSON Schema of a recipe."), "schema > recipe.json"))

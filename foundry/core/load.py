@@ -54,7 +54,15 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedReci
         ResourceError: The file is not there or cannot be read.
     """
     path = shipped.find_recipe(str(recipe))
-    text = recipe_file.read_text(path)
+    return load_text(recipe_file.read_text(path), path, overrides)
+
+
+def load_text(text: str, path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
+    """Load a recipe from its text, which need not have been written to `path` yet.
+
+    Raises:
+        RecipeError: Holds every problem of the recipe, its fragments and the overrides.
+    """
     written, wrong = recipe_file.parse(text, shipped.label(path))
     tree, layer_problems = recipe_file.with_fragments(written)
     over, override_problems = layers.read_overrides(overrides)

@@ -22,6 +22,10 @@ MOST_COLUMNS = 20  # columns named in an error
 Rows = Sequence[Mapping[str, Any]]
 
 
+class UndecidedError(DataError):
+    """No format is certain to read a file, or several are."""
+
+
 def resolve(
     block: Block, sample: Rows, place: str, *, beside: Collection[str | None] = ()
 ) -> tuple[Block, bool]:
@@ -35,7 +39,7 @@ def resolve(
             knows such a name, the column is no doubt.
 
     Raises:
-        DataError: No format is certain, or several are; lists them as lines for a recipe.
+        UndecidedError: No format is certain, or several are; lists them as lines for a recipe.
     """
     if block.kind != AUTO:
         return block, False
@@ -46,7 +50,7 @@ def resolve(
         kind, values = next(iter(certain.items()))
         spec = plugins.load("format", kind).Spec.model_validate(values)
         return Block(kind=kind, spec=spec), True
-    raise DataError(_undecided(sample, certain, place))
+    raise UndecidedError(_undecided(sample, certain, place))
 
 
 def as_yaml(kind: str, values: Mapping[str, Any]) -> str:

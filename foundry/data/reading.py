@@ -88,7 +88,7 @@ def told_of(path: Path, plain: Path) -> Iterator[None]:
             replace(problem, where=problem.where.replace(str(plain), str(path)))
             for problem in error.problems
         ]
-        raise DataError(problems) from error
+        raise type(error)(problems) from error
 
 
 def _checked(item: Item) -> Item:

@@ -45,14 +45,27 @@ def one_sided(rows: Counter[str], split: Split) -> Problem:
     held_out = _share(rows, split.test, split.seed) > 0
     what = _("the split leaves `{side}` without rows ({rows} rows in {groups} groups)")
     what = what.format(side="train" if held_out else "test", rows=total, groups=len(rows))
-    seeds = {seed: _share(rows, split.test, seed) for seed in range(SEEDS_TRIED)}
-    filled = {seed: share for seed, share in seeds.items() if 0 < share < 1}
-    if not filled:
+    best = seed_for(rows, split)
+    if best is None:
         fix = _("give `group_by` a column with more values, or `tests` a file of its own")
         return Problem("data.split", what, fix)
-    best = min(filled, key=lambda seed: abs(filled[seed] - split.test))
     fix = _("set `data.split.seed: {seed}`, which holds out {share} of the rows")
-    return Problem("data.split", what, fix.format(seed=best, share=f"{filled[best]:.0%}"))
+    share = f"{_share(rows, split.test, best):.0%}"
+    return Problem("data.split", what, fix.format(seed=best, share=share))
+
+
+def seed_for(rows: Mapping[str, int], split: Split) -> int | None:
+    """The split's own seed if it leaves rows on both sides, else the one nearest to its share.
+
+    Args:
+        rows: How many examples each group has.
+        split: The split.
+    """
+    if 0 < _share(rows, split.test, split.seed) < 1:
+        return split.seed
+    seeds = {seed: _share(rows, split.test, seed) for seed in range(SEEDS_TRIED)}
+    filled = {seed: share for seed, share in seeds.items() if 0 < share < 1}
+    return min(filled, key=lambda seed: abs(filled[seed] - split.test), default=None)
 
 
 def _share(rows: Mapping[str, int], test: float, seed: int) -> float:

@@ -11,9 +11,7 @@ from foundry.core.unwritten import name_from
 SHORT = """\
 schema_version: 1
 base_model: gemma-3-270m
-data:
-  sources: [{path: a.csv, licence: MIT, declaration: {basis: own-work, by: Us}}]
-  format: {kind: chat}
+data: {sources: [{path: a.csv, licence: MIT, declaration: {basis: own-work, by: Us}}]}
 """
 
 
@@ -74,7 +72,7 @@ def test_wrong_name_is_told_once(mistakes):
     text = SHORT + "name: My Shop\n"
 
     assert mistakes(text=text) == [
-        "shop.yaml:6:1: name: must be lower-case letters, digits and hyphens; "
+        "shop.yaml:4:1: name: must be lower-case letters, digits and hyphens; "
         "got the text `My Shop`\n  fix: write `name: my-shop`"
     ]
 

@@ -13,9 +13,7 @@ NO_FILES = [*QUICK, "--set=exports=[]", "--set=data.split.test=0.5"]
 SHORT = """\
 schema_version: 1
 base_model: base
-data:
-  sources: [{path: rows.csv, licence: MIT, declaration: {basis: own-work, by: A test}}]
-  format: {kind: question-answer, question: 問題, answer: 回答}
+data: {sources: [{path: rows.csv, licence: MIT, declaration: {basis: own-work, by: A test}}]}
 """
 
 
