@@ -22,7 +22,6 @@ PENDING = {
         "sources": "C47 C48 C50",
         "datacore": "C27 C77",
         "encode": "C01 C02 C03 C05 C08 C09 C21",
-        "models": "C78",
     }.items()
     for number in numbers.split()
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import tiny_recipe
+from tests.models.hub import COMMIT
 from tests.tiny_recipe import TOKEN, TinyRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,15 +58,28 @@ def environment(folder: Path) -> dict[str, str]:
 Cut = tuple[TinyRecipe, subprocess.CompletedProcess[bytes], Path]
 
 
-@pytest.fixture(scope="module")
-def cut(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Cut:
-    """`foundry train` on the tiny recipe in a process without network, and its home folder."""
+def cached(recipe: TinyRecipe, home: Path) -> None:
+    """Move the recipe's base model into the hub's cache."""
+    cache = home / ".cache" / "huggingface" / "hub" / "models--owner--Tiny-Base"
+    (cache / "snapshots").mkdir(parents=True)
+    (recipe.folder / "base").rename(cache / "snapshots" / COMMIT)
+
+
+@pytest.fixture(scope="module", params=["base", f"owner/Tiny-Base@{COMMIT}"])
+def cut(
+    tiny_base: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Cut:
+    """`foundry train` on the tiny recipe in a process without network, and its home folder.
+
+    The base model is a folder once, and once an id of the hub whose files are in its cache.
+    """
     prefix = without_network()
     if not prefix:
         pytest.skip("`unshare -n` is not allowed here")
-    folder = tmp_path_factory.mktemp("cut")
-    recipe = tiny_recipe.lay_out(folder / "tiny", tiny_base)
-    home = tmp_path_factory.mktemp("home")
+    folder, home = tmp_path_factory.mktemp("cut"), tmp_path_factory.mktemp("home")
+    recipe = tiny_recipe.lay_out(folder / "tiny", tiny_base, base_model=request.param)
+    if request.param != "base":
+        cached(recipe, home)
     command = [*prefix, sys.executable, "-m", "foundry", *recipe.arguments("--json")]
     done = subprocess.run(
         command, cwd=folder, env=environment(home), capture_output=True, check=False

@@ -13,11 +13,12 @@ from foundry.core.errors import RecipeError, ResourceError
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.gguf_files import write_model
 from foundry.encode.tokenize import open_encoder
-from foundry.models import catalogue
+from foundry.models import catalogue, fetch
 from foundry.models.catalogue import Embedded, Entry
 from foundry.models.embedded import GGUF_NAME, RECORD_NAME, home, materialise
 from foundry.models.fetch import locate
 from foundry.models.load import load_model, load_tokenizer
+from tests.cases import case, change
 
 COMMIT = "c0ffee" + "0" * 34
 
@@ -132,6 +133,28 @@ def test_cached_hub_id_is_found_with_its_commit(
 
     assert base.folder == str(snapshot)
     assert (base.name, base.hub_id, base.revision) == ("tiny-llama", "owner/Tiny-Llama", COMMIT)
+
+
+@case("C70", {"nobody looks": change(fetch, "_missing", lambda _wanted, _folder: [])})
+@pytest.mark.parametrize("fault", ["lost", "cut short"])
+def test_file_that_the_hub_listed_and_is_not_here_is_named_with_the_command(
+    tiny_llama: Path, tmp_path: Path, hub_cache: Path, fault: str
+):
+    """A fetch that ended early, or a damaged cache: told before training, and not downloaded."""
+    snapshot = cache(tiny_llama, hub_cache, "owner/tiny")
+    sizes = {p.name: {"size": p.stat().st_size, "blob_id": "0" * 40} for p in snapshot.iterdir()}
+    listed = {"format_version": 1, "files": sizes}
+    atomic.write_json(snapshot.parents[1] / "trees" / f"{COMMIT}.json", listed)
+    assert locate("owner/tiny", tmp_path).revision == COMMIT
+    if fault == "lost":
+        (snapshot / "tokenizer_config.json").unlink()
+    else:
+        (snapshot / "tokenizer_config.json").write_text("{}", encoding="utf-8")
+
+    with pytest.raises(ResourceError, match=r"\(missing: tokenizer_config\.json\)") as error:
+        locate("owner/tiny", tmp_path)
+
+    assert error.value.problems[0].fix == "foundry model fetch owner/tiny"
 
 
 def test_cached_model_with_pickled_weights_is_refused(
