@@ -19,7 +19,6 @@ WANTED = (
 PENDING = {
     number: who
     for who, numbers in {
-        "sources": "C47 C48 C50",
         "datacore": "C27 C77",
         "encode": "C01 C02 C03 C05 C08 C09 C21",
     }.items()

@@ -49,23 +49,43 @@ def unpack(path: Path, folder: Path) -> Path:
     return target
 
 
-def check_document(path: Path) -> None:
+def check_document(path: Path, *, every_byte: bool = False) -> None:
     """Refuse a zip document whose members are more than a person could have written.
 
     The sizes are those the archive declares; `zipfile` gives no more bytes of a member than that
     and raises if its checksum then differs.
 
+    Args:
+        path: The document.
+        every_byte: Read all members to see that they keep to their sizes, for a library that does
+            not read them through `zipfile`.
+
     Raises:
-        DataError: Over a limit, or encrypted.
+        DataError: Over a limit, encrypted, or broken.
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-    if any(member.flag_bits & 1 for member in members):
-        what = _("the document is protected with a password")
-        fix = _("open it with the password and save it without one")
-        raise DataError(Problem(str(path), what, fix))
-    expanded = sum(member.file_size for member in members)
-    refuse_bomb(path, path.stat().st_size, expanded, MAX_DOCUMENT_BYTES)
+        if any(member.flag_bits & 1 for member in members):
+            what = _("the document is protected with a password")
+            fix = _("open it with the password and save it without one")
+            raise DataError(Problem(str(path), what, fix))
+        expanded = sum(member.file_size for member in members)
+        refuse_bomb(path, path.stat().st_size, expanded, MAX_DOCUMENT_BYTES)
+        if every_byte and not _is_whole(archive):
+            raise DataError(broken_zip(path))
+
+
+def broken_zip(path: Path) -> Problem:
+    """The problem of a file that begins as a zip file and cannot be read as one."""
+    what = _("the file begins as a zip file (.zip, .xlsx, .docx) and is broken or cut off")
+    return Problem(str(path), what, _("copy or download it again"))
+
+
+def _is_whole(archive: zipfile.ZipFile) -> bool:
+    try:
+        return archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+        return False
 
 
 def refuse_bomb(path: Path, packed: int, expanded: int, most: int) -> None:

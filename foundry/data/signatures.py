@@ -8,6 +8,7 @@ from pathlib import Path
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
+from foundry.data.packed import broken_zip
 
 HEAD_BYTES = 512
 OLE2_BYTES = 1 << 28  # the directory lies anywhere; a full .xls of 65,536 rows stays below 256 MiB
@@ -109,8 +110,7 @@ def _zip_kind(path: Path) -> str:
                 with archive.open("mimetype") as stream:
                     return OPEN_DOCUMENT.get(stream.read(HEAD_BYTES).strip(), "zip")
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
-        what = _("the file begins as a zip file (.zip, .xlsx, .docx) and is broken or cut off")
-        raise DataError(Problem(str(path), what, _("copy or download it again"))) from error
+        raise DataError(broken_zip(path)) from error
     return next((kind for member, kind in ZIP_MEMBERS if member in members), "zip")
 
 
