@@ -13,6 +13,7 @@ from foundry.core.records import BaseModel, Turn
 from foundry.encode.mask import Masked, Span
 from foundry.encode.render import Template, render
 from foundry.encode.system import with_system_turns
+from foundry.encode.tools import with_tool_turns
 from foundry.models.load import chat_template, control_tokens, load_tokenizer, own_bos
 
 IGNORED = -100
@@ -160,11 +161,15 @@ def open_encoder(base: BaseModel, system: str | None = None) -> Encoder:
 
 
 def encoder_of(tokenizer: Any, template: str, system: str | None = None) -> Encoder:
-    """The encoder of a fast tokenizer and a template; see `encode.system` for system turns."""
+    """The encoder of a fast tokenizer and a template.
+
+    What the template has no place for is said by a prelude, see `encode.system`, `encode.tools`.
+    """
     bos_token, eos_token = tokenizer.bos_token or "", tokenizer.eos_token or ""
+    template = with_system_turns(template, bos_token, eos_token)
     return Encoder(
         tokenizer=tokenizer,
-        template=with_system_turns(template, bos_token, eos_token),
+        template=with_tool_turns(template, bos_token, eos_token),
         bos_token=bos_token,
         eos_token=eos_token,
         bos_id=own_bos(tokenizer),
