@@ -151,7 +151,7 @@ def test_document_is_known_by_what_is_in_it(file, content, kind):
     [
         ("a.csv", zipped(a="1"), "a zip archive"),
         ("a.csv", b"PK\x03\x04 and so on", "broken or cut off"),
-        ("a.csv.gz", gzip.compress(gzip.compress(b"q,a\n")), "gzip twice"),
+        ("a.csv.gz", gzip.compress(gzip.compress(b"q,a\n", mtime=0), mtime=0), "gzip twice"),
         ("a.csv", b"BZh91AY&SY", "bzip2"),
         ("a.txt", b"{\\rtf1 }", "RTF"),
         (
