@@ -19,8 +19,8 @@ WANTED = (
 PENDING = {
     number: who
     for who, numbers in {
-        "datacore": "C27 C77",
-        "encode": "C01 C02 C03 C05 C08 C09 C21",
+        "datacore": "C27",
+        "encode": "C03 C05 C08 C09 C21",
     }.items()
     for number in numbers.split()
 }
