@@ -49,7 +49,7 @@ MISTRAL_V3 = join(
     '"id": {{ c.id | tojson }}}{% if not loop.last %}, {% endif %}{% endfor %}]{{ eos_token }}',
     "{% elif m.role == 'assistant' %} {{ m.content }}{{ eos_token }}",
     "{% elif m.role == 'tool' %}[TOOL_RESULTS] ",
-    '{"content": {{ m.content | tojson }}, "call_id": {{ m.tool_call_id | tojson }}}',
+    '{"content": {{ m.content }}, "call_id": {{ m.tool_call_id | tojson }}}',
     "[/TOOL_RESULTS]",
     "{% else %}{{ raise_exception('only user, assistant and tool turns') }}{% endif %}",
     "{% endfor %}",
