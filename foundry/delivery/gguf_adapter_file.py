@@ -15,6 +15,7 @@ from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.gguf_files import mapped, name_map
+from foundry.models.language_part import language_name
 from foundry.train.adapter_files import CONFIG, WEIGHTS
 
 PREFIX = "base_model.model."
@@ -67,11 +68,13 @@ def trained_scale(config: dict[str, Any]) -> float:
 
 def gguf_matrices(tuned: Tuned) -> Iterator[tuple[str, np.ndarray]]:
     """GGUF name and float32 matrix of each A, shape (rank, in), and B, shape (out, rank)."""
-    config = tuned.model.config
+    base = tuned.model.get_base_model()
+    config, language = base.config.get_text_config(), f"{language_name(base)}."
     family = plugins.load("family", tuned.base.family)
     names = name_map(family.GGUF_ARCHITECTURE, config.num_hidden_layers)
     for name, weight in sorted(load_file(tuned.adapter / WEIGHTS).items()):
         layer, _dot, part = name.removeprefix(PREFIX).partition(".lora_")
+        layer = f"model.{layer.removeprefix(language)}" if layer.startswith(language) else layer
         if part not in ("A.weight", "B.weight"):
             what = _("a GGUF adapter cannot carry this tensor")
             raise ResourceError(Problem(name, what, _("export `gguf` or `merged` instead")))

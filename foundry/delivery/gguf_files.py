@@ -17,6 +17,7 @@ from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.gguf_tokenizer import tokenizer_fields
+from foundry.models.language_part import language_tensors
 
 QUANTIZATIONS = {
     "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
@@ -73,16 +74,22 @@ def storage(weight: np.ndarray, wanted: gguf.GGMLQuantizationType) -> gguf.GGMLQ
 
 
 def gguf_tensors(tuned: Tuned, model: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """GGUF name and float32 array of each weight; a tied head is not repeated (C31)."""
-    family, config = plugins.load("family", tuned.base.family), model.config
+    """GGUF name and float32 array of each weight; a tied head is not repeated (C31).
+
+    Of a multimodal model the language part alone: llama.cpp has images in a file of their own.
+    """
+    family, config = plugins.load("family", tuned.base.family), model.config.get_text_config()
     names = name_map(family.GGUF_ARCHITECTURE, config.num_hidden_layers)
-    for name, tensor in model.state_dict().items():
-        if name == "lm_head.weight" and config.tie_word_embeddings:
+    tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    for name, tensor in language_tensors(model):
+        if name == "lm_head.weight" and tied:
             continue
         if name.endswith("rotary_emb.inv_freq"):
             continue
         weight = family.to_gguf(name, tensor.detach().float().numpy(), config)
         yield mapped(names, name), np.ascontiguousarray(weight, dtype=np.float32)
+    for name, weight in family.gguf_constants(config).items():
+        yield name, np.ascontiguousarray(weight, dtype=np.float32)
 
 
 def name_map(architecture: str, layers: int) -> gguf.TensorNameMap:
@@ -149,7 +156,7 @@ def base_fields(path: Path) -> dict[str, Field]:
 
 
 def _computed_fields(tuned: Tuned, model: Any, family: Any) -> dict[str, Field]:
-    config, prefix = model.config, family.GGUF_ARCHITECTURE
+    config, prefix = model.config.get_text_config(), family.GGUF_ARCHITECTURE
     values = {
         "context_length": config.max_position_embeddings,
         "embedding_length": config.hidden_size,

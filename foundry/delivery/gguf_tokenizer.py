@@ -5,6 +5,7 @@ recognised by its splitting pattern; an unknown one is refused, never guessed.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from foundry.core.errors import Problem, ResourceError
@@ -35,7 +36,7 @@ def tokenizer_fields(base: BaseModel, tokenizer: Any, rows: int) -> dict[str, An
     """
     definition = json.loads(tokenizer.backend_tokenizer.to_str())
     name = _pre_tokenizer(definition)
-    if definition["model"]["type"] != "BPE" or name is None:
+    if name is None or not is_known(definition):
         what = _("the tokenizer's kind is not known, so a GGUF file could split words differently")
         fix = _("use a base that comes with a GGUF file, or export `merged`")
         raise ResourceError(Problem(base.name, what, fix))
@@ -58,7 +59,13 @@ def tokenizer_fields(base: BaseModel, tokenizer: Any, rows: int) -> dict[str, An
     return fields
 
 
-def _pre_tokenizer(definition: dict[str, Any]) -> str | None:
+def is_known(definition: Mapping[str, Any]) -> bool:
+    """Whether the tokenizer of a `tokenizer.json` is one that llama.cpp has a name for."""
+    is_bpe = definition.get("model", {}).get("type") == "BPE"
+    return is_bpe and _pre_tokenizer(definition) is not None
+
+
+def _pre_tokenizer(definition: Mapping[str, Any]) -> str | None:
     """llama.cpp's name for the first splitting pattern found in the definition."""
     found = definition.get("pre_tokenizer") or {}
     for part in found.get("pretokenizers", [found]):

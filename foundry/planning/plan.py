@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from foundry.core import atomic
+from foundry.core import atomic, plugins
 from foundry.core.environment import memory_bytes
 from foundry.core.errors import LicenceError, Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
@@ -44,6 +44,7 @@ def make_plan(
     base = locate(loaded.recipe.base_model, loaded.path.parent)
     licences = _check_licences(loaded, base, accepted_terms)
     _check_context(loaded, base)
+    _check_exports(loaded, base)
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
     identity = {
         "values": loaded.values,
@@ -123,6 +124,19 @@ def _check_context(loaded: LoadedRecipe, base: BaseModel) -> None:
                 _("set it to {most} or less").format(most=base.context),
             )
         )
+
+
+def _check_exports(loaded: LoadedRecipe, base: BaseModel) -> None:
+    """Refuse an export that could not be written after the training it needs."""
+    problems = []
+    for number, block in enumerate(loaded.recipe.exports):
+        found = plugins.load("exporter", block.kind).misfit(base)
+        if found is not None:
+            key = f"exports.{number}.kind"
+            what = f"{key}: {found.what}"
+            problems.append(Problem(loaded.origins[key], what, found.fix))
+    if problems:
+        raise RecipeError(problems)
 
 
 def _resolve(loaded: LoadedRecipe) -> tuple[dict[str, Any], dict[str, str]]:

@@ -8,6 +8,8 @@ from foundry.core import atomic
 from foundry.core.fields import Closed
 
 if TYPE_CHECKING:
+    from foundry.core.errors import Problem
+    from foundry.core.records import BaseModel
     from foundry.delivery.artefact import Tuned
     from foundry.runtime.contract import Runtime
 
@@ -17,6 +19,11 @@ class Spec(Closed):
 
 
 TOLERANCE = {"max": 1e-4, "mean": 1e-5, "greedy": 1.0}
+
+
+def misfit(base: "BaseModel") -> "Problem | None":
+    """Why this base cannot be exported so: every base can."""
+    return None
 
 
 def write(tuned: "Tuned", spec: Spec, out: Path) -> None:

@@ -9,6 +9,8 @@ from pydantic import Field
 from foundry.core.fields import Closed
 
 if TYPE_CHECKING:
+    from foundry.core.errors import Problem
+    from foundry.core.records import BaseModel
     from foundry.delivery.artefact import Tuned
     from foundry.runtime.contract import Runtime
 
@@ -31,6 +33,13 @@ TOLERANCE = {
     "f16": {"max": 0.1, "mean": 0.01, "greedy": 0.95},
     "q8_0": {"max": 1.5, "mean": 0.25, "greedy": 0.9},
 }
+
+
+def misfit(base: "BaseModel") -> "Problem | None":
+    """Why this base cannot be exported so; None if it can."""
+    from foundry.delivery import gguf_fit
+
+    return gguf_fit.misfit(base)
 
 
 def write(tuned: "Tuned", spec: Spec, out: Path) -> None:

@@ -9,6 +9,8 @@ from pydantic import Field
 from foundry.core.fields import Closed
 
 if TYPE_CHECKING:
+    from foundry.core.errors import Problem
+    from foundry.core.records import BaseModel
     from foundry.delivery.artefact import Tuned
     from foundry.runtime.contract import Runtime
 
@@ -22,6 +24,13 @@ class Spec(Closed):
 FILE = "adapter.gguf"
 # The base file under it is quantised and its activations are rounded to 8 bits by llama.cpp.
 TOLERANCE = {"max": 1.5, "mean": 0.25, "greedy": 0.9}
+
+
+def misfit(base: "BaseModel") -> "Problem | None":
+    """Why this base cannot be exported so; None if it can."""
+    from foundry.delivery import gguf_fit
+
+    return gguf_fit.adapter_misfit(base)
 
 
 def write(tuned: "Tuned", spec: Spec, out: Path) -> None:

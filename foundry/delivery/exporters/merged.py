@@ -9,6 +9,8 @@ from pydantic import Field
 from foundry.core.fields import Closed
 
 if TYPE_CHECKING:
+    from foundry.core.errors import Problem
+    from foundry.core.records import BaseModel
     from foundry.delivery.artefact import Tuned
     from foundry.runtime.contract import Runtime
 
@@ -25,6 +27,11 @@ TOLERANCE = {
     "float32": {"max": 1e-3, "mean": 1e-4, "greedy": 1.0},
     "bfloat16": {"max": 0.5, "mean": 0.05, "greedy": 0.9},
 }
+
+
+def misfit(base: "BaseModel") -> "Problem | None":
+    """Why this base cannot be exported so: every base can."""
+    return None
 
 
 def write(tuned: "Tuned", spec: Spec, out: Path) -> None:

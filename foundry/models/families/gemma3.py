@@ -13,6 +13,7 @@ from typing import Any
 MODEL_TYPES = ("gemma3_text", "gemma3")
 CHAT_TEMPLATE = "gemma3"
 GGUF_ARCHITECTURE = "gemma3"
+GGUF_ROPE_TYPES = ("default", "linear")
 NORM_OFFSET = 1.0
 
 
@@ -34,11 +35,20 @@ def adapter_rows(name: str, lora_b: Any, config: Any) -> Any:
 
 def gguf_metadata(config: Any) -> dict[str, Any]:
     """The architecture's GGUF keys that differ from llama.cpp's common ones, without prefix."""
+    rope = config.rope_parameters["full_attention"]
+    scaling = {"rope.scaling.type": "linear", "rope.scaling.factor": float(rope.get("factor", 1))}
     return {
         "attention.key_length": config.head_dim,
         "attention.value_length": config.head_dim,
         "attention.sliding_window": config.sliding_window,
         # llama.cpp takes every sixth layer for a full one unless it is told.
         "attention.sliding_window_pattern": [k == "sliding_attention" for k in config.layer_types],
-        "rope.freq_base": float(config.rope_parameters["full_attention"]["rope_theta"]),
+        "rope.freq_base": float(rope["rope_theta"]),
+        # Of the full layers, as llama.cpp takes it; the models from 4B on have a factor of 8.
+        **(scaling if rope["rope_type"] == "linear" else {}),
     }
+
+
+def gguf_constants(config: Any) -> dict[str, Any]:
+    """Tensors of a GGUF file that are computed from the configuration: none in this family."""
+    return {}

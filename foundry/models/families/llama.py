@@ -9,6 +9,7 @@ from typing import Any
 MODEL_TYPES = ("llama",)
 CHAT_TEMPLATE = "llama3"
 GGUF_ARCHITECTURE = "llama"
+GGUF_ROPE_TYPES = ("default", "llama3")
 
 
 def to_gguf(name: str, weight: Any, config: Any) -> Any:
@@ -34,6 +35,23 @@ def gguf_metadata(config: Any) -> dict[str, Any]:
         "rope.freq_base": float(config.rope_parameters["rope_theta"]),
         "vocab_size": config.vocab_size,
     }
+
+
+def gguf_constants(config: Any) -> dict[str, Any]:
+    """Tensors of a GGUF file that are computed from the configuration.
+
+    llama.cpp divides the rotary frequencies by `rope_freqs.weight`, shape (head_dim / 2,). For
+    Llama 3.1 and later that is the plain frequency over the scaled one, as transformers has them.
+    """
+    if config.rope_parameters["rope_type"] != "llama3":
+        return {}
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    scaled, _factor = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
+    halves = [2 * n / config.head_dim for n in range(config.head_dim // 2)]
+    theta = float(config.rope_parameters["rope_theta"])
+    plain = [theta**-exponent for exponent in halves]
+    return {"rope_freqs.weight": [a / float(b) for a, b in zip(plain, scaled, strict=True)]}
 
 
 def _heads(name: str, config: Any) -> int:

@@ -1,0 +1,78 @@
+"""GGUF files of the classes and rotary positions that hub models have, run under llama.cpp."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundry.core.errors import ProofError
+from foundry.core.events import Events
+from foundry.core.rundir import RunDir
+from foundry.delivery.export import export
+from foundry.models.families import gemma3, llama
+from foundry.train.adapters.lora import Spec
+from tests import tiny
+from tests.delivery.shelf import KINDS, spec
+from tests.tiny_run import Setup, Trained, train
+
+
+def trained(name: str, folder: Path) -> Trained:
+    """A tiny model that knows its rows by heart."""
+    base = tiny.build(folder / name, name, tied=True)
+    setup = Setup(base, steps=40, micro_batch_size=8, adapter=Spec(rank=16, alpha=32))
+    return train(setup, folder / "run")
+
+
+def made(known: Trained, name: str, folder: Path) -> dict[str, Any]:
+    """An artefact, proven; raises where it is not the live model."""
+    tuned = known.tuned if name.startswith("gguf-f") else known.with_gguf(folder)
+    run = RunDir(folder / "run")
+    kind = KINDS[name][0]
+    return dict(export(tuned, known.live, kind, spec(name), run=run, events=Events([])).parity)
+
+
+@pytest.fixture(scope="module")
+def wrapper(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return trained("gemma3-conditional", tmp_path_factory.mktemp("wrapper"))
+
+
+@pytest.mark.parametrize("name", ["gguf-f16", "gguf-adapter-f32"])
+def test_language_part_of_a_multimodal_model_runs_alone(
+    wrapper: Trained, name: str, tmp_path: Path
+):
+    parity = made(wrapper, name, tmp_path)
+
+    assert parity["greedy_same"] >= 10
+
+
+def test_file_without_the_scale_of_its_positions_is_refused(
+    wrapper: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    right = gemma3.gguf_metadata
+    monkeypatch.setattr(
+        gemma3,
+        "gguf_metadata",
+        lambda config: {k: v for k, v in right(config).items() if "scaling" not in k},
+    )
+
+    with pytest.raises(ProofError):
+        made(wrapper, "gguf-f16", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def scaled(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A tiny Llama 3.1, whose rows reach beyond the 64 positions that it is scaled from."""
+    return trained("llama3.1", tmp_path_factory.mktemp("llama"))
+
+
+def test_rotary_positions_of_llama_3_1_are_written(scaled: Trained, tmp_path: Path):
+    assert made(scaled, "gguf-f16", tmp_path)["greedy_same"] >= 10
+
+
+def test_file_without_the_frequencies_of_llama_3_1_is_refused(
+    scaled: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(llama, "gguf_constants", lambda config: {})
+
+    with pytest.raises(ProofError):
+        made(scaled, "gguf-f16", tmp_path)
