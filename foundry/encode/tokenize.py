@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from foundry.core.records import BaseModel, Turn
+from foundry.encode.clock import with_one_date
 from foundry.encode.mask import Masked, Span
 from foundry.encode.render import Template, render
 from foundry.encode.system import with_system_turns
@@ -163,10 +164,11 @@ def open_encoder(base: BaseModel, system: str | None = None) -> Encoder:
 def encoder_of(tokenizer: Any, template: str, system: str | None = None) -> Encoder:
     """The encoder of a fast tokenizer and a template.
 
-    What the template has no place for is said by a prelude, see `encode.system`, `encode.tools`.
+    The template is told one date, see `encode.clock`; what it has no place for is said by a
+    prelude, see `encode.system` and `encode.tools`.
     """
     bos_token, eos_token = tokenizer.bos_token or "", tokenizer.eos_token or ""
-    template = with_system_turns(template, bos_token, eos_token)
+    template = with_system_turns(with_one_date(template), bos_token, eos_token)
     return Encoder(
         tokenizer=tokenizer,
         template=with_tool_turns(template, bos_token, eos_token),

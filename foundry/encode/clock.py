@@ -1,0 +1,20 @@
+"""One date for templates that write today's, put into the template itself.
+
+A model that was trained under one date and asked under another is asked something else, and no
+file of it could be shown to be the live model (C37). So the date that training sees goes wherever
+the template goes: runtimes that have a clock, or a `date_string` of their own (llama.cpp has both),
+are not asked.
+"""
+
+import re
+
+from foundry.encode.render_child import TODAY
+
+ASKS = re.compile(r"\b(?:strftime_now|date_string)\s+is\s+defined\b")
+CALL = re.compile(r"""\bstrftime_now\(\s*(["'])(?P<format>[^"']*)\1\s*\)""")
+
+
+def with_one_date(template: str) -> str:
+    """`template` with the date of training in place of today's."""
+    fixed = ASKS.sub("false", template)
+    return CALL.sub(lambda call: repr(TODAY.strftime(call["format"])), fixed)
