@@ -88,6 +88,11 @@ def smollm2_template() -> str:
 SLIDING = ["sliding_attention", "full_attention"]
 GEMMA = ("<bos>", "<eos>", "<pad>", "<start_of_turn>", "<end_of_turn>")
 GEMMA_3 = {"sliding_window": 32, "layer_types": SLIDING, "query_pre_attn_scalar": 16}
+# The models from 4B on scale the positions of their full layers.
+GEMMA_3_ROPE = {
+    "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+}
 SIGLIP = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
 SIGLIP |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
 GEMMA_4_TOKENS = (
@@ -151,6 +156,14 @@ APERTUS = (
     *("<|assistant_start|>", "<|tools_prefix|>", "<|tools_suffix|>"),
 )
 APERTUS_ROPE = {"rope_parameters": {"rope_type": "default", "rope_theta": 12e6}}
+APERTUS_15_VISION = {"codebook_size": 16, "embed_dim": 8, "latent_channels": 8}
+APERTUS_15_VISION |= {"base_channels": 32, "channel_multiplier": [1], "num_res_blocks": 1}
+APERTUS_15_VISION |= {"attn_resolutions": [], "resolution": 16}
+APERTUS_15_AUDIO = {"model_type": "wavtokenizer_encoder", "codebook_size": 16, "codebook_dim": 16}
+APERTUS_15_AUDIO |= {"hidden_size": 16, "num_filters": 4, "num_lstm_layers": 1}
+APERTUS_15 = {"vision_config": APERTUS_15_VISION, "audio_config": APERTUS_15_AUDIO}
+APERTUS_15 |= {"image_token_offset": 600, "audio_token_offset": 616}
+APERTUS_15 |= {"image_token_id": 3, "audio_token_id": 3}
 
 MODELS = {
     "gemma3": TinyModel("gemma3", "Gemma3ForCausalLM", "gemma3_text", "gemma3", GEMMA, GEMMA_3),
@@ -160,7 +173,7 @@ MODELS = {
         "gemma3",
         "gemma3",
         GEMMA,
-        GEMMA_3,
+        {**GEMMA_3, "rope_parameters": GEMMA_3_ROPE},
         text="gemma3_text",
         around={"vision_config": SIGLIP, "mm_tokens_per_image": 4},
     ),
@@ -290,5 +303,15 @@ MODELS = {
     ),
     "apertus": TinyModel(
         "apertus", "ApertusForCausalLM", "apertus", own.APERTUS, APERTUS, APERTUS_ROPE
+    ),
+    "apertus1.5": TinyModel(
+        "apertus",
+        "Apertus1p5ForConditionalGeneration",
+        "apertus1p5",
+        own.APERTUS,
+        APERTUS,
+        {**APERTUS_ROPE, "output_vocab_size": 640},
+        text="apertus1p5_text",
+        around=APERTUS_15,
     ),
 }

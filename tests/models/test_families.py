@@ -18,6 +18,8 @@ from foundry.models.fetch import locate
 from foundry.models.language_part import language_name
 from foundry.models.load import load_model, load_tokenizer
 from foundry.models.quiet import quiet
+from foundry.runtime.contract import Decoding
+from foundry.runtime.transformers import TransformersRuntime
 from foundry.train import collate, supervised
 from foundry.train.adapters import lora
 from foundry.train.inputs import FitInputs
@@ -139,6 +141,16 @@ def test_probe_finds_what_other_tokens_in_the_row_before_change(name: str, model
 
     assert leaks == (name in LEAKING)
     assert keeps_rows_apart(model, [row(FIRST), row(SECOND)]) != leaks
+
+
+def test_answers_in_a_batch_are_those_of_each_prompt_alone(folder: Path, model: Any):  # C26
+    runtime = TransformersRuntime(model, load_tokenizer(locate(str(folder), Path())))
+    prompts = [list(FIRST[:3]), list(FIRST), list(SECOND[:9])]
+    decoding = Decoding(max_new_tokens=6, stop_ids=(1,))
+
+    together = [made.ids for made in runtime.generate(prompts, decoding)]
+
+    assert together == [runtime.generate([prompt], decoding)[0].ids for prompt in prompts]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.tiny import tiny_tokenizer
 from tests.tiny_models import MODELS
 
 # Models whose template and tokens another one has, too.
-SAME = {"gemma3-conditional", "gemma4-unified", "ministral", "granite-hybrid"}
+SAME = {"gemma3-conditional", "gemma4-unified", "ministral", "granite-hybrid", "apertus1.5"}
 NAMES = [name for name in MODELS if name not in SAME]
 
 
