@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
-.PHONY: setup demo test test-fast check format bench messages golden clean
+.PHONY: setup demo test test-fast check format bench bench-encode messages golden clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -42,6 +42,10 @@ format: $(STAMP)
 # Useful tokens per second against a plain TRL script; wants an otherwise idle machine.
 bench: $(STAMP)
 	$(BIN)/python scripts/bench.py
+
+# Rows rendered, masked and tokenised per second against TRL's own preparation.
+bench-encode: $(STAMP)
+	$(BIN)/python scripts/bench_encode.py
 
 # Collect the sentences of the source, carry them into the Chinese catalogue, compile it.
 messages: $(STAMP)

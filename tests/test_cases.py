@@ -20,7 +20,6 @@ PENDING = {
     number: who
     for who, numbers in {
         "datacore": "C27",
-        "encode": "C03 C05 C08 C09 C21",
     }.items()
     for number in numbers.split()
 }

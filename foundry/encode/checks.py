@@ -7,7 +7,6 @@ the stop id (C01 to C06, C09).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
@@ -51,13 +50,12 @@ def check(encoded: Encoded, encoder: Encoder) -> list[Problem]:
 
 def _stretches(pieces: Sequence[Piece], encoder: Encoder) -> list[list[Stretch]]:
     """The supervised stretches of each piece; their ends are decoded all at once."""
-    places = [list(runs(piece.labels)) for piece in pieces]
-    every = [(piece.ids, a, b) for piece, at in zip(pieces, places, strict=True) for a, b in at]
+    every = [(piece.ids, a, b) for piece in pieces for a, b in piece.runs]
     heads = [list(ids[a : min(a + DECODED, b)]) for ids, a, b in every]
     tails = [list(ids[max(a, b - DECODED) : b]) for ids, a, b in every]
     texts = encoder.backend.decode_batch([*heads, *tails], skip_special_tokens=False)
     ends = iter(zip(texts[: len(every)], texts[len(every) :], strict=True))
-    return [[Stretch(a, b, *next(ends)) for a, b in at] for at in places]
+    return [[Stretch(a, b, *next(ends)) for a, b in piece.runs] for piece in pieces]
 
 
 def _faults(
@@ -73,7 +71,7 @@ def _faults(
 def _what(
     piece: Piece, turns: Sequence[Turn], stretches: Sequence[Stretch], encoder: Encoder
 ) -> Iterator[str]:
-    count, total = sum(s.stop - s.start for s in stretches), len(piece.ids)
+    count, total = piece.supervised, len(piece.ids)
     if count == 0 or (turns and count == total):
         yield _("{count} of {total} tokens are supervised").format(count=count, total=total)
     elif reach := _reaching_out(piece, stretches):
@@ -85,14 +83,15 @@ def _what(
     if _bos_count(piece.ids, encoder.bos_id) != 1:
         what = _("the row must begin with exactly one BOS; it begins with {ids}")
         yield what.format(ids=list(piece.ids[:3]))
-    stops = supervised_stops(piece)
-    if len(stops) != len(piece.stops):
+    turns_ended, stops = len(piece.supervised_stops), len(piece.stops)
+    if turns_ended != stops:
         what = _("{turns} assistant turns, but {stops} supervised stop ids")
-        yield what.format(turns=len(piece.stops), stops=len(stops))
+        yield what.format(turns=stops, stops=turns_ended)
 
 
 def _text(piece: Piece, stretch: Stretch, encoder: Encoder) -> str:
-    return str(encoder.tokenizer.decode(piece.ids[stretch.start : stretch.stop]))
+    ids = list(piece.ids[stretch.start : stretch.stop])
+    return str(encoder.backend.decode(ids, skip_special_tokens=False))
 
 
 def _reaching_out(piece: Piece, stretches: Sequence[Stretch]) -> Stretch | None:
@@ -125,12 +124,18 @@ def _wrong(
 def _reads(piece: Piece, stretch: Stretch, span: Span, encoder: Encoder) -> bool:
     """Whether the ends of a stretch decode to the ends of its text.
 
-    The text begins before the answer where the first token does (C06).
+    The text begins before the answer where the first token does (C06), and some tokenizers change
+    characters before they take it apart.
     """
     start = min(span.start, piece.place(stretch.start)[0])
-    said = _squash(_normal(piece.masked.text[start : span.stop], encoder))
-    head, tail = stretch.head.rstrip(UNDECODABLE), stretch.tail.lstrip(UNDECODABLE)
-    return said.startswith(_squash(head)) and said.endswith(_squash(tail))
+    text = piece.masked.text[start : span.stop]
+    head = squash(stretch.head.rstrip(UNDECODABLE))
+    tail = squash(stretch.tail.lstrip(UNDECODABLE))
+    said = squash(text)
+    if said.startswith(head) and said.endswith(tail):
+        return True
+    said = squash(_normal(text, encoder))
+    return said.startswith(head) and said.endswith(tail)
 
 
 def says(said: str, turn: Turn) -> bool:
@@ -138,7 +143,7 @@ def says(said: str, turn: Turn) -> bool:
     if unwritten(turn, said) is not None:
         return False
     content = turn.content.strip()
-    return content in said or _squash(content.split("</think>")[-1]) in _squash(said)
+    return content in said or squash(content.split("</think>")[-1]) in squash(said)
 
 
 def _normal(text: str, encoder: Encoder) -> str:
@@ -146,7 +151,7 @@ def _normal(text: str, encoder: Encoder) -> str:
     return text if normalizer is None else str(normalizer.normalize_str(text))
 
 
-def _squash(text: str) -> str:
+def squash(text: str) -> str:
     """Without white space, which templates trim and decoders normalise; `▁` stands for a space."""
     return "".join(text.replace("▁", " ").split())
 
@@ -156,22 +161,6 @@ def _bos_count(ids: Sequence[int], bos_id: int | None) -> int:
     if bos_id is None:
         return 1
     return next((n for n, token in enumerate(ids) if token != bos_id), 0)
-
-
-def runs(labels: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The runs of supervised labels, from and to, in order."""
-    at = 0
-    for supervised, run in groupby(labels, key=IGNORED.__ne__):
-        length = len(list(run))
-        if supervised:
-            yield at, at + length
-        at += length
-
-
-def supervised_stops(piece: Piece) -> list[int]:
-    """The stop ids that stand at the end of a supervised stretch, in order."""
-    ends = [piece.labels[stop - 1] for _start, stop in runs(piece.labels)]
-    return [end for end, stop in zip(ends, piece.stops, strict=False) if end == stop]
 
 
 def supervised_tokens(row: EncodedRow) -> int:

@@ -7,10 +7,12 @@ an empty block before an answer without any. But nobody should learn of it from 
 from collections.abc import Iterator
 
 from foundry.core.records import Turn
+from foundry.encode.checks import squash
 from foundry.encode.mask import Masked
 from foundry.encode.masking import Talk
 
 ADDED_CHARS = 60
+THINKING_END = "</think>"
 
 
 def left_out(talk: Talk, masked: Masked) -> Iterator[str]:
@@ -20,10 +22,16 @@ def left_out(talk: Talk, masked: Masked) -> Iterator[str]:
     if any(_name(tool) not in text for tool in talk.tools):
         yield "tools"
     for n, turn in enumerate(talk.turns[: masked.spans[-1].turn + 1]):
-        if turn.reasoning and turn.reasoning.strip() not in text:
+        is_kept = _holds(text, turn.content)
+        if not _holds(text, turn.reasoning) or (THINKING_END in turn.content and not is_kept):
             yield "reasoning" if n in trained else "earlier-reasoning"
-        if turn.role != "assistant" and turn.content.strip() not in text:
+        elif not is_kept:
             yield f"{turn.role}-text"
+
+
+def _holds(text: str, words: str) -> bool:
+    """Whether the words stand in a text, with other white space perhaps."""
+    return words.strip() in text or squash(words) in squash(text)
 
 
 def _name(tool: object) -> str:

@@ -11,8 +11,7 @@ from typing import Any
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
-from foundry.core.records import EncodedRow, Refusal
-from foundry.encode.checks import supervised_stops, supervised_tokens
+from foundry.core.records import Refusal
 from foundry.encode.losses import added, left_out
 from foundry.encode.rows import Encoded
 from foundry.encode.samples import Samples, as_marked
@@ -73,26 +72,23 @@ class MaskReport:
         self.type = self.type or encoded.example.type
         self.faults += faults
         for row in encoded.rows:
-            self._count_row(row)
+            lengths = len(row.input_ids), len(row.rejected_input_ids)
+            self.longest = max(self.longest, *lengths)
+            self.lengths[max(lengths) // HISTOGRAM_STEP * HISTOGRAM_STEP] += 1
+        self.rows += len(encoded.rows)
         for n, piece in enumerate(encoded.pieces):
-            self._count_piece(encoded, n, piece)
+            self._count(encoded, n, piece)
         self.straddling += any(piece.straddling for piece in encoded.pieces)
         if len(encoded.rows) > 1:
             self.split_conversations += 1
             self.split_rows += len(encoded.rows)
         self.samples.look_at(encoded)
 
-    def _count_row(self, row: EncodedRow) -> None:
-        lengths = [len(row.input_ids), len(row.rejected_input_ids)]
-        self.rows += 1
-        self.tokens += sum(lengths)
-        self.supervised += supervised_tokens(row)
-        self.longest = max(self.longest, *lengths)
-        self.lengths[max(lengths) // HISTOGRAM_STEP * HISTOGRAM_STEP] += 1
-
-    def _count_piece(self, encoded: Encoded, n: int, piece: Piece) -> None:
+    def _count(self, encoded: Encoded, n: int, piece: Piece) -> None:
+        self.tokens += len(piece.ids)
+        self.supervised += piece.supervised
         self.turns += len(piece.stops)
-        self.stops.update(supervised_stops(piece))
+        self.stops.update(piece.supervised_stops)
         if not encoded.talks:
             return
         talk, masked = encoded.talks[n], piece.masked

@@ -11,7 +11,7 @@ from foundry.core.language import gettext as _
 from foundry.core.recipe import Encode
 from foundry.core.records import Example, Refusal
 from foundry.encode.mask_report import OVER_LENGTH, MaskReport
-from foundry.encode.rows import Encoded, encode_many, text_of
+from foundry.encode.rows import Encoded, MaskedExample, mask_examples, text_of, tokenised
 from foundry.encode.shorten import Shortener, texts_of
 from foundry.encode.windows import count_tokens, windows
 
@@ -27,17 +27,19 @@ class Fitter:
     def _shortener(self) -> Shortener:
         return Shortener(self.report.encoder, self.settings.max_seq_len)
 
-    def fit(self, batch: Sequence[Example]) -> Iterator[Encoded]:
-        """What is trained of a batch, in order."""
-        limit = self.settings.max_seq_len
-        certain = [self._shortener.is_over(example) for example in batch]
-        short = [one for one, is_over in zip(batch, certain, strict=True) if not is_over]
-        outcomes = iter(encode_many(short, self.report.encoder))
-        for example, is_over in zip(batch, certain, strict=True):
-            outcome = None if is_over else next(outcomes)
+    def rendered(self, batch: Sequence[Example]) -> list[MaskedExample]:
+        """The masked texts of a batch, without those that are too long for certain."""
+        short = [example for example in batch if not self._shortener.is_over(example)]
+        return mask_examples(short, self.report.encoder)
+
+    def fit(self, batch: Sequence[Example], rendered: Sequence[MaskedExample]) -> Iterator[Encoded]:
+        """What is trained of a batch, in order; `rendered` is made of it by the method above."""
+        outcomes = iter(tokenised(rendered, self.report.encoder))
+        for example in batch:
+            outcome = None if self._shortener.is_over(example) else next(outcomes)
             if isinstance(outcome, Refusal):
                 self.report.drop(outcome)
-            elif outcome is not None and outcome.longest <= limit:
+            elif outcome is not None and outcome.longest <= self.settings.max_seq_len:
                 yield outcome
             else:
                 self.report.over.examples += 1

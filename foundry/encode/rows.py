@@ -71,18 +71,40 @@ def encode_many(examples: Sequence[Example], encoder: Encoder) -> list[Encoded |
     Raises:
         DataError: The template or the tokenizer can be used for no row.
     """
+    return tokenised(mask_examples(examples, encoder), encoder)
+
+
+@dataclass(frozen=True)
+class MaskedExample:
+    """An example as masked texts, before they are tokenised; a refusal where there are none."""
+
+    example: Example
+    talks: tuple[Talk, ...]
+    texts: tuple[Masked, ...] | Refusal
+
+
+def mask_examples(examples: Sequence[Example], encoder: Encoder) -> list[MaskedExample]:
+    """The rendering half of `encode_many`, which runs in another process."""
     talks = [_talks(example, encoder) for example in examples]
     every = [talk for some in talks for talk in some]
     outcomes = iter(mask_many(every, encoder.chat, encoder.control))
-    masked = [
-        _masked(example, [next(outcomes) for _talk in some], encoder)
+    return [
+        MaskedExample(
+            example, tuple(some), _masked(example, [next(outcomes) for _talk in some], encoder)
+        )
         for example, some in zip(examples, talks, strict=True)
     ]
-    texts = [text for some in masked if not isinstance(some, Refusal) for text in some]
+
+
+def tokenised(masked: Sequence[MaskedExample], encoder: Encoder) -> list[Encoded | Refusal]:
+    """The tokenising half of `encode_many`."""
+    texts = [text for one in masked if not isinstance(one.texts, Refusal) for text in one.texts]
     pieces = iter(encoder.pieces(texts))
     return [
-        some if isinstance(some, Refusal) else _made(example, said, [next(pieces) for _m in some])
-        for example, said, some in zip(examples, talks, masked, strict=True)
+        one.texts
+        if isinstance(one.texts, Refusal)
+        else _made(one.example, one.talks, [next(pieces) for _text in one.texts])
+        for one in masked
     ]
 
 
@@ -100,16 +122,16 @@ def _talks(example: Example, encoder: Encoder) -> list[Talk]:
 
 def _masked(
     example: Example, outcomes: Sequence[Outcome], encoder: Encoder
-) -> list[Masked] | Refusal:
+) -> tuple[Masked, ...] | Refusal:
     """The masked texts of an example, or the first reason to refuse it."""
     if example.text:
-        return [text_of(example.text, encoder)]
+        return (text_of(example.text, encoder),)
     made = list[Masked]()
     for outcome in outcomes:
         if isinstance(outcome, TurnRefusedError):
             return Refusal(example.source, example.line, outcome.code, outcome.reason)
         made += outcome
-    return made
+    return tuple(made)
 
 
 def text_of(text: str, encoder: Encoder) -> Masked:

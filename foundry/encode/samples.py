@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from foundry.encode.checks import runs
 from foundry.encode.rows import Encoded
+from foundry.encode.tokenize import runs
 
 FIRST, LONGEST = "first", "longest"
 SHOWN_IDS = 2048  # of a longer row the middle is left out

@@ -5,6 +5,7 @@ their number.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,11 +22,12 @@ from foundry.encode.shorten import texts_of
 from foundry.encode.tokenize import Encoder
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 FORMAT_VERSION = 2
 BATCH_EXAMPLES = 256
 BATCH_CHARS = 1 << 20
-GROUP_TOKENS = 1 << 20  # ids of a row group; 8 MiB with their labels
+GROUP_TOKENS = 1 << 18  # ids of a row group; 2 MiB with their labels
 
 
 def shard_key(plan: Plan, train_sha256: str, encoder: Encoder) -> Mapping[str, Any]:
@@ -50,14 +52,27 @@ def encode_rows(
         DataError: The template can be used for no row, or `NAMED` faults were found already.
     """
     fitter = Fitter(settings, report)
-    for batch in batches(examples):
+    for batch, rendered in one_ahead(fitter.rendered, batches(examples)):
         report.examples += len(batch)
-        for group in bounded(fitter.fit(batch), tokens_of, GROUP_TOKENS):
+        for group in bounded(fitter.fit(batch, rendered), tokens_of, GROUP_TOKENS):
             for encoded, faults in zip(group, check_many(group, report.encoder), strict=True):
                 report.add(encoded, faults)
             if len(report.faults) >= NAMED:
                 raise DataError(report.faults)
             yield [row for encoded in group for row in encoded.rows]
+
+
+def one_ahead(do: Callable[[T], U], items: Iterable[T]) -> Iterator[tuple[T, U]]:
+    """Each item and what `do` makes of it in another thread, which is one item ahead."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        before: tuple[T, Future[U]] | None = None
+        for item in items:
+            coming = item, pool.submit(do, item)
+            if before is not None:
+                yield before[0], before[1].result()
+            before = coming
+        if before is not None:
+            yield before[0], before[1].result()
 
 
 def batches(examples: Iterable[Example]) -> Iterator[list[Example]]:

@@ -4,7 +4,7 @@ Text is tokenised whole and without the tokenizer's own special tokens, since th
 the BOS (C09). A token that straddles the seam between prompt and answer counts as answer (C06).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -124,6 +124,22 @@ class Piece:
             return 0, 0
         return self.tokens.token_to_chars(self.first + token - self.added) or (0, 0)
 
+    @cached_property
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """The runs of supervised positions, from and to, in order."""
+        return tuple(runs(self.labels))
+
+    @property
+    def supervised(self) -> int:
+        """Positions on which a loss is taken."""
+        return sum(stop - start for start, stop in self.runs)
+
+    @property
+    def supervised_stops(self) -> list[int]:
+        """The stop ids that stand at the end of a supervised run, in order."""
+        ends = [self.labels[stop - 1] for _start, stop in self.runs]
+        return [end for end, stop in zip(ends, self.stops, strict=False) if end == stop]
+
     @property
     def straddling(self) -> int:
         """Spans whose first token begins before them."""
@@ -141,6 +157,16 @@ def supervise(ids: Sequence[int], tokens: Any, masked: Masked) -> list[int]:
         if first is not None and last is not None:
             labels[first : last + 1] = ids[first : last + 1]
     return labels
+
+
+def runs(labels: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The runs of labels that are not `IGNORED`, from and to, in order."""
+    marks = bytes(map(IGNORED.__ne__, labels))
+    start = marks.find(1)
+    while start >= 0:
+        stop = marks.find(0, start) % (len(marks) + 1)
+        yield start, stop
+        start = marks.find(1, stop)
 
 
 def first_token(tokens: Any, span: Span) -> int | None:

@@ -11,9 +11,8 @@ from foundry.core.records import Example, Refusal
 from foundry.data.duplicates import text_keys
 from foundry.data.glimpse import Glimpse
 from foundry.data.splits import group_key, seed_for
-from foundry.encode.checks import runs
 from foundry.encode.rows import encode_many
-from foundry.encode.tokenize import Encoder
+from foundry.encode.tokenize import Encoder, runs
 
 MOST_ENCODED = 100  # rows whose tokens are counted
 LEAST_TO_SPLIT = 20  # of fewer rows a test part would have one or two

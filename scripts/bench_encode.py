@@ -1,0 +1,286 @@
+"""Rows rendered, masked and tokenised per second, by us and by TRL's `assistant_only_loss`.
+
+    python scripts/bench_encode.py [--rows 1000 10000 100000] [--rounds 3] [--json]
+
+The rows are conversations of one to four exchanges made of the shop's questions and answers. Each
+measurement is a process of its own, and the two sides alternate. Ours reads the examples from
+their file and writes the shard and the mask report. TRL's is the preparation that `SFTTrainer`
+makes of a data set that is already loaded, in one process, with TRL's own training variant of the
+same chat template; it writes its cache. Nothing is trained. Both must give the same ids, or there
+is no result. (The labels differ where TRL's markers take in what follows the terminator, as the
+line break after Gemma's.)
+"""
+
+import argparse
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+SIDES = ("ours", "trl")
+TEMPLATE = {"gemma3": "gemma3", "llama": "llama3"}  # families of the embedded bases
+EXCHANGES = 4
+LIMIT = 4096
+
+
+def main() -> None:
+    """Run every round, or, when called by itself with `--side`, one measurement."""
+    options = parse()
+    if options.side:
+        measured = {"ours": measure_ours, "trl": measure_trl}[options.side](options)
+        Path(options.out).write_text(json.dumps(measured), encoding="utf-8")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        results = [
+            measure(side, count, options, write_examples(count, Path(folder)))
+            for count in options.rows
+            for _round in range(options.rounds if count < 100_000 else min(2, options.rounds))
+            for side in SIDES
+        ]
+    summary = [summarise(count, results) for count in options.rows]
+    if options.json:
+        print(json.dumps({"base": options.base, "summary": summary, "runs": results}, indent=2))
+    else:
+        print(shown(summary))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Compare our encoding's speed with TRL's.")
+    parser.add_argument("--base", default="gemma-3-270m")
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--rounds", type=int, default=3, help="at most 2 of 100,000 rows")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--examples", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def write_examples(count: int, folder: Path) -> Path:
+    """A part's file of `count` conversations; one that is there already is taken."""
+    from foundry.core.load import load_recipe
+    from foundry.core.records import Example, Turn
+    from foundry.data.prepare import prepare, read_examples
+
+    path = folder / f"{count}.jsonl"
+    if path.exists():
+        return path
+    loaded = load_recipe("retail/customer-service")
+    out = folder / "data"
+    manifest = prepare(loaded.recipe.data, folder=loaded.path.parent, out=out)
+    shop = [
+        turn for e in read_examples(out.parent / manifest.part("train").file) for turn in e.messages
+    ]
+    pairs = list(zip(shop[::2], shop[1::2], strict=True))
+    with path.open("w", encoding="utf-8") as stream:
+        for n in range(count):
+            turns = list[Turn]()
+            for k in range(1 + n % EXCHANGES):
+                question, answer = pairs[(7 * n + k) % len(pairs)]
+                turns += [Turn("user", f"{question.content}（{n}）"), answer]
+            example = Example(f"row-{n}", tuple(turns), path.name, n + 1, str(n))
+            stream.write(json.dumps(example.as_dict(), ensure_ascii=False) + "\n")
+    return path
+
+
+def measure(side: str, count: int, options: argparse.Namespace, examples: Path) -> dict[str, Any]:
+    """One measurement in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "result.json")
+        command = [sys.executable, __file__, "--side", side, "--out", str(out)]
+        command += ["--base", options.base, "--examples", str(examples)]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        found = {"side": side, "rows": count, **json.loads(out.read_text(encoding="utf-8"))}
+    rate, peak = found["rows_per_s"], found["peak_mb"]
+    print(f"{count} {side}: {rate:.0f} rows/s, {peak} MB", file=sys.stderr)
+    return found
+
+
+class Clock:
+    """Seconds on the wall, seconds of computing with all children, and memory, from its making."""
+
+    def __init__(self) -> None:
+        self.before_mb = peak_mb()
+        self.wall, self.computing = time.monotonic(), computed()
+
+    def read(self, count: int) -> dict[str, Any]:
+        """What passed since; a template's process has 1 GiB at most and takes 30 MB."""
+        seconds, computing = time.monotonic() - self.wall, computed() - self.computing
+        return {
+            "seconds": round(seconds, 3),
+            "rows_per_s": count / seconds,
+            "cpu_ms_per_row": round(1000 * computing / count, 4),
+            "before_mb": self.before_mb,
+            "peak_mb": peak_mb(),
+        }
+
+
+def computed() -> float:
+    """Seconds that this process and those it has ended computed."""
+    usages = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def peak_mb() -> int:
+    """Most memory of this process ever resident; kilobytes on Linux, see getrusage(2)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def measure_ours(options: argparse.Namespace) -> dict[str, Any]:
+    """The encode stage: examples from their file, shard and report to theirs."""
+    from foundry.core import atomic
+    from foundry.core.recipe import Encode
+    from foundry.data.prepare import iterate_examples
+    from foundry.encode import render
+    from foundry.encode.mask_report import MaskReport
+    from foundry.encode.shards import read_shards, write_shards
+
+    encoder = opened(options.base)
+    with tempfile.TemporaryDirectory() as folder:
+        clock = Clock()
+        shards = write_shards(
+            iterate_examples(options.examples),
+            Encode(max_seq_len=LIMIT),
+            MaskReport(encoder),
+            key_parts={},
+            folder=Path(folder),
+        )
+        atomic.write_json(Path(folder, "mask_report.json"), shards.mask)
+        render._process().stop()  # so that its time is known
+        measured = clock.read(shards.rows)
+        rows = read_shards(Path(folder, shards.file))
+    return measured | fingerprints((r.input_ids, r.labels) for r in rows)
+
+
+def opened(base_name: str) -> Any:
+    """The encoder of an embedded base with the template of which TRL has a training variant."""
+    from foundry.encode.tokenize import encoder_of
+    from foundry.models.fetch import locate
+    from foundry.models.load import family_template, load_tokenizer
+
+    base = locate(base_name, Path.cwd())
+    template = family_template(base.family)
+    assert template is not None, "TRL is not installed"
+    return encoder_of(load_tokenizer(base), template.read_text(encoding="utf-8"))
+
+
+def measure_trl(options: argparse.Namespace) -> dict[str, Any]:
+    """`SFTTrainer`'s own preparation of a loaded data set, in one process."""
+    from foundry.models.quiet import quiet
+
+    encoder = opened(options.base)
+    with quiet(), tempfile.TemporaryDirectory() as folder:
+        from datasets import load_dataset
+        from transformers import LlamaConfig, LlamaForCausalLM
+        from trl import SFTConfig, SFTTrainer
+
+        measured: dict[str, Any] = {}
+
+        class Timed(SFTTrainer):
+            def _prepare_dataset(self, dataset: Any, *arguments: Any, **options: Any) -> Any:
+                clock = Clock()
+                made = super()._prepare_dataset(dataset, *arguments, **options)
+                measured.update(clock.read(len(dataset)))
+                return made
+
+        tokenizer = encoder.tokenizer
+        tokenizer.chat_template = training_template(options.base)
+        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+        table = load_dataset(
+            "json", data_files=str(options.examples), split="train", cache_dir=folder
+        ).select_columns("messages")
+        model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=8,
+                intermediate_size=8,
+                num_hidden_layers=1,
+                num_attention_heads=1,
+            )
+        )
+        arguments = SFTConfig(
+            output_dir=folder,
+            assistant_only_loss=True,
+            max_length=None,
+            use_cpu=True,
+            bf16=False,
+            report_to="none",
+            disable_tqdm=True,
+        )
+        trainer = Timed(
+            model=model, args=arguments, train_dataset=table, processing_class=tokenizer
+        )
+        rows = ((r["input_ids"], r["labels"]) for r in trainer.train_dataset)
+        return measured | fingerprints(rows)
+
+
+def training_template(base_name: str) -> str:
+    """TRL's variant of the family's template with markers around what the assistant says."""
+    from foundry.models.fetch import locate
+    from foundry.models.load import family_template
+
+    path = family_template(locate(base_name, Path.cwd()).family)
+    assert path is not None, "TRL is not installed"
+    return path.with_stem(f"{path.stem}_training").read_text(encoding="utf-8")
+
+
+def fingerprints(rows: Iterable[tuple[Sequence[int], Sequence[int]]]) -> dict[str, Any]:
+    """The hash of all ids, and how many tokens are supervised."""
+    digest, supervised = hashlib.sha256(), 0
+    for ids, labels in rows:
+        digest.update(json.dumps(list(ids)).encode())
+        supervised += sum(label >= 0 for label in labels)
+    return {"ids": digest.hexdigest(), "supervised": supervised}
+
+
+def summarise(count: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Medians of each side at `count` rows, and of the ratio of neighbours with its range.
+
+    Raises:
+        ValueError: The two sides did not make the same ids.
+    """
+    found = [result for result in results if result["rows"] == count]
+    if len({result["ids"] for result in found}) != 1:
+        raise ValueError(f"not the same ids at {count} rows")
+    sides = {side: [r for r in found if r["side"] == side] for side in SIDES}
+    pairs = list(zip(sides["ours"], sides["trl"], strict=True))
+    ratios = sorted(ours["rows_per_s"] / trl["rows_per_s"] for ours, trl in pairs)
+    keys = ("rows_per_s", "cpu_ms_per_row", "before_mb", "peak_mb", "supervised")
+    return {
+        "rows": count,
+        **{s: {k: median(r[k] for r in some) for k in keys} for s, some in sides.items()},
+        "ratio": {"median": round(median(ratios), 2), "low": ratios[0], "high": ratios[-1]},
+        "rounds": len(ratios),
+    }
+
+
+def lines(summary: Sequence[dict[str, Any]]) -> Iterator[str]:
+    yield f"{'rows':>7} {'':4} {'rows/s':>8} {'CPU ms/row':>11} {'MB before':>10} {'MB peak':>8}"
+    for row in summary:
+        for side in SIDES:
+            one = row[side]
+            yield (
+                f"{row['rows']:7} {side:4} {one['rows_per_s']:8.0f} {one['cpu_ms_per_row']:11.3f}"
+                f" {one['before_mb']:10.0f} {one['peak_mb']:8.0f}"
+            )
+        ratio = row["ratio"]
+        yield (
+            f"{'':7} ours / trl: {ratio['median']:.2f} "
+            f"({ratio['low']:.2f} to {ratio['high']:.2f}, {row['rounds']} rounds)"
+        )
+
+
+def shown(summary: Sequence[dict[str, Any]]) -> str:
+    """The summary for people."""
+    return "\n".join(lines(summary))
+
+
+if __name__ == "__main__":
+    main()
