@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from foundry.core import atomic, plugins
 from foundry.core.environment import environment, peak_memory_bytes
-from foundry.core.errors import FoundryError, Problem, ProofError, RecipeError
+from foundry.core.errors import FoundryError, ProofError, RecipeError
 from foundry.core.events import Events, to_stream
-from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
 from foundry.core.rundir import RunDir
 from foundry.planning.plan import make_plan
+from foundry.planning.trainers import not_read
 
 if TYPE_CHECKING:
     from foundry.core.records import EncodedRow
@@ -142,23 +142,9 @@ def _take(way: Walk, stage: str) -> None:
 
 def _refuse_type(way: Walk) -> None:
     """Refuse rows of a dataset type that the recipe's trainer does not read."""
-    kind, found = way.loaded.recipe.train.kind, way.results["encode"]["type"]
-    if found in plugins.load("trainer", kind).ACCEPTS:
-        return
-    readers = [n for n in plugins.names("trainer") if found in plugins.load("trainer", n).ACCEPTS]
-    what = _("{key}: `{kind}` reads {accepted} data; the rows are {found} data")
-    key = "train.kind"
-    fix = _("no trainer reads them yet; stop before training with `--until encode`")
-    if readers:
-        fix = _("set it to {names}").format(names=", ".join(f"`{name}`" for name in readers))
-    accepted = ", ".join(plugins.load("trainer", kind).ACCEPTS)
-    raise RecipeError(
-        Problem(
-            way.loaded.origins.get(key, way.loaded.path.name),
-            what.format(key=key, kind=kind, accepted=accepted, found=found),
-            fix,
-        )
-    )
+    problem = not_read(way.loaded, way.results["encode"]["type"])
+    if problem is not None:
+        raise RecipeError(problem)
 
 
 def _upstream(way: Walk, stage: str) -> list[Any]:

@@ -2,7 +2,8 @@
 
 import shlex
 import sys
-from pathlib import Path, PurePath
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -49,9 +50,9 @@ def new(
 ) -> None:
     """Look at the data, ask what is not given, and write the shortest recipe that works."""
     from foundry.planning.dry_render import file_view, turns
-    from foundry.planning.new_recipe import Wanted, look, make, path_from, terms
+    from foundry.planning.new_recipe import Wanted, file_for, look, make, path_from, terms
 
-    target = out or Path(f"{PurePath(data.split('@')[0]).stem}.yaml")
+    target = out or file_for(data)
     if target.exists() and not (force or dry_run):
         raise _exists(target)
     block = _read_format(format)
@@ -64,24 +65,24 @@ def new(
     given = {"base": base, "licence": licence, "basis": basis, "by": by, "purpose": purpose}
     answers = answered(questions(), given, may_ask=sys.stdin.isatty() and not json)
     wanted = Wanted(path_from(target, data), target, **answers, name=name, format=block)
-    text = make(wanted, seen)
+    made = make(wanted, seen)
     if not dry_run:
-        atomic.write_text(target, text)
+        atomic.write_text(target, made.text)
         load_recipe(target)
-    commands = _commands(target, terms(wanted))
+    commands = _commands(target, terms(wanted), is_trainable=made.is_trainable)
     if json:
         print_json(
             {
                 "path": str(target),
                 "written": not dry_run,
-                "text": text,
+                "text": made.text,
                 "file": file.as_dict(),
                 "example": example,
                 "commands": commands,
             }
         )
     elif dry_run:
-        print(text, end="")
+        print(made.text, end="")
     else:
         print(_("written: {path}").format(path=target))
         print("\n".join(f"  {command}" for command in commands))
@@ -104,8 +105,9 @@ def _read_format(text: str | None) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
-def _commands(recipe: Path, terms: tuple[str, ...]) -> list[str]:
+def _commands(recipe: Path, terms: Sequence[str], *, is_trainable: bool) -> list[str]:
     """What to do next."""
     file = shlex.quote(str(recipe))
-    accept = "".join(f" --accept-terms {name}" for name in terms)
-    return [f"foundry recipe check {file}", f"foundry train {file}{accept}"]
+    options = [f"--accept-terms {name}" for name in terms]
+    options += [] if is_trainable else ["--until encode"]
+    return [f"foundry recipe check {file}", " ".join(["foundry train", file, *options])]

@@ -13,6 +13,7 @@ from foundry.data.glimpse import Glimpse
 from foundry.data.splits import group_key, seed_for
 from foundry.encode.rows import encode_many
 from foundry.encode.tokenize import Encoder, runs
+from foundry.planning.trainers import readers
 
 MOST_ENCODED = 100  # rows whose tokens are counted
 LEAST_TO_SPLIT = 20  # of fewer rows a test part would have one or two
@@ -22,14 +23,19 @@ LENGTH_STEP, ANSWER_STEP, MOST_ANSWER = 128, 64, 1024
 # A short run wants a high rate: under 100 steps about 15 times that of full fine-tuning
 # ("LoRA Without Regret", Schulman et al. 2025). The shop's recipe takes 75 steps.
 ROWS_A_STEP, ROUNDS, SHORT_RUN, LEAST_STEPS, HIGH_RATE = 8, 3, 100, 60, 1.5e-3
+DEFAULT_TRAINER = "sft"
 EXACT = ("question-answer", "multiple-choice", "classification", "extraction", "squad")
 """Formats whose answers are short enough to be the same word for word."""
 
 
 @dataclass(frozen=True)
 class Advice:
-    """Blocks of a recipe as values, each None or empty where the default suits the rows."""
+    """Blocks of a recipe as values, each None or empty where the default suits the rows.
 
+    `untrained` is the dataset type of the rows if no trainer reads it yet.
+    """
+
+    untrained: str | None = None
     split: Mapping[str, Any] | None = None
     max_seq_len: int | None = None
     train: Mapping[str, Any] | None = None
@@ -44,10 +50,11 @@ def advise(seen: Glimpse, encoder: Encoder | None) -> Advice:
         seen: As many rows as are worth looking at.
         encoder: Of the base model, where it is on this machine; else lengths are left alone.
     """
-    types = {example.type for example in seen.examples}
-    if types != {"conversation"}:  # no evaluator asks for a text or compares a pair
-        return Advice(max_seq_len=_lengths(seen, encoder)[0])
     length, answer = _lengths(seen, encoder)
+    found = seen.examples[0].type  # a format makes rows of one type
+    if found != "conversation":  # no evaluator asks for a text or compares a pair
+        train, untrained = _trainer(found)
+        return Advice(untrained, max_seq_len=length, train=train)
     split = _split(seen)
     measures = ("exact-match", "character-f1", "stop-rate")
     names = measures if seen.format.kind in EXACT else measures[1:]
@@ -71,6 +78,14 @@ def _split(seen: Glimpse) -> Mapping[str, Any] | None:
     if seed is None:
         return None
     return {"test": test, "seed": seed} if seed else {"test": test}
+
+
+def _trainer(found: str) -> tuple[Mapping[str, Any] | None, str | None]:
+    """The `train` block that reads rows of a type, or the type if nothing does."""
+    names = readers(found)
+    if not names:
+        return None, found
+    return (None, None) if DEFAULT_TRAINER in names else ({"kind": names[0]}, None)
 
 
 def _train(seen: Glimpse, split: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -22,6 +22,7 @@ from foundry.models.at_hand import AtHand, at_hand
 from foundry.models.light_tokenizer import open_light
 from foundry.models.load import chat_template, open_tokenizer
 from foundry.planning.first_look import first_look
+from foundry.planning.trainers import not_read
 
 Parts = tuple[Mapping[str, Any], ...]
 
@@ -130,6 +131,9 @@ def dry_render(loaded: LoadedRecipe) -> DryRender:
         renderer.refuse(seen.file.refused)
         rows = renderer.rows(seen.file.examples) if seen.test is None else []
         files.append(file_view(seen.key, seen.file, rows))
+    learned = [seen.file.examples for seen in look.files if seen.test is None]
+    types = dict.fromkeys(example.type for examples in learned for example in examples)
+    renderer.problems += filter(None, (not_read(loaded, found) for found in types))
     return DryRender(
         base_model=recipe.base_model,
         is_base_here=encoder is not None,

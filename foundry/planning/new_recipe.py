@@ -113,8 +113,16 @@ def look(data: str, out: Path, format: Mapping[str, Any] | None) -> Glimpse:
     return seen
 
 
-def make(wanted: Wanted, seen: Glimpse) -> str:
-    """The text of a recipe that loads.
+@dataclass(frozen=True)
+class Made:
+    """The text of a recipe that loads; `is_trainable` says that a trainer reads its rows."""
+
+    text: str
+    is_trainable: bool
+
+
+def make(wanted: Wanted, seen: Glimpse) -> Made:
+    """Write the recipe that the rows need.
 
     Raises:
         RecipeError: A value cannot be; says which and where it stands in the text.
@@ -122,14 +130,21 @@ def make(wanted: Wanted, seen: Glimpse) -> str:
     """
     check_use(wanted)
     base = at_hand(wanted.base, wanted.out.parent)
-    text = compose(wanted, advise(seen, None if base is None else light_encoder(base, None)))
+    advice = advise(seen, None if base is None else light_encoder(base, None))
+    text = compose(wanted, advice)
     load_text(text, wanted.out)
-    return text
+    return Made(text, advice.untrained is None)
 
 
 def compose(wanted: Wanted, advice: Advice) -> str:
     """The text of the recipe, with comments in the language in force."""
     return "".join(f"{line}\n" for line in _lines(wanted, advice))
+
+
+def file_for(data: str) -> Path:
+    """The recipe's file where none is named: in the working folder, called like the data."""
+    place = data.split("@")[0] if data.startswith(HUB) else data
+    return Path(f"{Path(place).stem}.yaml")
 
 
 def path_from(out: Path, data: str) -> str:
@@ -154,7 +169,11 @@ def _lines(wanted: Wanted, advice: Advice) -> Iterator[str]:
         yield f"purpose: {scalars.write(wanted.purpose)}"
     yield from _data(wanted, advice)
     yield from _settings(advice)
-    yield from _measures(wanted, advice)
+    if advice.untrained is None:
+        yield from _measures(wanted, advice)
+    else:
+        note = _("No trainer reads {type} data yet; add `--until encode` to see their masks.")
+        yield "# " + note.format(type=advice.untrained)
 
 
 def _data(wanted: Wanted, advice: Advice) -> Iterator[str]:
@@ -179,7 +198,8 @@ def _settings(advice: Advice) -> Iterator[str]:
         yield "# " + _("The longest row seen needs this many tokens; a longer one is left out.")
         yield f"encode: {flow({'max_seq_len': advice.max_seq_len})}"
     if advice.train is not None:
-        yield "# " + _("Few rows are a short training, which wants a high learning rate.")
+        if "learning_rate" in advice.train:
+            yield "# " + _("Few rows are a short training, which wants a high learning rate.")
         yield f"train: {flow(advice.train)}"
 
 

@@ -268,6 +268,19 @@ def test_rows_that_cannot_be_used_are_named():
     assert outcome.err.startswith("bad.csv:2: ")
 
 
+def test_pairs_that_no_trainer_reads_yet_are_said_to_be_so():
+    lines = ["prompt,chosen,rejected", *(f"{n}?,yes {n},no {n}" for n in range(30))]
+    Path("pairs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    outcome = new(*FLAGS, data="pairs.csv")
+
+    text = Path("pairs.yaml").read_text("utf-8")
+    assert outcome.code == 0, outcome
+    assert "# No trainer reads preference data yet" in text
+    assert "exports" not in text and "split" not in text
+    assert outcome.out.endswith("--accept-terms gemma --until encode\n")
+
+
 def test_folder_of_tables_makes_a_recipe():
     Path("tables").mkdir()
     Path("faq.csv").rename("tables/a.csv")

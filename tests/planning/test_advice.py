@@ -122,6 +122,6 @@ def test_preferences_are_neither_split_nor_measured(tmp_path):
     lines = ["prompt,chosen,rejected", *(f"{n}?,yes {n},no {n}" for n in range(40))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    assert (
-        advise(glimpse(Found("pairs.csv", path, path), AUTO, rows=SAMPLE_ITEMS), None) == Advice()
-    )
+    advice = advise(glimpse(Found("pairs.csv", path, path), AUTO, rows=SAMPLE_ITEMS), None)
+
+    assert advice == Advice(untrained="preference")

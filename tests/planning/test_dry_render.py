@@ -98,11 +98,13 @@ def test_both_answers_of_a_preference_are_shown(recipe: TinyRecipe):
     row = {"prompt": "多少錢？", "chosen": "三百元。", "rejected": "不知道。"}
     (recipe.folder / "rows.jsonl").write_text(json.dumps(row), encoding="utf-8")
 
-    (file,) = rendered(recipe, "data.sources.0.path=rows.jsonl", "data.format={kind: auto}").files
+    found = rendered(recipe, "data.sources.0.path=rows.jsonl", "data.format={kind: auto}")
 
+    (file,) = found.files
     assert file.format["kind"] == "preference"
     assert ["⟦三百元。" in marked(row) for row in file.rows] == [True, False]
     assert ["⟦不知道。" in marked(row) for row in file.rows] == [False, True]
+    assert "the rows are preference data" in found.problems[0].what
 
 
 def test_call_that_the_template_leaves_out_is_a_problem_with_its_line(recipe: TinyRecipe):
