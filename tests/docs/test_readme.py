@@ -17,12 +17,14 @@ TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf
 
 
 def found(pattern: re.Pattern[str], pages: tuple[str, ...] = PAGES) -> list[str]:
-    """What a pattern finds on the pages, each once."""
-    texts = [(ROOT / page).read_text(encoding="utf-8") for page in pages]
+    """What a pattern finds on the pages, each once; not in what a command printed or wrote."""
+    pages_read = [(ROOT / page).read_text(encoding="utf-8") for page in pages]
+    texts = [re.sub(r"```(?:text|yaml)\n.*?```", "", page, flags=re.DOTALL) for page in pages_read]
     return list(dict.fromkeys(hit.strip() for text in texts for hit in pattern.findall(text)))
 
 
 COMMANDS = found(FOUNDRY)
+OPTIONS = ("--licence", "mit", "--basis", "own-work", "--by", "me")
 IN_README = found(FOUNDRY, ("README.md",))
 
 
@@ -45,14 +47,38 @@ def test_command_parses(line: str):
         assert words[1] in VERBS
 
 
+@pytest.fixture
+def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder with the README's table in it; no base model is on the machine."""
+    rows = ["電風扇多少錢？,售價三百元。", *(f"第{n}號多少錢？,售價{n}元。" for n in range(29))]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOUNDRY_HOME", str(tmp_path / "home"))
+    (tmp_path / "faq.csv").write_text("\n".join(["問題,回答", *rows]) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_own_file_becomes_the_recipe_that_the_readme_shows(own_file: Path):
+    (line,) = (line for line in IN_README if line.startswith("foundry recipe new faq.csv"))
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ")[3]
+    output, recipe = re.findall(r"```(?:text|yaml)\n(.*?)```", section, re.DOTALL)
+
+    outcome = call(*line.split()[1:])
+
+    assert outcome.out == output
+    assert (own_file / "faq.yaml").read_text(encoding="utf-8") == recipe
+
+
 @pytest.mark.parametrize("line", IN_README)
-def test_command_of_the_readme_runs(finished: TinyRecipe, line: str):
+def test_command_of_the_readme_runs(finished: TinyRecipe, own_file: Path, line: str):
+    if "faq.yaml" in line or "DATA" in line:
+        call("recipe", "new", "faq.csv", *OPTIONS)
     parts = {
+        "DATA": " ".join(["faq.csv", *OPTIONS, "--out", "other.yaml"]),
         "RECIPE": f"{finished.file}",
         "PACKAGE": f"{finished.package}",
         "TEXT": "售價4？",
     }
-    words = [parts.get(word, word) for word in line.split()[1:]]
+    words = " ".join(parts.get(word, word) for word in line.split()[1:]).split()
     if words[0] == "train":
         words = finished.arguments()
 

@@ -107,7 +107,7 @@ def test_both_answers_of_a_preference_are_shown(recipe: TinyRecipe):
     assert "the rows are preference data" in found.problems[0].what
 
 
-def test_call_that_the_template_leaves_out_is_a_problem_with_its_line(recipe: TinyRecipe):
+def test_call_of_a_tool_is_learned(recipe: TinyRecipe):
     call = {"type": "function", "function": {"name": "price", "arguments": {"item": "fan"}}}
     tool = {"type": "function", "function": {"name": "price", "parameters": {}}}
     messages = [
@@ -119,8 +119,9 @@ def test_call_that_the_template_leaves_out_is_a_problem_with_its_line(recipe: Ti
 
     found = rendered(recipe, "data.sources.0.path=rows.jsonl", "data.format={kind: auto}")
 
-    assert [problem.where for problem in found.problems] == ["rows.jsonl:1"]
-    assert "`price`" in found.problems[0].what
+    learned = "".join(p["text"] for p in found.files[0].rows[0].parts if p["supervised"])
+    assert found.problems == ()
+    assert "price" in learned and "fan" in learned
 
 
 def test_system_text_of_the_recipe_is_shown(recipe: TinyRecipe):
