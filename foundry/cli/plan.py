@@ -48,4 +48,7 @@ def print_plan(plan: "Plan", *, as_json: bool) -> None:
         for part in key.split("."):
             value = value[int(part)] if isinstance(value, list) else value[part]  # type: ignore[index]
         rows.append([key, str(value), origin])
+    for place, digest in plan.base.templates.items():
+        # A stranger's code: whoever plans a run sees which (C75).
+        rows.append([_("chat template"), f"sha256:{digest[:16]}", place])
     print_table([_("key"), _("value"), _("origin")], rows)

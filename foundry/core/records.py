@@ -338,7 +338,8 @@ class BaseModel(Record):
 
     `folder` is where the files lie on this machine and never enters a package; `sha256` is the
     hash of the weights, which with `hub_id` and `revision` is how a package names its base;
-    `settings_sha256` that of its configuration, tokenizer and chat template.
+    `settings_sha256` that of its configuration, tokenizer and chat template; `templates` says where
+    each chat template stands and the hash of its text.
     """
 
     name: str
@@ -352,6 +353,7 @@ class BaseModel(Record):
     parameters: int
     context: int
     settings_sha256: str = ""
+    templates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from typing import Any
 
 from foundry.core.errors import ProofError
 from foundry.core.records import EncodedRow, Turn
-from foundry.delivery import gguf_header
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.parity_record import failures
 from foundry.encode.render import render
 from foundry.encode.tokenize import IGNORED
+from foundry.models import gguf_header
 from foundry.models.load import open_tokenizer
 from foundry.runtime.contract import Decoding, Generation, Runtime
 from foundry.runtime.llamacpp import LlamaCppRuntime

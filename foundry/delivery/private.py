@@ -18,7 +18,7 @@ from foundry.core import secrets
 from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import Plan
-from foundry.delivery import gguf_header
+from foundry.models import gguf_header
 
 # Quote the user's rows and the models' answers, where a path may be a fact of the trade.
 QUOTING = re.compile(r"foundry/(report.*|mask_report\.json)")

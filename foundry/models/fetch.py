@@ -17,6 +17,7 @@ from foundry.models.folder import check_folder, is_wanted, weight_names
 from foundry.models.load import family_of, family_template, load_config
 from foundry.models.names import Wanted
 from foundry.models.quiet import quiet
+from foundry.models.templates import template_hashes
 
 # Files that decide what a text becomes: configuration, tokenizer, chat template.
 SETTINGS_SUFFIXES = {".json", ".jinja", ".model", ".txt"}
@@ -90,6 +91,7 @@ def _from_folder(folder: Path, name: str) -> BaseModel:
         parameters=record["parameters"],
         context=_context(folder),
         settings_sha256=_settings_sha256(folder, family),
+        templates=template_hashes(folder, family),
     )
 
 

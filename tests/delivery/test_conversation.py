@@ -13,10 +13,11 @@ from foundry.cli.main import main
 from foundry.core import atomic, plugins
 from foundry.core.errors import RecipeError
 from foundry.core.records import Turn
-from foundry.delivery import gguf_header, package_record, sums
+from foundry.delivery import package_record, sums
 from foundry.delivery.conversation import Speaker, open_package
 from foundry.delivery.package import CONTEXT_PLACES, build_package
 from foundry.delivery.package_record import Chat
+from foundry.models import gguf_header
 from foundry.runtime.contract import Runtime
 from tests.delivery.made_run import make_run
 

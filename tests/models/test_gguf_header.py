@@ -3,7 +3,7 @@
 import pytest
 
 from foundry.core.errors import ProofError
-from foundry.delivery.gguf_header import texts
+from foundry.models.gguf_header import texts
 from tests.delivery.made_run import write_gguf
 
 
