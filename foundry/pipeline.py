@@ -307,11 +307,7 @@ def _facts(way: Walk) -> dict[str, Any]:
     return {
         "plan": {
             "fingerprint": plan.fingerprint,
-            "base_model": {
-                "name": plan.base.name,
-                "sha256": plan.base.sha256,
-                "chat_templates": dict(plan.base.templates),
-            },
+            "base_model": plan.base.shown(),
             "resolved": plan.resolved,
             "accepted_terms": plan.accepted_terms,
             "seed": plan.values["seed"],

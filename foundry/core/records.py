@@ -355,6 +355,10 @@ class BaseModel(Record):
     settings_sha256: str = ""
     templates: Mapping[str, str] = field(default_factory=dict)
 
+    def shown(self) -> dict[str, Any]:
+        """What a report says of it."""
+        return {"name": self.name, "sha256": self.sha256, "chat_templates": dict(self.templates)}
+
 
 @dataclass(frozen=True)
 class Plan(Record):
