@@ -54,7 +54,7 @@ def open_workbook(path: Path) -> Iterator[list[Sheet]]:
                 if found.typ == python_calamine.SheetTypeEnum.WorkSheet
             ]
     except python_calamine.CalamineError as error:
-        what = _("the workbook is broken ({detail})").format(detail=error)
+        what = _("the workbook is broken")
         fix = _("open it in Excel or LibreOffice and save it again")
         raise DataError(Problem(str(path), what, fix)) from error
 

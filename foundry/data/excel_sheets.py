@@ -91,7 +91,7 @@ def _told(path: Path) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except BROKEN as error:
-        what = _("the workbook is broken ({detail})").format(detail=error)
+        what = _("the workbook is broken")
         fix = _("open it in Excel or LibreOffice and save it again")
         raise DataError(Problem(str(path), what, fix)) from error
 

@@ -105,7 +105,7 @@ def _read(path: Path) -> list[_Block]:
                 found.append(_Block(line, "", rows=rows))
                 line += len(rows)
     except (*BROKEN, docx.opc.exceptions.PackageNotFoundError) as error:
-        what = _("the document is broken ({detail})").format(detail=error)
+        what = _("the document is broken")
         fix = _("open it in Word or LibreOffice and save it again as .docx")
         raise DataError(Problem(str(path), what, fix)) from error
     return found

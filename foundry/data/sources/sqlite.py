@@ -55,9 +55,9 @@ def open(path: Path, spec: Spec) -> Iterator[Item]:
             for line, values in enumerate(database.execute(_query(table, names)), start=1):
                 yield _item(line, dict(zip(names, values, strict=True)), names)
     except sqlite3.DatabaseError as error:
-        what = _("the database is broken from row {row} on ({detail})")
+        what = _("the database is broken from row {row} on")
         fix = _("copy or download it again")
-        raise DataError(Problem(str(path), what.format(row=line + 1, detail=error), fix)) from error
+        raise DataError(Problem(str(path), what.format(row=line + 1), fix)) from error
 
 
 def describe(path: Path, spec: Spec) -> str:
@@ -66,7 +66,7 @@ def describe(path: Path, spec: Spec) -> str:
         with closing(_connected(path)) as database:
             return f"table {_table(path, database, spec)}"
     except sqlite3.DatabaseError as error:
-        what = _("the database is broken ({detail})").format(detail=error)
+        what = _("the database is broken")
         raise DataError(Problem(str(path), what, _("copy or download it again"))) from error
 
 
@@ -123,7 +123,7 @@ def _only_reading(action: int, *_arguments: str | None) -> int:
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
-def _text(content: bytes) -> str | ValueError:
+def _text(content: bytes) -> str | UnicodeDecodeError:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -137,9 +137,9 @@ def _item(line: int, row: Mapping[str, Any], names: list[str]) -> Item:
             what = _("column `{name}` holds bytes; leave it out with `columns: [{others}]`")
             others = ", ".join(other for other in names if other != name)
             return Bad(line, "bytes", what.format(name=name, others=others))
-        if isinstance(value, ValueError):
-            what = _("column `{name}` is not UTF-8: {detail}")
-            return Bad(line, "encoding", what.format(name=name, detail=value))
+        if isinstance(value, UnicodeDecodeError):
+            what = _("column `{name}` is not UTF-8 from byte {offset} on")
+            return Bad(line, "encoding", what.format(name=name, offset=value.start))
         if isinstance(value, float) and math.isinf(value):
             what = _("`{name}` is not a JSON number").format(name="Infinity")
             return Bad(line, "not-a-number", what)
