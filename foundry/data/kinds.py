@@ -70,7 +70,7 @@ def _suffixes(kind: str) -> tuple[str, ...]:
 def _untold(path: Path) -> Problem:
     what = _("is text of a kind that neither its content nor its suffix tells; known are: {known}")
     fix = _("say how to read it, `read: {{kind: …}}` with one of {kinds}")
-    known = by_suffix()
+    known = {suffix: k for suffix, k in by_suffix().items() if k not in signatures.READ}
     return Problem(
         str(path),
         what.format(known=", ".join(known)),
