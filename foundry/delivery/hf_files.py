@@ -10,6 +10,7 @@ from foundry.models.quiet import quiet
 
 GENERATION_CONFIG = "generation_config.json"
 TEMPLATE = "chat_template.jinja"
+PROCESSOR = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
 
 
 def write_tokenizer(tuned: Tuned, folder: Path) -> None:
@@ -22,6 +23,13 @@ def write_tokenizer(tuned: Tuned, folder: Path) -> None:
     for key in ("name_or_path", "is_local", "local_files_only", "chat_template"):
         config.pop(key, None)
     atomic.write_json(path, config)
+
+
+def copy_processor(tuned: Tuned, folder: Path) -> None:
+    """Copy what turns images and sounds into inputs, without which no server loads the class."""
+    for path in (Path(tuned.base.folder) / name for name in PROCESSOR):
+        if path.is_file():
+            atomic.copy(path, folder / path.name)
 
 
 def write_stop_ids(tuned: Tuned, folder: Path) -> None:

@@ -36,7 +36,7 @@ def misfit(base: "BaseModel") -> "Problem | None":
 
 def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
     """Merge in float32 on the unquantised base (C30) and write a transformers folder."""
-    from foundry.delivery.hf_files import write_stop_ids, write_tokenizer
+    from foundry.delivery.hf_files import copy_processor, write_stop_ids, write_tokenizer
     from foundry.models.quiet import quiet
 
     with quiet():
@@ -44,8 +44,10 @@ def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
 
         merged = tuned.fresh().merge_and_unload()
         merged = merged.to(torch.bfloat16) if spec.dtype == "bfloat16" else merged
-        merged.config.eos_token_id = list(tuned.stop_ids)
+        for config in (merged.config, merged.config.get_text_config()):  # one, or two for images
+            config.eos_token_id = list(tuned.stop_ids)
         merged.save_pretrained(out)
+    copy_processor(tuned, out)
     write_tokenizer(tuned, out)
     write_stop_ids(tuned, out)
 

@@ -1,9 +1,11 @@
-"""GGUF files of the classes and rotary positions that hub models have, run under llama.cpp."""
+"""Artefacts of the classes and rotary positions that hub models have, each proven."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from foundry.core.errors import ProofError
 from foundry.core.events import Events
@@ -15,17 +17,20 @@ from tests import tiny
 from tests.delivery.shelf import KINDS, spec
 from tests.tiny_run import Setup, Trained, train
 
+WEIGHTS = "model.safetensors"
+
 
 def trained(name: str, folder: Path) -> Trained:
     """A tiny model that knows its rows by heart."""
     base = tiny.build(folder / name, name, tied=True)
+    (base / "preprocessor_config.json").write_text("{}", encoding="utf-8")
     setup = Setup(base, steps=40, micro_batch_size=8, adapter=Spec(rank=16, alpha=32))
     return train(setup, folder / "run")
 
 
 def made(known: Trained, name: str, folder: Path) -> dict[str, Any]:
     """An artefact, proven; raises where it is not the live model."""
-    tuned = known.tuned if name.startswith("gguf-f") else known.with_gguf(folder)
+    tuned = known.with_gguf(folder) if name.startswith("gguf-adapter") else known.tuned
     run = RunDir(folder / "run")
     kind = KINDS[name][0]
     return dict(export(tuned, known.live, kind, spec(name), run=run, events=Events([])).parity)
@@ -40,9 +45,19 @@ def wrapper(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Train
 def test_language_part_of_a_multimodal_model_runs_alone(
     wrapper: Trained, name: str, tmp_path: Path
 ):
-    parity = made(wrapper, name, tmp_path)
+    assert made(wrapper, name, tmp_path)["greedy_same"] >= 10
 
-    assert parity["greedy_same"] >= 10
+
+def test_merged_multimodal_model_is_whole(wrapper: Trained, tmp_path: Path):
+    assert made(wrapper, "merged-float32", tmp_path)["greedy_same"] >= 10
+
+    base, merged = Path(wrapper.tuned.base.folder), tmp_path / "run" / "exports" / "merged-float32"
+    config = json.loads((merged / "config.json").read_text(encoding="utf-8"))
+    stops = list(wrapper.tuned.stop_ids)
+    assert set(load_file(merged / WEIGHTS)) == set(load_file(base / WEIGHTS))
+    assert config["architectures"] == ["Gemma3ForConditionalGeneration"]
+    assert config["eos_token_id"] == config["text_config"]["eos_token_id"] == stops  # C36
+    assert (merged / "preprocessor_config.json").read_text(encoding="utf-8") == "{}"
 
 
 def test_file_without_the_scale_of_its_positions_is_refused(
