@@ -14,7 +14,7 @@ from foundry.core.records import BaseModel
 from foundry.models import names
 from foundry.models.embedded import GGUF_NAME, RECORD_NAME, materialise
 from foundry.models.folder import check_folder, is_wanted, weight_names
-from foundry.models.load import family_of, family_template, load_config
+from foundry.models.load import check_precision, family_of, family_template, load_config
 from foundry.models.names import Wanted
 from foundry.models.quiet import quiet
 from foundry.models.templates import template_hashes
@@ -77,8 +77,9 @@ def is_embedded(wanted: Wanted) -> bool:
 
 def _from_folder(folder: Path, name: str) -> BaseModel:
     check_folder(folder)
-    record = _record(folder)
     gguf, family = folder / GGUF_NAME, family_of(folder)
+    check_precision(folder)
+    record = _record(folder)
     return BaseModel(
         name=name,
         family=family,

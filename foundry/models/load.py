@@ -16,6 +16,9 @@ from foundry.core.records import BaseModel
 from foundry.models.folder import check_folder, check_torch
 from foundry.models.quiet import quiet
 
+# gpt-oss is published in MXFP4 alone; each number stands for exactly one of bfloat16's.
+RESTORABLE = {"mxfp4"}
+
 
 class OfFamily(Protocol):
     """A base model as far as its chat template is concerned."""
@@ -101,6 +104,10 @@ def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
     Args:
         base: Which model; `base.folder` is read unless `folder` is given.
         folder: Another folder of the same class, for example a merged export.
+
+    Raises:
+        ResourceError: The folder may not be opened, or lacks weights, in whose place transformers
+            would put random numbers.
     """
     where = folder or Path(base.folder)
     check_torch()
@@ -109,15 +116,46 @@ def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
         import torch
 
         config = load_config(where)
-        model = _auto_class(config).from_pretrained(
+        model, told = _auto_class(config).from_pretrained(
             where,
             config=config,
+            quantization_config=_restored(config),
             dtype=torch.float32,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # or it raises, without a word of which
+            output_loading_info=True,
         )
+    lacking = sorted({*told["missing_keys"], *(key for key, *_shapes in told["mismatched_keys"])})
+    if lacking:
+        what = _("the folder lacks weights of the model: {names}")
+        fix = _("fetch it again with `foundry model fetch`")
+        raise ResourceError(Problem(str(where), what.format(names=", ".join(lacking[:5])), fix))
     return model.eval()
+
+
+def check_precision(folder: Path) -> None:
+    """Refuse weights that are stored in fewer bits, except where they can be restored exactly.
+
+    Raises:
+        ResourceError: Names the kind of quantisation.
+    """
+    path = folder / "config.json"
+    found = json.loads(path.read_text(encoding="utf-8")).get("quantization_config")
+    method = None if found is None else found.get("quant_method")
+    if found is not None and method not in RESTORABLE:
+        what = _("the weights are quantised ({method}); training needs them in full")
+        fix = _("use the repository with full weights, such as the one ending in `-BF16`")
+        raise ResourceError(Problem(str(path), what.format(method=method), fix))
+
+
+def _restored(config: Any) -> Any:
+    """How transformers is to read weights of fewer bits: back to full numbers, as gpt-oss's."""
+    from transformers import Mxfp4Config
+
+    is_quantised = "quantization_config" in config.to_dict()
+    return Mxfp4Config(dequantize=True) if is_quantised else None
 
 
 def load_config(folder: Path) -> Any:

@@ -51,9 +51,7 @@ def test_family_follows_the_model_type(tiny_llama: Path, tiny_gemma3: Path):
 def test_unknown_model_type_is_told_with_those_known(folder: Path):
     hostile.edit(folder / "config.json", model_type="mamba")
 
-    with pytest.raises(
-        ResourceError, match="`mamba` cannot be trained yet; known are: apertus, gemma3"
-    ):
+    with pytest.raises(ResourceError, match="`mamba` cannot be trained yet; known are: apertus, "):
         family_of(folder)
 
 
