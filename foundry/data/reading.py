@@ -21,7 +21,7 @@ from foundry.data.signatures import signature
 from foundry.data.sources import auto
 
 AUTO = Block(kind="auto", spec=auto.Spec())
-SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE, UNUSABLE = re.compile("[\ud800-\udfff]"), re.compile("[\0\ud800-\udfff]")
 DEEPEST = 64  # lists and objects inside one another; a chat with tool calls has 6
 
 
@@ -98,6 +98,8 @@ def _checked(item: Item) -> Item:
     if all(is_blank(value) for value in item.values.values()):
         return Blank(item.line)
     for field, value in item.values.items():
+        if isinstance(value, str) and not UNUSABLE.search(f"{field}{value}"):
+            continue
         fault = _fault([field, value])
         if fault is not None:
             code, what = fault

@@ -68,6 +68,8 @@ def settle(turns: Sequence[Turn]) -> Settled:
     """
     if not turns:
         raise RowError("empty-chat", _("the conversation has no turns"))
+    if _is_plain(turns):
+        return Settled(tuple(turns), {})
     named = [_named(turn, number) for number, turn in enumerate(turns, start=1)]
     _refuse_empty(named)
     written = [turn for turn in named if turn.role != "system" or not is_blank(turn.content)]
@@ -82,6 +84,21 @@ def settle(turns: Sequence[Turn]) -> Settled:
     }
     respelled = [(RESPELLED, turn.role) for turn in turns if turn.role not in ROLES]
     return Settled(linked, {code: n for code, n in changes.items() if n}, (*respelled, *notices))
+
+
+def _is_plain(turns: Sequence[Turn]) -> bool:
+    """Whether there is nothing to settle: question and answer in turn, each a text and no more.
+
+    Most rows are; to find it out takes a tenth of the time of settling them.
+    """
+    asked = turns[1:] if turns[0].role == "system" else turns
+    roles = [turn.role for turn in asked]
+    return (
+        roles[:1] == ["user"]
+        and roles == ["user", "assistant"] * (len(roles) // 2)
+        and not any(turn.tool_calls or turn.name or turn.call_id for turn in turns)
+        and not any(is_blank(turn.content) for turn in turns)
+    )
 
 
 def role_of(written: str) -> str | None:
