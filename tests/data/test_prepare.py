@@ -6,6 +6,9 @@ import pytest
 
 from foundry.core import atomic
 from foundry.core.errors import DataError, RecipeError, ResourceError
+from foundry.data import acceptance
+from foundry.data.acceptance import missing_columns
+from tests.cases import case, change
 
 HEADER = "question,answer,product\n"
 
@@ -88,13 +91,32 @@ def test_field_that_is_null_for_long_is_kept_where_it_is_not(bench):  # C52
         for n in range(20_000)
     ]
     bench.write("a.jsonl", rows)
-    bench.write("b.jsonl", [{"instruction": "另一檔", "output": "沒有這一欄"}])
 
-    bench.prepare("a.jsonl", "b.jsonl", format={"kind": "instruction", "system": "system"})
+    bench.prepare("a.jsonl", format={"kind": "instruction", "system": "system"})
 
     part = bench.part()
-    assert len(part) == 20_001
+    assert len(part) == 20_000
     assert [e.line for e in part if e.messages[0].role == "system"] == [19_990]
+
+
+def every_file_has_all_columns(intakes, wanted):
+    return [problem for intake in intakes for problem in missing_columns([intake], wanted)]
+
+
+@case(
+    "C52",
+    {"each file must have it": change(acceptance, "missing_columns", every_file_has_all_columns)},
+)
+@pytest.mark.parametrize("names", [("a.jsonl", "b.jsonl"), ("b.jsonl", "a.jsonl")])
+def test_field_that_one_of_two_files_lacks_is_kept_in_the_other(names, bench):
+    bench.write("a.jsonl", [{"instruction": "問", "output": "答", "system": "規則"}])
+    bench.write("b.jsonl", [{"instruction": "另一檔", "output": "沒有這一欄"}])
+
+    bench.prepare(*names, format={"kind": "instruction", "system": "system"})
+
+    assert {e.source: e.messages[0].role for e in bench.part()} == {
+        "a.jsonl": "system", "b.jsonl": "user"
+    }  # fmt: skip
 
 
 def test_row_beside_one_with_more_keys_is_as_if_alone(bench):  # C53
@@ -162,95 +184,6 @@ def test_id_is_of_the_conversation_alone(bench):
     bench.prepare("b.csv")
 
     assert bench.part()[0].id == first[1].id != first[0].id
-
-
-# --- C27: a hundred rows; ten are copies, five differ in width or space, twenty are of 4 documents
-
-
-def hundred_rows():
-    rows = [(f"問題{n:02}", f"答案{n:02}", f"商品{n}") for n in range(65)]
-    copies = rows[:10]
-    similar = [(f" 問題{n:02}", f"答案{n:02}　", f"商品{n}") for n in range(20, 25)]
-    chunks = [(f"段落{n}", f"內容{n}", f"文件{n % 4}") for n in range(20)]
-    return [*rows, *copies, *similar, *chunks]
-
-
-SPLIT = {"test": 0.3, "group_by": "product", "seed": 0}
-
-
-def test_no_text_and_no_group_is_on_both_sides(bench):  # C27
-    bench.write("a.csv", table(hundred_rows()))
-
-    manifest = bench.prepare("a.csv", split=SPLIT)
-
-    train, test = bench.part("train"), bench.part("test")
-    assert manifest.refused_by_code == {"duplicate": 15}
-    assert len(train) + len(test) == 85
-    assert not {e.group for e in train} & {e.group for e in test}
-    assert manifest.overlap["test"]["removed_from_train"] == 0
-
-
-def test_adding_rows_and_copies_moves_no_old_row(bench):  # C27
-    bench.write("a.csv", table(hundred_rows()))
-    bench.prepare("a.csv", split=SPLIT)
-    before = {e.line for e in bench.part("test")}
-
-    # New products, new rows of old products, and old rows under another product.
-    more = [(f"新{n}", f"新{n}", f"商品{n}") for n in range(100)]
-    moved = [(q, a, f"商品{n}") for n, (q, a, _p) in enumerate(reversed(hundred_rows()))]
-    bench.write("a.csv", table([*hundred_rows(), *more, *moved]))
-    bench.prepare("a.csv", split=SPLIT)
-
-    assert {e.line for e in bench.part("test") if e.line <= 101} == before
-
-
-def test_row_of_a_named_test_is_taken_out_of_training(bench):  # C27
-    bench.write("a.csv", table([("問", "答", "鍋"), ("ＡＢ", "答 二", "鍋"), ("問", "否", "盤")]))
-    bench.write("exam.csv", table([("ab", "答　二", "碗"), ("問", "答三", "碗")]))
-
-    manifest = bench.prepare("a.csv", tests=[{"name": "exam", "path": "exam.csv"}])
-
-    assert pairs(bench.part()) == [("問", "答"), ("問", "否")]
-    assert bench.refused() == [(3, "in-test")]
-    assert manifest.overlap == {"exam": {"removed_from_train": 1, "same_prompt_other_answer": 1}}
-    assert manifest.notices == {"same-prompt-other-answer": 2}
-
-
-def test_value_that_must_not_be_shared_is_named_with_its_lines(bench):  # C27
-    bench.write("a.csv", table([("問", "答", "鍋"), ("問二", "答", "盤"), ("問三", "答", "")]))
-    bench.write(
-        "exam.csv", table([("問四", "答", ""), ("問五", "答", "碗"), ("問六", "答", "盤 ")])
-    )
-    tests = [{"name": "exam", "path": "exam.csv", "disjoint_by": "product"}]
-
-    with pytest.raises(DataError) as error:
-        bench.prepare("a.csv", tests=tests)
-
-    (problem,) = error.value.problems
-    assert problem.where == "exam.csv:4"
-    assert "`盤 `" in problem.what
-    assert "a.csv:3" in problem.what
-
-
-def test_test_part_is_grouped_by_what_keeps_it_apart(bench):
-    bench.write("a.csv", table([("問", "答", "鍋")]))
-    bench.write("exam.csv", table([("問四", "答", "碗"), ("問五", "答", "碗"), ("問六", "答", "")]))
-    tests = [{"name": "exam", "path": "exam.csv", "disjoint_by": "product"}]
-
-    manifest = bench.prepare("a.csv", tests=tests)
-
-    assert manifest.part("exam").groups == 2
-    assert [e.group == e.id for e in bench.part("exam")] == [False, False, True]
-
-
-def test_row_is_measured_once(bench):
-    bench.write("a.csv", table([("問", "答", "鍋")]))
-    bench.write("exam.csv", table([("問四", "答", "碗"), ("問四 ", "答", "碗")]))
-
-    manifest = bench.prepare("a.csv", tests=[{"name": "exam", "path": "exam.csv"}])
-
-    assert manifest.part("exam").rows == 1
-    assert bench.refused() == [(3, "duplicate")]
 
 
 # --- what stops the stage
