@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
@@ -25,10 +26,10 @@ demo: $(STAMP)
 	$(BIN)/foundry chat $(RUN) --prompt 請問電風扇保固多久？
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --cov=foundry --cov-report=term:skip-covered --cov-fail-under=90
+	$(PYTEST) --cov=foundry --cov-report=term:skip-covered --cov-fail-under=90
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -2,15 +2,18 @@
 
 import gc
 import ipaddress
+import json
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests import tiny, tiny_recipe
+from tests.once import UNDER_XDIST, once
 from tests.tiny_recipe import Outcome, TinyRecipe
 
 if TYPE_CHECKING:
@@ -73,6 +76,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files again")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers end together only if the longest tests, those of embedded models, begin first."""
+    if UNDER_XDIST:
+        items.sort(key=lambda item: ("slow" not in item.keywords, "embedded" not in item.name))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Show what tests measured with `record_property`."""
     for report in terminalreporter.stats.get("passed", []):
@@ -97,19 +106,19 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def tiny_llama(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny Llama whose head is its own."""
-    return tiny.build(tmp_path_factory.mktemp("models") / "tiny-llama", "llama", tied=False)
+    return once(tmp_path_factory, "tiny-llama", lambda f: tiny.build(f, "llama", tied=False))
 
 
 @pytest.fixture(scope="session")
 def tiny_gemma3(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny Gemma 3 whose head is its embedding."""
-    return tiny.build(tmp_path_factory.mktemp("models") / "tiny-gemma3", "gemma3", tied=True)
+    return once(tmp_path_factory, "tiny-gemma3", lambda f: tiny.build(f, "gemma3", tied=True))
 
 
 @pytest.fixture(scope="session")
 def tiny_base(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The base model of the tiny recipe."""
-    return tiny_recipe.build_base(tmp_path_factory.mktemp("models") / "tiny-base")
+    return once(tmp_path_factory, "tiny-base", tiny_recipe.build_base)
 
 
 @pytest.fixture(scope="session")
@@ -117,10 +126,17 @@ def whole_run(
     tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TinyRecipe, Outcome]:
     """The tiny recipe taken to its package once, with a token in the environment; not to touch."""
-    made = tiny_recipe.lay_out(tmp_path_factory.mktemp("whole") / "tiny", tiny_base)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_TOKEN", tiny_recipe.TOKEN)
-        return made, made.train("--json")
+
+    def build(folder: Path) -> None:
+        made = tiny_recipe.lay_out(folder / "tiny", tiny_base)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HF_TOKEN", tiny_recipe.TOKEN)
+            outcome = made.train("--json")
+        (folder / "outcome.json").write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+
+    folder = once(tmp_path_factory, "whole", build)
+    outcome = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
+    return TinyRecipe(folder / "tiny"), Outcome(**outcome)
 
 
 @pytest.fixture

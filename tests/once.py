@@ -1,0 +1,22 @@
+"""Build what many tests share once, though several processes run them (pytest-xdist)."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+UNDER_XDIST = "PYTEST_XDIST_WORKER" in os.environ
+
+
+def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
+    """The folder `name` of this test run; `build` fills it where no worker has done so before."""
+    # Under xdist each worker has a folder of its own inside that of the run.
+    base = factory.getbasetemp().parent if UNDER_XDIST else factory.getbasetemp()
+    folder, done = base / name, base / f"{name}.done"
+    with FileLock(base / f"{name}.lock"):
+        if not done.exists():
+            build(folder)
+            done.touch()
+    return folder
