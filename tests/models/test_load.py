@@ -16,8 +16,9 @@ from foundry.models.load import (
     load_tokenizer,
     open_tokenizer,
 )
-from tests import hostile
+from tests import hostile, tiny
 from tests.templates import stock_template
+from tests.tiny_models import MODELS
 
 
 @pytest.fixture
@@ -109,3 +110,24 @@ def test_weights_of_another_folder_are_read_where_one_is_given(folder: Path, tin
 
     assert not load_model(base, folder=folder).lm_head.weight.any()
     assert load_model(base).lm_head.weight.any()
+
+
+def test_family_without_a_template_to_lend_needs_one_of_the_tokenizer(one_thread, tmp_path: Path):
+    base = locate(str(tiny.build(tmp_path / "granite", "granite")), tmp_path)
+    tokenizer = load_tokenizer(base)
+    assert chat_template(base, tokenizer) == MODELS["granite"].source
+
+    tokenizer.chat_template = None
+
+    with pytest.raises(ResourceError, match="the family `granite` has none to lend") as error:
+        chat_template(base, tokenizer)
+    assert "instruction-tuned" in str(error.value.problems[0].fix)
+
+
+def test_default_of_several_templates_is_taken(tiny_llama: Path, tmp_path: Path):
+    base = locate(str(tiny_llama), tmp_path)
+    tokenizer = load_tokenizer(base)
+
+    tokenizer.chat_template = {"tool_use": "{{ tools }}", "default": "{{ messages }}"}
+
+    assert chat_template(base, tokenizer) == "{{ messages }}"
