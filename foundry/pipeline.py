@@ -185,10 +185,12 @@ def _data(way: Walk) -> Result:
 
 def _encode(way: Walk) -> Result:
     from foundry.data.prepare import iterate_examples
-    from foundry.encode.mask_report import MaskReport, as_text
+    from foundry.encode.mask_report import MaskReport
+    from foundry.encode.mask_text import as_text
+    from foundry.encode.page.html import render
     from foundry.encode.shards import shard_key, write_shards
 
-    recipe, out = way.loaded.recipe, way.run.file("data")
+    recipe, out, manifest = way.loaded.recipe, way.run.file("data"), way.results["data"]
     train = _part(way, "train")
     shards = write_shards(
         iterate_examples(way.run.file(train.file)),
@@ -198,13 +200,13 @@ def _encode(way: Walk) -> Result:
         folder=out / "shards",
         max_refused=recipe.data.max_refused,
     )
+    title = {"zh-TW": recipe.title.zh_TW, "en": recipe.title.en}
+    page = render(shards, manifest, title=title, template=way.encoder.template)
     atomic.write_json(out / "mask_report.json", dict(shards.mask))
-    atomic.write_text(out / "mask_report.txt", as_text(shards.mask))
-    return shards, [
-        out / "shards" / shards.file,
-        out / "mask_report.json",
-        out / "mask_report.txt",
-    ]
+    atomic.write_text(out / "mask_report.txt", as_text(shards.mask, manifest))
+    atomic.write_text(out / "mask_report.html", page)
+    reports = [out / f"mask_report.{kind}" for kind in ("json", "txt", "html")]
+    return shards, [out / "shards" / shards.file, *reports]
 
 
 def _part(way: Walk, name: str) -> Part:

@@ -4,8 +4,9 @@ Gate 1 of `cases.md` §1b. Every count is taken from the ids and labels that tra
 from the texts they were made of. It holds counts and a few samples, never the rows.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,9 +14,12 @@ from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import Refusal
 from foundry.encode.losses import added, left_out
+from foundry.encode.render_child import TODAY
 from foundry.encode.rows import Encoded
-from foundry.encode.samples import Samples, as_marked
+from foundry.encode.samples import Samples
+from foundry.encode.system import FOLD
 from foundry.encode.tokenize import Encoder, Piece
+from foundry.encode.tools import AS_TEXT
 
 NAMED = 20  # rows named for each reason, and faults told at once
 FORMS = 20  # texts of the template's own that are told apart
@@ -25,11 +29,13 @@ OVER_LENGTH = "over-length"
 
 @dataclass
 class OverLimit:
-    """Examples over the length limit, and what became of them; `tokens_lost` are not trained.
+    """Examples over the limit of tokens, and what became of them; `tokens_lost` are not trained.
 
     `dropped` counts rows, of which a template that writes turns otherwise further on makes several.
     """
 
+    limit: int = 0
+    policy: str = ""
     examples: int = 0
     dropped: int = 0
     cut: int = 0
@@ -171,34 +177,19 @@ class MaskReport:
             "rows_with_merged_seam": self.straddling,
             "left_out_by_template": dict(sorted(self.lost.items())),
             "added_by_template": dict(self.added.most_common()),
+            "longest": self.longest,
+            "template": self._template(),
             "length_histogram": {str(k): v for k, v in sorted(self.lengths.items())},
             "samples": self.samples.as_list(tokenizer),
         }
 
-
-def as_text(report: Mapping[str, Any]) -> str:
-    """The report for people."""
-    stops = ", ".join(f"{k} x{n}" for k, n in report["stops_supervised"].items())
-    lines = [
-        _("rows to train on: {rows}; left out for their length: {dropped}").format(
-            rows=report["rows"], dropped=report["rows_over_length"]
-        ),
-        _(
-            "over the limit: {examples}; left out {dropped}, cut {cut}, split {split} into "
-            "{split_into}; tokens lost: {tokens_lost}"
-        ).format(**report["over_limit"]),
-        _("tokens: {tokens}; supervised: {supervised} ({share})").format(
-            tokens=report["tokens"],
-            supervised=report["supervised_tokens"],
-            share=f"{report['supervised_share']:.1%}",
-        ),
-        _("assistant turns: {turns}; supervised stop ids: {stops}").format(
-            turns=report["assistant_turns"], stops=stops
-        ),
-        _(
-            "BOS at the head of each row: {bos}; rows with a token merged over the seam: {seam}"
-        ).format(bos=report["bos_per_row"], seam=report["rows_with_merged_seam"]),
-        _("rows as trained; ⟦ ⟧ marks what is supervised:"),
-        *("  " + as_marked(sample).replace("\n", "⏎") for sample in report["samples"]),
-    ]
-    return "\n".join(lines) + "\n"
+    def _template(self) -> dict[str, Any]:
+        """The template's hash, and by what policy it says what it has no place for."""
+        template = self.encoder.template
+        return {
+            "sha256": hashlib.sha256(template.encode("utf-8")).hexdigest(),
+            "system_text": self.encoder.system,
+            "system_turns": "folded" if FOLD in template else "own",
+            "tools": "as_text" if AS_TEXT in template else "own",
+            "date": TODAY.isoformat(),
+        }

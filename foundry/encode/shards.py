@@ -51,6 +51,7 @@ def encode_rows(
     Raises:
         DataError: The template can be used for no row, or `NAMED` faults were found already.
     """
+    report.over.limit, report.over.policy = settings.max_seq_len, settings.overlong
     fitter = Fitter(settings, report)
     for batch, rendered in one_ahead(fitter.rendered, batches(examples)):
         report.examples += len(batch)

@@ -7,7 +7,7 @@ import pytest
 from foundry.core.errors import DataError
 from foundry.core.records import Refusal
 from foundry.encode.checks import check
-from foundry.encode.mask_report import NAMED, MaskReport, as_text
+from foundry.encode.mask_report import NAMED, MaskReport
 from foundry.encode.rows import encode
 from foundry.encode.samples import as_marked
 from foundry.encode.tokenize import IGNORED, encoder_of
@@ -57,19 +57,6 @@ def test_sample_shows_what_is_supervised_between_brackets():
         "<start_of_turn>user\n產地？<end_of_turn>\n"
         "<start_of_turn>model\n⟦台灣。<end_of_turn>⟧\n"
     )
-
-
-def test_text_names_every_count_on_a_line_of_its_own():
-    found = encode_all([SHORT, CHAT, LONG], ENCODER)[1].as_dict()
-
-    lines = as_text(found).splitlines()
-
-    assert lines[0] == "rows to train on: 2; left out for their length: 1"
-    assert lines[1].startswith("over the limit: 1; left out 1, cut 0, split 0 into 0; tokens lost")
-    assert lines[2].startswith(f"tokens: {found['tokens']}; supervised: ")
-    assert lines[3] == f"assistant turns: 3; supervised stop ids: {END} x3"
-    assert lines[4].endswith("rows with a token merged over the seam: 0")
-    assert lines[6] == "  " + as_marked(found["samples"][0]).replace("\n", "⏎")
 
 
 def test_row_over_the_limit_is_left_out_and_named():  # C11

@@ -11,7 +11,7 @@ from foundry.core.recipe import Encode
 from foundry.delivery import hf_files
 from foundry.delivery.artefact import Tuned, all_stop_ids
 from foundry.encode import tokenize
-from foundry.encode.mask_report import MaskReport, as_text
+from foundry.encode.mask_report import MaskReport
 from foundry.encode.shards import encode_rows
 from foundry.encode.tokenize import IGNORED, encoder_of
 from foundry.models.fetch import locate
@@ -70,7 +70,7 @@ def test_end_of_turn_is_supervised_declared_and_reported(plain: Tuned, tmp_path:
 
     ends = [label for token, label in zip(row.input_ids, row.labels, strict=True) if token == END]
     assert ends == [IGNORED, END, IGNORED, END]
-    assert f"supervised stop ids: {END} x2" in as_text(report.as_dict())
+    assert report.as_dict()["stops_supervised"] == {str(END): 2}
     stops = all_stop_ids(sorted(report.stops), EOS, plain.encoder.tokenizer.eos_token_id)
     hf_files.write_stop_ids(replace(plain, stop_ids=stops), tmp_path)
     written = json.loads((tmp_path / hf_files.GENERATION_CONFIG).read_text(encoding="utf-8"))
