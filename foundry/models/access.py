@@ -90,15 +90,19 @@ def _gated(wanted: Wanted) -> ResourceError:
         what = _("gated, and the token's account has not been let in")
     else:
         what = _("gated: it is given only to those who accepted its terms")
-    steps = [_("accept the terms on {page}").format(page=page)]
-    if wanted.entry is not None and wanted.entry.gate_asks is not None:
-        asks = _("(the page asks for: {what})")
-        steps[0] += " " + asks.format(what=wanted.entry.gate_asks.text(language()))
+    entry = wanted.entry
+    if entry is not None and entry.gate_asks is not None:
+        accept = _("accept the terms on {page} (the page asks for: {what})")
+        steps = [accept.format(page=page, what=entry.gate_asks.text(language()))]
+    else:
+        steps = [_("accept the terms on {page}").format(page=page)]
     if not has_token():
         steps.append(_token_fix())
-    fix = "; ".join(steps)
-    if wanted.entry is not None and wanted.entry.fallback is not None:
-        fix += "; " + _("or use `{name}`, which has no gate").format(name=wanted.entry.fallback)
+    if entry is not None and entry.fallback is not None:
+        steps.append(_("or use `{name}`, which has no gate").format(name=entry.fallback))
+    fix = steps[0]
+    for step in steps[1:]:
+        fix = _("{first}; {second}").format(first=fix, second=step)
     return ResourceError(Problem(wanted.address, what, fix))
 
 

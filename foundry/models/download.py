@@ -92,10 +92,10 @@ def fetch(wanted: Wanted, events: Events, *, dry_run: bool = False) -> Fetched:
             settings = [file for file in files if not file.name.endswith(".safetensors")]
             received = _bring(repository, settings, events)
             check_folder(repository.snapshot, besides={INDEX})
-            needed = [*settings, *_weights(repository, files)]
-            received += _bring(repository, needed, events)
+            weights = _weights(repository, files)
+            received += _bring(repository, weights, events)
         check_folder(repository.snapshot)
-        return _fetched(repository, needed, received)
+        return _fetched(repository, [*settings, *weights], received)
 
 
 def _find(wanted: Wanted) -> _Repository:
@@ -157,14 +157,14 @@ def _weights(repository: _Repository, files: Sequence[RemoteFile]) -> list[Remot
 
 
 def _bring(repository: _Repository, files: Sequence[RemoteFile], events: Events) -> int:
-    """Get what is missing of `files` into the cache; the bytes that were received."""
+    """Get what is missing of `files` into the cache, check all; the bytes that were received."""
     missing = [file for file in files if not repository.has(file)]
     _check_room(repository, missing)
     received = sum(_receive(repository, file, events) for file in missing)
     if not all((repository.snapshot / file.name).is_file() for file in files):
         _lay_out(repository, files)
     for file in files:
-        _check_laid_out(repository.snapshot / file.name, file)
+        _check(repository.snapshot / file.name, file, is_new=file in missing)
     return received
 
 
@@ -191,11 +191,17 @@ def _lay_out(repository: _Repository, files: Sequence[RemoteFile]) -> None:
     )
 
 
-def _check_laid_out(path: Path, file: RemoteFile) -> None:
-    """A snapshot's file is a link to its hash; where there are no links it is hashed."""
-    found = Path(os.readlink(path)).name if path.is_symlink() else digest(path, file)
+def _check(path: Path, file: RemoteFile, *, is_new: bool) -> None:
+    """A file of the snapshot is what the hub states; one that is not is removed.
+
+    A new file was hashed when it came, and its link leads to its hash. What was here already is
+    hashed: another program may have brought it, or the disk changed it.
+    """
+    is_link = is_new and path.is_symlink()
+    found = Path(os.readlink(path)).name if is_link else digest(path, file)
     if found != file.digest:
-        path.unlink()
+        for damaged in {path.resolve(), path}:
+            damaged.unlink()
         raise ResourceError(other_hash(file, found))
 
 

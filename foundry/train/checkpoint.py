@@ -7,6 +7,7 @@ that would run code (C73): hashes say nothing about a checkpoint that somebody e
 
 import json
 import os
+import re
 from pathlib import Path
 
 from foundry.core import atomic
@@ -19,7 +20,7 @@ MANIFEST = "checkpoint.json"
 # Pickled TrainingArguments and a template card; neither is ever read back.
 UNWANTED = ("training_args.bin", "README.md")
 # What the Trainer writes with `torch.save` and reads with `weights_only=True`.
-TENSOR_STATE = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
+TENSOR_STATE = re.compile(r"(optimizer|scheduler|scaler)\.pt|rng_state(_\d+)?\.pth")
 
 
 def commit(written: Path, folder: Path, step: int, *, keep: int) -> Path:
@@ -94,8 +95,9 @@ def check_code(path: Path) -> None:
         ResourceError: Names each file, and the functions that it would call.
     """
     check_torch()
-    check_folder(path, besides=TENSOR_STATE)
-    found = {file: _beyond_tensors(file) for name in TENSOR_STATE if (file := path / name).exists()}
+    states = [file for file in sorted(path.iterdir()) if TENSOR_STATE.fullmatch(file.name)]
+    check_folder(path, besides={file.name for file in states})
+    found = {file: _beyond_tensors(file) for file in states}
     fix = _("remove the folder {folder} if you did not make it yourself").format(folder=path)
     problems = [Problem(str(file), what, fix) for file, what in found.items() if what]
     if problems:

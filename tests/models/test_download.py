@@ -13,7 +13,7 @@ import pytest
 
 from foundry.core.errors import LockedError, ResourceError
 from foundry.core.events import Event, Events
-from foundry.models import names, quiet, receive
+from foundry.models import download, names, quiet, receive
 from foundry.models.download import Fetched, fetch
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
@@ -111,6 +111,20 @@ def test_what_is_here_is_not_sent_again(hub: Hub, repository: Repository):
 
     assert got.downloaded_bytes == 0
     assert not any("/resolve/" in asked.path for asked in hub.asked)
+
+
+@case("C73", {"trusted as it is": change(download, "digest", lambda _path, f: f.digest)})
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer_config.json"])
+def test_damage_in_the_cache_is_found_and_mended(repository: Repository, name: str):
+    path = Path(get().folder) / name
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.resolve().write_bytes(content)
+
+    assert f"{name}: its hash is" in problem()
+
+    assert get().downloaded_bytes == len(content)
+    assert path.read_bytes() == repository.files[name]
 
 
 def test_dry_run_lists_and_brings_nothing(hub: Hub, repository: Repository, hub_cache: Path):
