@@ -206,7 +206,7 @@ def _encode(way: Walk) -> Result:
     atomic.write_text(out / "mask_report.txt", as_text(shards.mask, manifest))
     atomic.write_text(out / "mask_report.html", page)
     reports = [out / f"mask_report.{kind}" for kind in ("json", "txt", "html")]
-    return shards, [out / "shards" / shards.file, *reports]
+    return shards, [out / "shards", *reports]
 
 
 def _part(way: Walk, name: str) -> Part:

@@ -5,10 +5,11 @@ from the texts they were made of. It holds counts and a few samples, never the r
 """
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
@@ -49,10 +50,11 @@ class MaskReport:
     """Counts over the encoded rows of one training part.
 
     `dropped` counts examples and rows that are not trained, by code; `named` holds the first of
-    each code.
+    each code, `listing` is a stream for all of them.
     """
 
     encoder: Encoder
+    listing: TextIO | None = None
     type: str = ""
     examples: int = 0
     rows: int = 0
@@ -105,8 +107,10 @@ class MaskReport:
                 self.added[words] += 1
 
     def drop(self, refusal: Refusal) -> None:
-        """Count what is not trained."""
+        """Count what is not trained, and write it to `listing`."""
         self.dropped[refusal.code] += 1
+        if self.listing is not None:
+            self.listing.write(json.dumps(refusal.as_dict(), ensure_ascii=False) + "\n")
         if self.dropped[refusal.code] <= NAMED:
             self.named.append(refusal)
 

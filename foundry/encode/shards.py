@@ -25,6 +25,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 FORMAT_VERSION = 2
+SHARD, LEFT_OUT = "train.parquet", "left_out.jsonl"
 BATCH_EXAMPLES = 256
 BATCH_CHARS = 1 << 20
 GROUP_TOKENS = 1 << 18  # ids of a row group; 2 MiB with their labels
@@ -108,23 +109,26 @@ def write_shards(
     folder: Path,
     max_refused: float = 0.0,
 ) -> ShardSet:
-    """Encode `examples` and write `train.parquet`, whose columns are the fields of `EncodedRow`.
+    """Encode `examples` and write `SHARD`, whose columns are the fields of `EncodedRow`.
+
+    Beside it, `LEFT_OUT` lists what is not trained, a refusal on each line.
 
     Args:
         examples: What is learned.
         settings: The recipe's `encode` block.
         report: Counts what is written; new.
         key_parts: All that decides the ids, from `shard_key`.
-        folder: Where the file goes; one of its name is replaced.
+        folder: Where the files go; those of their names are replaced.
         max_refused: Largest share of examples that may be refused, 0 to 1.
 
     Raises:
         DataError: The mask report refuses the rows; every fault is named by file and line. No file
             is written.
     """
-    path = folder / "train.parquet"
-    with atomic.replacing(path) as temporary:
-        _write(encode_rows(examples, settings, report), temporary)
+    path = folder / SHARD
+    with atomic.replacing(path) as temporary, atomic.replacing(folder / LEFT_OUT) as left_out:
+        with left_out.open("w", encoding="utf-8") as report.listing:
+            _write(encode_rows(examples, settings, report), temporary)
         report.check(overlong=settings.overlong, max_refused=max_refused)
     return ShardSet(
         file=path.name,

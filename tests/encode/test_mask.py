@@ -1,5 +1,6 @@
 """What is supervised, on characters: each answer and its terminator, nothing else."""
 
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -10,6 +11,7 @@ from foundry.core.records import ToolCall, Turn
 from foundry.encode.mask import Masked, TurnRefusedError
 from foundry.encode.masking import Outcome, Talk, mask_many
 from foundry.encode.render import Template
+from tests.cases import case, change
 from tests.encoders import conversation
 from tests.templates import TERMINATORS, WITH_SYSTEM, stock_template
 
@@ -214,19 +216,41 @@ TOOLS = (
 )
 
 
-@pytest.mark.parametrize(
-    ("name", "end"),
-    [("qwen2_5", "<|im_end|>"), ("llama3_1", "<|eot_id|>"), ("qwen3", "<|im_end|>")],
-)
-def test_calls_are_supervised_and_neither_tools_nor_results(name: str, end: str):  # C59
-    made = pieces(WITH_TOOLS, stock_template(name), {end}, tools=TOOLS)
+CALLED = {"qwen2_5": "<|im_end|>", "llama3_1": "<|eot_id|>", "qwen3": "<|im_end|>"}
+as_dict = Turn.as_dict
 
-    call, answer = [text for piece in made for text in supervised(piece)]
-    assert '"city": "臺北"' in call
-    assert call.endswith(end)
-    assert answer.endswith(f"晴天。{end}")
-    assert "查天氣" in made[-1].text
-    assert not any(word in call + answer for word in ("查天氣", "sky", "天氣？", "None"))
+
+def arguments_as_text(self: Turn) -> dict[str, Any]:
+    message = as_dict(self)
+    for call in message.get("tool_calls", ()):
+        text = json.dumps(call["function"]["arguments"], ensure_ascii=False)
+        call["function"]["arguments"] = text
+    return message
+
+
+def content_of_none(self: Turn) -> dict[str, Any]:
+    message = as_dict(self)
+    return {**message, "content": message["content"] or "None"}
+
+
+@case(
+    "C59",
+    {
+        "arguments are encoded twice": change(Turn, "as_dict", arguments_as_text),
+        "a missing content is written out": change(Turn, "as_dict", content_of_none),
+    },
+)
+def test_calls_are_supervised_and_neither_tools_nor_results():
+    for name, end in CALLED.items():
+        made = pieces(WITH_TOOLS, stock_template(name), {end}, tools=TOOLS)
+
+        call, answer = [text for piece in made for text in supervised(piece)]
+        assert '{"city": "臺北", "days": 2}' in call
+        assert call.count("臺北") == 1
+        assert call.endswith(end)
+        assert answer.endswith(f"晴天。{end}")
+        assert "查天氣" in made[-1].text
+        assert not any(word in call + answer for word in ("查天氣", "sky", "天氣？", "None"))
 
 
 def test_template_that_knows_no_calls_refuses_the_conversation():  # C59

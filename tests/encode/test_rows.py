@@ -1,6 +1,7 @@
 """What of an example is trained, by its dataset type."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from foundry.encode.rows import Encoded, encode, encode_many
 from foundry.encode.tokenize import IGNORED, Encoder, encoder_of
 from tests.cases import case, change
 from tests.encode.test_tokenize import seam_encoder
-from tests.encoders import conversation, example, tiny_encoder
+from tests.encoders import conversation, encode_all, example, tiny_encoder
 from tests.templates import stock_template
 
 ENCODER = tiny_encoder("gemma3")
@@ -111,14 +112,65 @@ def test_token_merged_into_one_side_begins_the_answer_of_both():  # and C25
     assert check(encoded, encoder) == []
 
 
-def test_pairs_that_teach_nothing_are_refused_by_row():  # C25
-    same, trimmed = pair("三百元。", "三百元。", 3), pair("三百元。", "三百元。 ", 5)
+masked_many = rows.mask_many
 
-    made = encode_many([pair("三百元。", "不知道。"), same, pair("", "好", 4), trimmed], ENCODER)
 
-    assert isinstance(made[0], Encoded)
-    codes = [(row.line, row.code) for row in made if isinstance(row, Refusal)]
-    assert codes == [(3, "same-answer"), (4, "empty-answer"), (5, "same-answer")]
+def answer_alone(talks: Any, template: Any, control: Any) -> Any:
+    """The worse answer without the prompt before it."""
+    return masked_many(
+        [
+            replace(talk, turns=talk.turns[-2:]) if "不知道" in talk.turns[-1].content else talk
+            for talk in talks
+        ],
+        template,
+        control,
+    )
+
+
+def cut_at_24(self: Encoder, masked: Any) -> Any:
+    return [replace(p, ids=p.ids[:24], labels=p.labels[:24]) for p in pieces(self, masked)]
+
+
+pieces = Encoder.pieces
+
+
+@case(
+    "C25",
+    {
+        "identical pairs are kept": change(rows, "_trained", lambda piece: object()),
+        "an empty answer is kept": change(rows, "_says_something", lambda _turn: True),
+        "a long pair is cut": change(Encoder, "pieces", cut_at_24),
+        "one side has another prompt": change(rows, "mask_many", answer_alone),
+    },
+)
+def test_good_pairs_have_one_prompt_and_the_others_are_refused_by_line():
+    alike = "電風扇的價錢是三百元，保固一年，產地是台灣，"
+    asked = conversation("你好", "您好，請說。", "電風扇多少錢？", "三百元。")
+    implicit = replace(
+        example("", "", line=6), messages=asked, rejected=Turn("assistant", "不知道。")
+    )
+    given = [
+        pair("三百元。", "不知道。"),
+        pair("三百元。", "三百元。", 3),
+        pair(alike * 3 + "好。", alike * 3 + "壞。", 4),
+        pair("", "不知道。", 5),
+        implicit,
+    ]
+
+    made, report = encode_all(given, ENCODER, max_refused=1.0)
+
+    assert [row.id for row in made] == ["row-2", "row-6"]
+    left_out = {row["line"]: row["code"] for row in report.as_dict()["dropped_rows"]}
+    assert left_out == {3: "same-answer", 4: "over-length", 5: "empty-answer"}
+    for row in made:
+        seam = next(n for n, label in enumerate(row.labels) if label != IGNORED)
+        assert row.input_ids[:seam] == row.rejected_input_ids[:seam]
+        assert row.rejected_labels[:seam] == (IGNORED,) * seam
+        assert trained(row.labels) == "三百元。<end_of_turn>"
+        assert trained(row.rejected_labels) == "不知道。<end_of_turn>"
+    assert list(made[1].input_ids[: len(ENCODER.prompt_ids(asked[:3]))]) == ENCODER.prompt_ids(
+        asked[:3]
+    )
 
 
 def test_unpaired_preference_keeps_its_label_and_supervises_the_last_answer():

@@ -1,5 +1,6 @@
 """Shards are found again by all that made them, and never when one of it changed (C21)."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from foundry.core.recipe import Encode
 from foundry.core.records import BaseModel, Example, Plan, ShardSet, Turn
 from foundry.core.rundir import RunDir
 from foundry.encode import shards as shards_module
-from foundry.encode.mask_report import MaskReport
+from foundry.encode.mask_report import NAMED, MaskReport
 from foundry.encode.rows import encode
 from foundry.encode.shards import (
     BATCH_CHARS,
@@ -143,8 +144,21 @@ def test_refused_rows_leave_the_shards_of_before_as_they_are(run: RunDir):
         write(run, [example("長" * 100, "好")])
 
     folder = run.file("data", "shards")
-    assert [file.name for file in folder.iterdir()] == [before.file]
+    assert sorted(file.name for file in folder.iterdir()) == ["left_out.jsonl", before.file]
+    assert (folder / "left_out.jsonl").read_text(encoding="utf-8") == ""
     assert atomic.sha256(folder / before.file) == before.sha256
+
+
+def test_every_row_that_is_left_out_is_listed(run: RunDir):
+    long = [example("長" * 100, "好", line=line) for line in range(50)]
+
+    shards = write(run, [*ROWS, *long])
+
+    lines = run.file("data", "shards", "left_out.jsonl").read_text(encoding="utf-8").splitlines()
+    listed = [json.loads(line) for line in lines]
+    assert [row["line"] for row in listed] == list(range(50))
+    assert {row["code"] for row in listed} == {"over-length"}
+    assert len(shards.mask["dropped_rows"]) == NAMED
 
 
 def test_rows_leave_in_groups_of_bounded_size(run: RunDir, monkeypatch: pytest.MonkeyPatch):
