@@ -13,7 +13,9 @@ from foundry.core import plugins
 from foundry.core.events import Event, Events
 from foundry.core.records import EncodedRow
 from foundry.core.rundir import RunDir
-from foundry.encode.tokenize import IGNORED
+from foundry.delivery.artefact import Tuned
+from foundry.delivery.exporters import merged
+from foundry.encode.tokenize import IGNORED, encoder_of
 from foundry.models.fetch import locate
 from foundry.models.language_part import language_name
 from foundry.models.load import load_model, load_tokenizer
@@ -187,6 +189,23 @@ def test_training_moves_exactly_the_update_of_the_language_part(name: str, train
     assert updates
     assert all(n.startswith(language) for n in updates)
     assert result.proof["reload"]["largest_difference"] <= 1e-5
+
+
+def test_merged_folder_is_the_trained_model(trained: Any, tmp_path: Path):
+    inputs = trained[0]
+    adapter = inputs.run.file("adapter")
+    encoder = encoder_of(inputs.tokenizer, "{{ messages }}")
+    tuned = Tuned(inputs.base, adapter, encoder, (1,), "Tiny")
+
+    merged.write(tuned, merged.Spec(), tmp_path)
+
+    found = logits(load_model(inputs.base, folder=tmp_path), [FIRST])
+    live = logits(inputs.model.eval(), [FIRST])
+    with inputs.model.disable_adapter():
+        plain = logits(inputs.model, [FIRST])
+    change = (plain - live).abs().max()
+    assert change > 1e-3 * live.std()
+    assert (found - live).abs().max() < 0.01 * change  # float32: B·A is added to a weight
 
 
 def test_rows_that_would_see_each_other_are_passed_one_by_one(name: str, trained: Any):  # C14

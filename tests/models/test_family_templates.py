@@ -8,9 +8,9 @@ import pytest
 from foundry.core.errors import DataError
 from foundry.core.records import EncodedRow
 from foundry.encode import tokenize
-from foundry.encode.checks import check, runs
+from foundry.encode.checks import check
 from foundry.encode.rows import Encoded, encode
-from foundry.encode.tokenize import IGNORED, Encoder, encoder_of
+from foundry.encode.tokenize import IGNORED, Encoder, encoder_of, runs
 from tests.cases import case, change
 from tests.family_talks import TALKS, talk
 from tests.tiny import tiny_tokenizer
@@ -64,7 +64,12 @@ def described(title: str, encoder: Encoder) -> str:
 def test_ids_and_labels_of_ten_conversations(name: str, golden: Callable[[str, str], None]):
     encoder = encoder_for(name)
 
-    golden(f"{name}.txt", "\n".join(described(title, encoder) for title in TALKS))
+    stops = {
+        span.terminator for made in taken(name) for p in made.pieces for span in p.masked.spans
+    }
+    ends = ", ".join(f"{token} {encoder.special[token]}" for token in sorted(stops))
+    told = [f"stop ids: {ends}", "", *(described(title, encoder) for title in TALKS)]
+    golden(f"{name}.txt", "\n".join(told))
 
 
 @pytest.mark.parametrize("name", NAMES)
