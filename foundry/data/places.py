@@ -205,14 +205,19 @@ def _walk(top: Path) -> Iterator[tuple[str, str]]:
     for folder, subfolders, files in os.walk(top, onerror=denied.append):
         below = Path(folder).relative_to(top)
         for name in list(subfolders):
-            hidden, link = name.startswith("."), (Path(folder) / name).is_symlink()
+            hidden, link = _is_hidden(name), (Path(folder) / name).is_symlink()
             if hidden or link:
                 subfolders.remove(name)
                 yield f"{(below / name).as_posix()}/", HIDDEN if hidden else FOLDER_LINK
         for name in files:
-            yield (below / name).as_posix(), HIDDEN if name.startswith(".") else ""
+            yield (below / name).as_posix(), ""
     for error in denied:
         yield f"{Path(error.filename).relative_to(top).as_posix()}/", UNREADABLE
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a program keeps the file for itself, such as Office its locks."""
+    return name.startswith((".", "~$")) or name.casefold() in ("thumbs.db", "desktop.ini")
 
 
 def _chosen(entries: Sequence[tuple[str, str]], top: Found, read: Block) -> Place:
@@ -235,6 +240,8 @@ def _chosen(entries: Sequence[tuple[str, str]], top: Found, read: Block) -> Plac
 
 def _why_not(path: Path, read: Block) -> str:
     """Why a file that a folder or a pattern gives is not read; empty if it is."""
+    if _is_hidden(path.name):
+        return HIDDEN
     try:
         if not path.is_file():
             return NO_FILE

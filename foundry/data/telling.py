@@ -37,5 +37,5 @@ def summary(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What `--json` prints of a manifest: the rows, and each file with what became of its own."""
     rows = {key: value for key, value in manifest.items() if key.startswith("rows")}
     parts = {part["name"]: part["rows"] for part in manifest["parts"]}
-    beside = ("refused_by_code", "turns", "overlap", "sources", "skipped")
+    beside = ("refused_by_code", "turns", "notices", "noticed", "overlap", "sources", "skipped")
     return {**rows, "parts": parts, **{key: manifest[key] for key in beside if key in manifest}}

@@ -31,6 +31,8 @@ def tree(tmp_path):
         "README.md": "# What this is\n\nText, and more text.\n",
         "notes.rst": "Notes\n=====\n",
         ".DS_Store": "x",
+        "~$b.xlsx": "x",
+        "Thumbs.db": "x",
         ".git/objects/d.csv": TABLE.format(n=5),
     }
     for name, text in files.items():
@@ -61,10 +63,12 @@ def test_folder_is_every_file_in_it_that_can_be_read(written, tree):
     assert reasons(place) == {
         "data/.DS_Store": "hidden",
         "data/.git": "hidden",
+        "data/Thumbs.db": "hidden",
         "data/README.md": "about-the-data",
         "data/gone.csv": "not-a-file",
         "data/linked": "link-to-folder",
         "data/notes.rst": "unknown-kind",
+        "data/~$b.xlsx": "hidden",
     }
 
 
@@ -92,6 +96,8 @@ def test_what_a_pattern_matches_and_is_not_read_is_listed(tree):
 
     assert names(place) == ["data/b.csv", "data/table.data"]
     assert reasons(place) == {
+        "data/Thumbs.db": "hidden",
+        "data/~$b.xlsx": "hidden",
         "data/README.md": "about-the-data",
         "data/gone.csv": "not-a-file",
         "data/linked": "not-a-file",
