@@ -3,13 +3,14 @@
 Nothing is lost on the way: rows in = used + refused + blank, or the stage fails as our own bug.
 """
 
+import errno
 import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from foundry.core import atomic
-from foundry.core.errors import Problem, RecipeError
+from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Data, Source
 from foundry.core.records import DatasetManifest, Example, SourceFile
@@ -21,6 +22,9 @@ from foundry.data.taken import Taken, take_all
 from foundry.data.writing import refused_by_code, write_parts, write_refusals
 
 MANIFEST, REFUSED, WORK = "manifest.json", "refused.jsonl", ".work"
+REFUSED_BY_SYSTEM = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM),
+)
 
 
 def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
@@ -35,20 +39,31 @@ def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
 
     Raises:
         RecipeError: Two parts have one name.
-        ResourceError: A file does not exist.
+        ResourceError: A file does not exist, or the system refuses to read or write one.
         DataError: A file, a column, too many rows, or a part cannot be used; says which and where.
     """
     _refuse_names(data)
-    with atomic.temporary_folder(out / WORK) as work:
-        taken = take_all(data, folder, work)
-        _accept(data, taken)
-        keys = {name: [i.keys for i in intakes] for name, intakes in taken.tests.items()}
-        learned = [intake.keys for intake in taken.learned]
-        division = divide(learned, keys, data.split, taken.learned_examples)
-        for test in data.tests:
-            if test.disjoint_by is not None:
-                refuse_shared_values(taken, division, test.name, test.disjoint_by)
-        return _write(data, taken, division, out)
+    try:
+        with atomic.temporary_folder(out / WORK) as work:
+            return _prepare(data, folder, out, work)
+    except OSError as error:
+        if error.errno not in REFUSED_BY_SYSTEM:
+            raise
+        what = _("cannot be read or written ({detail})").format(detail=error.strerror)
+        fix = _("make space on the disk, or allow the file to be read; then run it again")
+        raise ResourceError(Problem(str(error.filename or out), what, fix)) from error
+
+
+def _prepare(data: Data, folder: Path, out: Path, work: Path) -> DatasetManifest:
+    taken = take_all(data, folder, work)
+    _accept(data, taken)
+    keys = {name: [i.keys for i in intakes] for name, intakes in taken.tests.items()}
+    learned = [intake.keys for intake in taken.learned]
+    division = divide(learned, keys, data.split, taken.learned_examples)
+    for test in data.tests:
+        if test.disjoint_by is not None:
+            refuse_shared_values(taken, division, test.name, test.disjoint_by)
+    return _write(data, taken, division, out)
 
 
 def iterate_examples(path: Path) -> Iterator[Example]:

@@ -1,6 +1,7 @@
 """Stage 3 on whole files: every row is used, refused by its line, or counted as blank."""
 
 import json
+import sys
 
 import pytest
 
@@ -296,6 +297,23 @@ def test_missing_file_names_the_nearest(bench):
 
     with pytest.raises(ResourceError, match=r"did you mean .*train\.csv"):
         bench.prepare("trian.csv")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are set as on Linux")
+def test_disk_that_takes_no_more_is_told_and_leaves_nothing(bench):
+    import resource
+
+    bench.write("a.csv", table([(f"問{n}", "答" * 100, "鍋") for n in range(200)]))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(ResourceError, match="cannot be read or written"):
+            bench.prepare("a.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert list(bench.out.iterdir()) == []
 
 
 @pytest.mark.parametrize(("name", "split"), [("train", None), ("test", {"test": 0.5})])
