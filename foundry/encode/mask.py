@@ -99,7 +99,8 @@ def _begins(whole: Masked, until: str, span: Span) -> bool:
 def answer_span(turn: Turn, index: int, prompt: str, until: str, control: frozenset[str]) -> Span:
     """The span of the last turn of `until`, which follows `prompt`; raises as `mask` does."""
     if not until.startswith(prompt):
-        common = next((n for n, (a, b) in enumerate(zip(prompt, until, strict=False)) if a != b), 0)
+        pairs = zip(prompt, until, strict=False)
+        common = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(prompt), len(until)))
         what = _("the template asks for the answer with {prompt!r}, but writes it as {until!r}")
         shown = what.format(prompt=prompt[common:][-TAIL_SHOWN:], until=until[common:][:TAIL_SHOWN])
         raise TurnRefusedError("prompt-not-kept", shown)

@@ -34,6 +34,7 @@ SOURCE = {
     "used": 5,
     "refused": {"empty-answer": 2},
     "blank": 1,
+    "turns": {"in": 13, "out": 12},
 }
 MANIFEST = {"sources": [SOURCE], "turns": {"in": 13, "out": 12, "joined-user": 1, ATTACK: 0}}
 TITLE = {"zh-TW": f"商店{ATTACK}", "en": "Shop"}
@@ -137,6 +138,9 @@ def test_numbers_are_those_of_the_report(mask: dict[str, Any], page: Page):
     assert "超過 512 個詞元的上限" in shown
     assert "over the length limit" in shown and "empty-answer × 2" in shown
     assert "2026-01-01" in shown
+    assert "turns 13 → 12" in shown
+    lost = mask["over_limit"]["tokens_lost"]
+    assert lost > 512 and f"tokenslost11000{lost}" in shown.replace(" ", "")
 
 
 def test_every_language_has_the_same_words_and_places():

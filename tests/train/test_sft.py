@@ -3,7 +3,15 @@
 import pytest
 from pydantic import ValidationError
 
+from foundry.core import plugins
 from foundry.train.trainers.sft import DEFAULT_EPOCHS, Spec, steps_for
+
+TYPES = {"conversation", "language-modeling", "preference", "unpaired-preference"}
+
+
+@pytest.mark.parametrize("kind", plugins.names("trainer"))
+def test_every_trainer_says_which_data_it_reads(kind: str):
+    assert set() < set(plugins.load("trainer", kind).ACCEPTS) <= TYPES
 
 
 @pytest.mark.parametrize(

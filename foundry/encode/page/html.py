@@ -19,6 +19,7 @@ SHOWN_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in 
     0x7F: 0x2421
 }
 """Control characters become their Unicode pictures (U+2400 block)."""
+OVER = ("examples", "dropped", "cut", "split", "split_into", "tokens_lost")
 
 Report = Mapping[str, Any]
 
@@ -46,6 +47,7 @@ def render(shards: ShardSet, manifest: Report, *, title: Mapping[str, str], temp
         tags=TAGS,
         names=NAMES,
         named=NAMED,
+        over=OVER,
         template=template,
         key=shards.key,
         key_parts=shards.key_parts,
