@@ -27,6 +27,7 @@ from foundry.data.settling import SettledDraft, settle_draft
 
 ID_DIGITS = 16  # 64 bits: two of a million conversations share an id once in 37 million data sets
 MOST_SHOWN = 10  # refused rows kept to be shown in an error
+MOST_COLUMNS = 10_000  # names kept; where each row has names of its own they are no columns
 SAMPLE_ITEMS = 10 * guess.SAMPLE_ROWS  # looked through for rows to guess from; the rest is bad
 LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
@@ -194,7 +195,8 @@ def _take_items(items: Iterator[Item], convert: Converter, intake: Intake) -> No
 def _example(item: Row | Bad, convert: Converter, intake: Intake) -> Example:
     if isinstance(item, Bad):
         raise RowError(item.code, item.reason)
-    intake.columns.update(dict.fromkeys(item.values))
+    if len(intake.columns) < MOST_COLUMNS:
+        intake.columns.update(dict.fromkeys(item.values))
     return convert.example(item, intake)
 
 
