@@ -240,15 +240,18 @@ def identity(value: object) -> str | None:
     return value.__name__ if callable(value) else None
 
 
-@pytest.mark.parametrize("rule", RULES, ids=identity)
-def test_product_keeps_the_rule(rule: Rule):
-    found = [
-        problem
+@pytest.fixture(scope="module")
+def product() -> dict[str, ast.Module]:
+    """Every file of the product, parsed once for all rules."""
+    return {
+        path.relative_to(REPOSITORY).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
         for path in FILES
-        for problem in rule(
-            path.relative_to(REPOSITORY).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
-        )
-    ]
+    }
+
+
+@pytest.mark.parametrize("rule", RULES, ids=identity)
+def test_product_keeps_the_rule(rule: Rule, product: dict[str, ast.Module]):
+    found = [problem for path, tree in product.items() for problem in rule(path, tree)]
 
     assert found == []
 

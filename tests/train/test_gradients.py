@@ -97,10 +97,10 @@ def shortened(*given: Any) -> Any:
 
 
 @case("C16", {"a layer says less": change(fitting, "_trainer", shortened)})
-def test_checkpointing_changes_no_loss(folder: Path, tmp_path: Path):
+def test_checkpointing_changes_no_loss(tiny_gemma3: Path, tmp_path: Path):
     losses = {}
     for again in (False, True):
-        inputs = open_run(Setup(folder, STEPS), tmp_path / str(again))
+        inputs = open_run(Setup(tiny_gemma3, STEPS), tmp_path / str(again))
         sft.fit(inputs, fast(STEPS, gradient_checkpointing=again))
         losses[again] = [line["loss"] for line in metrics(inputs.run)]
 
