@@ -23,7 +23,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 # What a broken product does to a check: another result, another error, or none.
 RED = (
     *(AssertionError, pytest.fail.Exception, FoundryError, RowError),
-    *(ValueError, LookupError, TypeError),
+    *(ValueError, LookupError, TypeError, OSError),
 )
 
 

@@ -43,6 +43,10 @@ def text(wrapper: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> BaseMo
     stored = load_file(folder / "model.safetensors")
     assert set(stored) | {"lm_head.weight"} == set(same)  # the head is the embedding
     save_file({name: same[name] for name in stored}, folder / "model.safetensors", {"format": "pt"})
+    whole = json.loads(Path(wrapper.folder, "config.json").read_text(encoding="utf-8"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["rope_parameters"] = whole["text_config"]["rope_parameters"]
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return locate(str(folder), Path())
 
 
