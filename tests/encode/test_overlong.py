@@ -45,7 +45,7 @@ def of_tokens(count: int) -> str:
 
 def over(report: MaskReport) -> dict[str, int]:
     found = report.as_dict()["over_limit"]
-    return {key: count for key, count in found.items() if count}
+    return {key: n for key, n in found.items() if n and key not in ("limit", "policy")}
 
 
 pieces = Encoder.pieces
