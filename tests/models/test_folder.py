@@ -129,9 +129,10 @@ def test_adapter_that_is_a_pickle_is_refused(folder: Path, canary: Path, tmp_pat
     adapter.mkdir()
     (adapter / "adapter_model.bin").write_bytes(hostile.torch_saved(canary))
 
-    with pytest.raises(ResourceError, match=r"adapter_model\.bin"):
+    with pytest.raises((ResourceError, OSError)) as caught:
         load_tuned(base, adapter)
 
+    assert isinstance(caught.value, ResourceError) and "adapter_model.bin" in str(caught.value)
     assert not canary.exists()
 
 
@@ -203,7 +204,7 @@ def test_configuration_that_asks_for_code_is_refused(
 
     found = told(folder)
 
-    assert found[file] == f"asks to run code of its own: `{key}` names code.Model"
+    assert found.get(file) == f"asks to run code of its own: `{key}` names code.Model"
     assert "code.py" in found
     assert not canary.exists()
 

@@ -48,7 +48,7 @@ def every_end(ids, tokens, masked):
 
 
 def base_end_alone(tuned: Tuned, folder: Path) -> None:
-    atomic.write_json(folder / hf_files.GENERATION_CONFIG, {"eos_token_id": EOS})
+    atomic.write_json(folder / hf_files.GENERATION_CONFIG, {"eos_token_id": [EOS]})
 
 
 correct = tokenize.supervise
