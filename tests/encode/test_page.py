@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from foundry.core.page import visible
 from foundry.core.records import ShardSet, ToolCall, Turn
 from foundry.encode.page import words
 from foundry.encode.page.histogram import histogram
-from foundry.encode.page.html import render, visible
+from foundry.encode.page.html import render
 from foundry.encode.tokenize import encoder_of
 from tests.encoders import encode_all, example, tiny_encoder
 from tests.templates import stock_template

@@ -8,17 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from foundry.core import page
 from foundry.core.records import ShardSet
 from foundry.encode.mask_report import HISTOGRAM_STEP, NAMED
 from foundry.encode.page.histogram import bar_width, histogram
-from foundry.encode.page.words import DROPPED, KINDS, LEFT_OUT, NAMES, PAGE, TAGS, TURNS
+from foundry.encode.page.words import DROPPED, KINDS, LEFT_OUT, PAGE, TURNS
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 STYLE = Path(__file__).with_name("page.css")
-SHOWN_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {
-    0x7F: 0x2421
-}
-"""Control characters become their Unicode pictures (U+2400 block)."""
 OVER = ("examples", "dropped", "cut", "split", "split_into", "tokens_lost")
 
 Report = Mapping[str, Any]
@@ -33,31 +30,19 @@ def render(shards: ShardSet, manifest: Report, *, title: Mapping[str, str], temp
         title: The recipe's name for people, by language.
         template: The chat template under which the rows were rendered.
     """
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["visible"] = visible
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return page.render(
+        TEMPLATE,
+        STYLE,
+        {},
         report=shards.mask,
         sources=manifest["sources"],
         pages=[_page(shards.mask, manifest, title, language) for language in PAGE],
-        tags=TAGS,
-        names=NAMES,
         named=NAMED,
         over=OVER,
         template=template,
         key=shards.key,
         key_parts=shards.key_parts,
-        style=Markup(STYLE.read_text(encoding="utf-8")),  # our own file
     )
-
-
-def visible(text: str) -> str:
-    """`text` with control characters shown as symbols."""
-    return text.translate(SHOWN_CONTROLS)
 
 
 def _page(

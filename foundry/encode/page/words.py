@@ -4,9 +4,6 @@ from collections.abc import Mapping
 
 Words = Mapping[str, str]
 
-TAGS = {"zh-TW": "zh-Hant-TW", "en": "en"}
-NAMES = {"zh-TW": "中文", "en": "English"}
-
 PAGE: Mapping[str, Words] = {
     "zh-TW": {
         "report": "遮罩報告",
@@ -18,8 +15,8 @@ PAGE: Mapping[str, Words] = {
         "all_fit": "沒有任何一列超過 {limit} 個詞元的上限；最長 {longest} 個。",
         "some_over": "{examples} 筆超過 {limit} 個詞元的上限：不採用 {dropped}、裁短 {cut}、"
         "把 {split} 筆分成 {split_into} 段，共少學 {tokens_lost} 個詞元。",
-        "nothing_lost": "模板把資料裡的東西全部寫進去了。",
-        "something_lost": "模板沒有把資料裡的東西全部寫進去，見「模板」。",
+        "nothing_lost": "範本把資料裡的東西全部寫進去了。",
+        "something_lost": "範本沒有把資料裡的東西全部寫進去，見「範本」。",
         "flow": "從檔案到訓練資料",
         "file": "檔案",
         "rows": "列",
@@ -32,7 +29,7 @@ PAGE: Mapping[str, Words] = {
         "examples": "訓練用的資料列",
         "encoded": "編成的訓練列",
         "split_turns": "{conversations} 段對話分成 {rows} 列，"
-        "因為模板事後會改寫前面的回答，每個回答都照模型當場說的樣子學。",
+        "因為範本事後會改寫前面的回答，每個回答都照模型當場說的樣子學。",
         "turns": "對話回合",
         "turns_of": "回合 {inside} → {out}",
         "turns_note": "進來的回合數等於其他各項的總和。",
@@ -49,7 +46,7 @@ PAGE: Mapping[str, Words] = {
         "over_tokens_lost": "損失的詞元",
         "samples": "實際的訓練列",
         "samples_note": "由訓練時讀到的編號還原，不是原始文字；控制字元以符號表示。",
-        "template": "模板",
+        "template": "範本",
         "bos": "每列開頭的 BOS",
         "bos_one": "一個",
         "bos_none": "沒有，因為這個模型不用",
@@ -58,17 +55,17 @@ PAGE: Mapping[str, Words] = {
         "system": "配方的系統文字",
         "no_system": "沒有",
         "system_turns": "系統回合",
-        "system_own": "照模板自己的寫法",
-        "system_folded": "模板沒有地方放，改放在第一個問題前面，空一行",
+        "system_own": "照範本自己的寫法",
+        "system_folded": "範本沒有地方放，改放在第一個問題前面，空一行",
         "tool_turns": "工具",
-        "tools_own": "照模板自己的寫法",
-        "tools_as_text": "模板不認得工具，改用文字寫在對話裡",
-        "date": "告訴模板的日期",
-        "left_out": "模板沒有寫出來的（次數）",
-        "added": "模板加在回答前面的字（次數）",
+        "tools_own": "照範本自己的寫法",
+        "tools_as_text": "範本不認得工具，改用文字寫在對話裡",
+        "date": "告訴範本的日期",
+        "left_out": "範本沒有寫出來的（次數）",
+        "added": "範本加在回答前面的字（次數）",
         "none": "無",
         "engineer": "給工程師",
-        "source": "模板原文",
+        "source": "範本原文",
         "key": "決定這些編號的所有輸入",
     },
     "en": {
@@ -161,13 +158,13 @@ LEFT_OUT: Mapping[str, Words] = {
 
 DROPPED: Mapping[str, Words] = {
     "over-length": {"zh-TW": "超過長度上限", "en": "over the length limit"},
-    "template-refused": {"zh-TW": "模板拒絕這種對話", "en": "refused by the template"},
+    "template-refused": {"zh-TW": "範本拒絕這種對話", "en": "refused by the template"},
     "prompt-not-kept": {
-        "zh-TW": "模板寫回答時改掉了題目的結尾",
+        "zh-TW": "範本寫回答時改掉了題目的結尾",
         "en": "the template changes the prompt under the answer",
     },
     "call-not-written": {
-        "zh-TW": "模板沒有照樣寫出工具呼叫",
+        "zh-TW": "範本沒有照樣寫出工具呼叫",
         "en": "the template does not write a tool call as it is",
     },
     "empty-answer": {"zh-TW": "回答是空的", "en": "an answer is empty"},

@@ -12,17 +12,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from foundry.core import atomic
+from foundry.core import atomic, page
 from foundry.evals.report import svg
-from foundry.evals.report.words import FACTS, KINDS, NAMES, PAGE, TAGS
+from foundry.evals.report.words import FACTS, KINDS, PAGE
 from foundry.evals.wording import VERDICTS, percent, points
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 STYLE = Path(__file__).with_name("report.css")
-SHOWN_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {
-    0x7F: 0x2421
-}
-"""Control characters become their Unicode pictures (U+2400 block)."""
 
 OURS = ("tuned", "delivered")
 WRONG = ("regression", "wrong")
@@ -40,33 +36,20 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
 
 def render(report: Report) -> str:
     """The page for a report as `build_report` made it, or as read back from its JSON."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
+    filters = {
         "percent": percent,
         "points": partial(points, signed=True),
         "score": points,
-        "visible": visible,
         "p_value": _p_value,
         "by_metric_and_part": _by_metric_and_part,
     }
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    return page.render(
+        TEMPLATE,
+        STYLE,
+        filters,
         report=report,
         pages=[_page(report, language) for language in report["languages"]],
-        tags=TAGS,
-        names=NAMES,
-        style=Markup(STYLE.read_text(encoding="utf-8")),  # our own file
     )
-
-
-def visible(text: str) -> str:
-    """`text` with control characters shown as symbols."""
-    return text.translate(SHOWN_CONTROLS)
 
 
 def _page(report: Report, language: str) -> dict[str, Any]:

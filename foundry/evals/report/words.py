@@ -4,9 +4,6 @@ from collections.abc import Mapping
 
 Words = Mapping[str, str]
 
-TAGS = {"zh-TW": "zh-Hant-TW", "en": "en"}
-NAMES = {"zh-TW": "中文", "en": "English"}
-
 PAGE: Mapping[str, Words] = {
     "zh-TW": {
         "report": "評估報告",
