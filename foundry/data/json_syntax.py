@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from foundry.core.language import gettext as _
-from foundry.data.rows import BYTE_ORDER_MARK, Bad, Item, JsonNumber, Row, type_name
+from foundry.data.rows import BYTE_ORDER_MARK, Bad, Item, JsonNumber, Row, too_deep, type_name
 
 SPACE = re.compile(f"[ \\t\\n\\r{BYTE_ORDER_MARK}]*")
 
@@ -84,13 +84,13 @@ def is_open_string(error: json.JSONDecodeError) -> bool:
 def syntax(error: json.JSONDecodeError) -> str:
     """What is wrong, in the user's language."""
     if is_cut_off(error) or is_open_string(error):
-        return _("the text is cut off: a value or a quote is not closed")
-    return invalid(_detail(error.msg))
+        return detail(error)
+    return invalid(detail(error))
 
 
-def invalid(detail: str) -> str:
+def invalid(what: str) -> str:
     """The sentence for wrong syntax; the place is told beside it."""
-    return _("not valid JSON: {detail}").format(detail=detail)
+    return _("not valid JSON: {detail}").format(detail=what)
 
 
 def repeated(key: str) -> str:
@@ -98,8 +98,10 @@ def repeated(key: str) -> str:
     return _("the key `{key}` occurs twice in one object").format(key=key)
 
 
-def _detail(message: str) -> str:
+def detail(error: json.JSONDecodeError) -> str:
     """Our words for what Python's `json` says, by the beginning of its message."""
+    if is_cut_off(error) or is_open_string(error):
+        return _("the text is cut off: a value or a quote is not closed")
     words = {
         "Expecting value": _("a value is missing or begins with no quote, digit or bracket"),
         "Expecting property name": _("a key in double quotes is missing"),
@@ -109,7 +111,7 @@ def _detail(message: str) -> str:
         "Invalid \\escape": _("the backslash begins no escape that JSON knows"),
         "Invalid \\u": _("four hexadecimal digits must follow `\\u`"),
         "Illegal trailing comma": _("a comma stands before the closing bracket"),
-        "nested too deeply": _("lists and objects are nested too deeply"),
+        "nested too deeply": too_deep(),
     }
-    found = (text for begin, text in words.items() if message.startswith(begin))
+    found = (text for begin, text in words.items() if error.msg.startswith(begin))
     return next(found, _("the text from here on is no JSON"))

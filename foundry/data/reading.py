@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from foundry.core import atomic, plugins
 from foundry.core.blocks import Block
@@ -16,13 +15,12 @@ from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.data.kinds import kind_of
 from foundry.data.packed import unpack
-from foundry.data.rows import Bad, Blank, Item, Row, is_blank
+from foundry.data.rows import Bad, Blank, Item, Row, is_blank, unusable
 from foundry.data.signatures import signature
 from foundry.data.sources import auto
 
 AUTO = Block(kind="auto", spec=auto.Spec())
-SURROGATE, UNUSABLE = re.compile("[\ud800-\udfff]"), re.compile("[\0\ud800-\udfff]")
-DEEPEST = 64  # lists and objects inside one another; a chat with tool calls has 6
+UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -100,33 +98,12 @@ def _checked(item: Item) -> Item:
     for field, value in item.values.items():
         if isinstance(value, str) and not UNUSABLE.search(f"{field}{value}"):
             continue
-        fault = _fault([field, value])
+        fault = unusable([field, value])
         if fault is not None:
             code, what = fault
             reason = _("field `{field}`: {what}").format(field=ascii(field)[1:-1], what=what)
             return Bad(item.line, code, reason)
     return item
-
-
-def _fault(values: list[Any]) -> tuple[str, str] | None:
-    """What makes text unusable, anywhere in `values` (cases.md C60)."""
-    level = values
-    for _depth in range(DEEPEST):
-        for text in (value for value in level if isinstance(value, str)):
-            if "\0" in text:
-                return "nul", _("a NUL character stands in the text")
-            if SURROGATE.search(text):
-                return "lone-surrogate", _("half of a surrogate pair stands in the text")
-        level = [inner for value in level for inner in _inside(value)]
-        if not level:
-            return None
-    return "nested", _("lists and objects are nested more than {n} deep").format(n=DEEPEST)
-
-
-def _inside(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [*value.keys(), *value.values()]
-    return value if isinstance(value, list) else []
 
 
 def _missing(path: Path) -> Problem:

@@ -6,6 +6,7 @@ stand (cases.md C48, C51).
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from foundry.core.language import gettext as _
 
 BYTE_ORDER_MARK = "\ufeff"
+SURROGATE = re.compile("[\ud800-\udfff]")
+DEEPEST = 64  # lists and objects inside one another; a chat with tool calls has 6
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,32 @@ def is_blank(value: Any) -> bool:
     if isinstance(value, str):
         return not value.removeprefix(BYTE_ORDER_MARK).strip()
     return value is None
+
+
+def unusable(values: list[Any]) -> tuple[str, str] | None:
+    """What makes text unusable, anywhere in `values`: a code and a reason (cases.md C60)."""
+    level = values
+    for _depth in range(DEEPEST):
+        for text in (value for value in level if isinstance(value, str)):
+            if "\0" in text:
+                return "nul", _("a NUL character stands in the text")
+            if SURROGATE.search(text):
+                return "lone-surrogate", _("half of a surrogate pair stands in the text")
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return None
+    return "nested", too_deep()
+
+
+def too_deep() -> str:
+    """The sentence for lists and objects that are nested deeper than `DEEPEST`."""
+    return _("lists and objects are nested more than {n} deep").format(n=DEEPEST)
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []
 
 
 def _json_text(value: Any) -> str:

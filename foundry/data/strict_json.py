@@ -1,59 +1,64 @@
 """JSON inside a cell: tool calls, tool definitions and records that a file holds as text.
 
-As strict as the file itself is read: a key that occurs twice, NaN, text behind the value and half
-of a surrogate pair are faults, never repaired (cases.md C56, C59, C60).
+Read as strictly as the file itself: a key that occurs twice, NaN, text behind the value, a NUL and
+half of a surrogate pair are faults, never repaired (cases.md C56, C59, C60).
 """
 
 import json
 from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from typing import Any
 
 from foundry.core.language import gettext as _
-from foundry.data.rows import JsonNumber
+from foundry.data.json_syntax import Decoder, detail, skipped
+from foundry.data.rows import JsonNumber, unusable
 
-DEEPEST = 64  # as for the rows themselves, `foundry/data/reading.py`
 LONGEST_SHOWN = 40  # characters of a number named in a reason
 
 
 class JsonFault(Exception):
-    """Text that is no JSON value, or a number that cannot be kept; says what is wrong."""
+    """Text that is no JSON value or cannot be kept; says what is wrong."""
 
 
 def parse(text: str) -> Any:
     """The value that the text is, its numbers as they were written.
 
     Raises:
-        JsonFault: The text is not exactly one JSON value.
+        JsonFault: The text is not exactly one JSON value, or holds what no row may hold.
     """
+    decoder = Decoder()
     try:
-        value = _DECODER.decode(text)
+        value, end = decoder.value(text, skipped(text, 0))
     except json.JSONDecodeError as error:
-        what = _("not valid JSON at character {column}: {detail}")
-        raise JsonFault(what.format(column=error.pos + 1, detail=error.msg)) from error
-    except RecursionError as error:
-        what = _("lists and objects are nested more than {n} deep")
-        raise JsonFault(what.format(n=DEEPEST)) from error
+        raise _invalid(error.pos, detail(error)) from error
+    if (end := skipped(text, end)) < len(text):
+        raise _invalid(end, _("more text stands behind the value"))
+    fault = decoder.faults[0] if decoder.faults else unusable([value])
+    if fault is not None:
+        raise JsonFault(fault[1])
     return value
 
 
-def plain(value: Any, respelled: list[str], depth: int = 0) -> Any:
+def _invalid(at: int, what: str) -> JsonFault:
+    sentence = _("not valid JSON at character {column}: {detail}")
+    return JsonFault(sentence.format(column=at + 1, detail=what))
+
+
+def plain(value: Any, respelled: list[str]) -> Any:
     """The value with Python's own numbers, which templates write out.
 
     1.0 stays 1.0, and a whole number keeps every digit. A number that is written differently from
     how JSON is printed (1.50, 1e5) keeps its value and is added to `respelled`.
 
     Raises:
-        JsonFault: A number that no float holds, text that is no Unicode, or too deep a nesting.
+        JsonFault: A number that no float holds.
     """
-    if depth > DEEPEST:
-        raise JsonFault(_("lists and objects are nested more than {n} deep").format(n=DEEPEST))
     if isinstance(value, JsonNumber):
         return _number(value.text, respelled)
     if isinstance(value, dict):
-        return {_text(key): plain(item, respelled, depth + 1) for key, item in value.items()}
+        return {key: plain(item, respelled) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item, respelled, depth + 1) for item in value]
-    return _text(value) if isinstance(value, str) else value
+        return [plain(item, respelled) for item in value]
+    return value
 
 
 def _number(text: str, respelled: list[str]) -> int | float:
@@ -72,32 +77,3 @@ def _number(text: str, respelled: list[str]) -> int | float:
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
-
-
-def _text(text: str) -> str:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise JsonFault(_("half of a surrogate pair stands in the text")) from error
-    return text
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise JsonFault(_("the key `{key}` occurs twice in one object").format(key=key))
-        result[key] = value
-    return result
-
-
-def _constant(name: str) -> NoReturn:
-    raise JsonFault(_("`{name}` is not a JSON number").format(name=name))
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_constant=_constant,
-    parse_int=JsonNumber,
-    parse_float=JsonNumber,
-)

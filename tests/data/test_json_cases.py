@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from foundry.data import json_rows, json_syntax, reading, rows
+from foundry.data import json_rows, json_syntax, reading, rows, strict_json
 from foundry.data.reading import read
 from foundry.data.rows import Bad, JsonNumber, Row
 from tests.cases import case, change
@@ -117,8 +117,33 @@ def tokenizer():
 @case(
     "C60",
     {
-        "half a pair passes": change(reading, "SURROGATE", reading.re.compile("never")),
-        "nothing is looked at": change(reading, "_fault", lambda values: None),
+        "half a pair passes": change(rows, "SURROGATE", rows.re.compile("never")),
+        "nothing is looked at": change(strict_json, "unusable", lambda values: None),
+    },
+)
+def test_json_in_a_cell_is_held_to_the_same(bench):
+    options = [r'["a", "b\ud83d"]', r'["a", "b\u0000"]', '["a", "b"]']
+    bench.write("a.jsonl", [{"question": "q", "options": o, "answer": "A"} for o in options])
+
+    bench.prepare("a.jsonl", format={"kind": "multiple-choice"})
+
+    assert bench.refused() == [(1, "options"), (2, "options")]
+    calls = [rf'[{{"name": "f{odd}", "arguments": {{}}}}]' for odd in (r"\ud83d", r"\u0000", "")]
+    turns = [
+        [{"role": "user", "content": "q"}, {"role": "assistant", "tool_calls": c}] for c in calls
+    ]
+    bench.write("b.jsonl", [{"messages": messages} for messages in turns])
+
+    bench.prepare("b.jsonl", format={"kind": "chat"})
+
+    assert bench.refused() == [(1, "tool-call"), (2, "tool-call")]
+
+
+@case(
+    "C60",
+    {
+        "half a pair passes": change(rows, "SURROGATE", rows.re.compile("never")),
+        "nothing is looked at": change(reading, "unusable", lambda values: None),
         "joiners are dropped": change(rows, "BYTE_ORDER_MARK", "👨"),
     },
 )

@@ -1,11 +1,12 @@
 """JSON in a cell is read as strictly as the file, and its numbers come out as written."""
 
 import json
+import re
 
 import pytest
 
-from foundry.data.rows import JsonNumber
-from foundry.data.strict_json import DEEPEST, JsonFault, parse, plain
+from foundry.data.rows import DEEPEST, JsonNumber
+from foundry.data.strict_json import JsonFault, parse, plain
 
 
 @pytest.mark.parametrize("text", ["1", "1.0", "-3", "0.5", "12345678901234567890123", "1e+16"])
@@ -52,9 +53,30 @@ def test_text_that_is_not_one_json_value_is_a_fault(text, what):  # C56
     assert what in str(fault.value)
 
 
-def test_half_a_surrogate_pair_is_a_fault():  # C60
-    with pytest.raises(JsonFault, match="surrogate"):
-        plain(parse('{"a": ["\\ud83d"]}'), [])
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('{"a": ["\\ud83d"]}', "surrogate"),
+        ('[{"\\udc4d": 1}]', "surrogate"),
+        ('["a\\u0000b"]', "a NUL character"),
+    ],
+)
+def test_text_that_no_row_may_hold_is_a_fault(text, what):  # C60
+    with pytest.raises(JsonFault, match=what):
+        parse(text)
+
+
+def test_what_is_wrong_is_said_in_the_language_of_the_reader(monkeypatch):
+    monkeypatch.setenv("FOUNDRY_LANG", "zh_TW")
+
+    with pytest.raises(JsonFault) as fault:
+        parse('{"城市": }')
+
+    assert not re.search("[a-z]", str(fault.value))
+
+
+def test_mark_in_front_is_no_part_of_the_value():  # C44
+    assert parse("\ufeff[true]") == [True]
 
 
 def test_depth_is_bounded():
