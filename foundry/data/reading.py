@@ -16,7 +16,7 @@ from foundry.core.language import gettext as _
 from foundry.data.kinds import kind_of
 from foundry.data.packed import unpack
 from foundry.data.rows import Bad, Blank, Item, Row, is_blank, unusable
-from foundry.data.signatures import signature
+from foundry.data.signatures import MAY_BE, READ, not_of_kind, signature
 from foundry.data.sources import auto
 
 AUTO = Block(kind="auto", spec=auto.Spec())
@@ -46,11 +46,23 @@ def read(path: Path, how: Block = AUTO) -> Reading:
 
 
 def _read(path: Path, how: Block) -> Reading:
-    kind = kind_of(path) if how.kind == AUTO.kind else how.kind
+    kind = kind_of(path) if how.kind == AUTO.kind else _fitting(path, how.kind)
     source = plugins.load("source", kind)
     spec = source.Spec() if how.kind == AUTO.kind else how.spec
     items = (_checked(item) for item in source.open(path, spec))
     return Reading(kind, source.describe(path, spec), items)
+
+
+def _fitting(path: Path, kind: str) -> str:
+    """The kind that the recipe gives, if the file can be of it.
+
+    Raises:
+        DataError: The file has the signature of something else, or none where the kind has one.
+    """
+    name = signature(path)
+    if kind in READ and name != kind and name not in MAY_BE.get(kind, ()):
+        raise DataError(not_of_kind(path, name, kind))
+    return kind
 
 
 def _read_packed(path: Path, how: Block) -> Reading:

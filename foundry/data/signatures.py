@@ -11,6 +11,7 @@ from foundry.core.language import gettext as _
 from foundry.data.packed import broken_zip
 
 HEAD_BYTES = 512
+SHOWN_BYTES = 16
 OLE2_BYTES = 1 << 28  # the directory lies anywhere; a full .xls of 65,536 rows stays below 256 MiB
 MAGIC = (
     (b"\x1f\x8b", "gzip"),
@@ -40,6 +41,9 @@ OPEN_DOCUMENT = {
     b"application/vnd.oasis.opendocument.text": "odt",
 }
 READ = ("parquet", "sqlite", "pdf", "spreadsheet", "docx")  # kinds of source among the names
+# What else a file of the kind may look like, which its library then reads or refuses: a document
+# whose parts have other names, and a PDF file with up to 1,024 bytes in front (ISO 32000-1, 7.5.2).
+MAY_BE = {"docx": ("zip",), "spreadsheet": ("zip", "ole2"), "pdf": (None,)}
 # Names of streams in an OLE2 file, as its directory has them; Microsoft, [MS-CFB] 2.6.1.
 OLE2_STREAMS = (
     ("EncryptedPackage", "locked"),
@@ -76,6 +80,22 @@ def not_text(path: Path, name: str, kind: str) -> Problem:
     what = _("the file is not text but of the kind `{found}`, and cannot be read as `{kind}`")
     fix = _("write `read: {{kind: {found}}}`, or leave `read` out")
     return Problem(str(path), what.format(found=name, kind=kind), fix.format(found=name))
+
+
+def not_of_kind(path: Path, name: str | None, kind: str) -> Problem:
+    """Why a file that looks like `name`, or like nothing known, is not read as the kind `kind`."""
+    what = _("the file is not of the kind `{kind}`: {found}")
+    if name is not None and name not in READ:
+        found, fix = _why_not(name)
+        return Problem(str(path), what.format(kind=kind, found=found), fix.format(path=path))
+    if name is not None:
+        found = _("it is of the kind `{found}`").format(found=name)
+    else:
+        with path.open("rb") as stream:
+            head = stream.read(SHOWN_BYTES)
+        begin = _("it begins with `{head}`").format(head=ascii(head)[2:-1])
+        found = begin if head else _("it is empty")
+    return Problem(str(path), what.format(kind=kind, found=found), _("leave `read` out"))
 
 
 def _why_not(name: str) -> tuple[str, str]:

@@ -2,7 +2,9 @@
 
 import gc
 import gzip
+import io
 import tempfile
+import zipfile
 
 import pytest
 
@@ -12,6 +14,21 @@ from foundry.core.errors import DataError, ResourceError
 from foundry.data.reading import read
 from foundry.data.rows import Row
 from foundry.data.sources import csv
+from tests.data.pdf_file import pdf
+
+OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def zipped():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", "")
+    return buffer.getvalue()
+
+
+def given(kind):
+    """What a recipe says with `read: {kind: …}`."""
+    return Block(kind=kind, spec=plugins.load("source", kind).Spec())
 
 
 @pytest.fixture
@@ -27,6 +44,45 @@ def test_kind_that_is_given_is_used(file):
     reading = read(file("rows.txt", "q,a\n問,答\n"), Block(kind="csv", spec=csv.Spec()))
 
     assert [item.values for item in reading.items] == [{"q": "問", "a": "答"}]
+
+
+@pytest.mark.parametrize("kind", ["docx", "spreadsheet", "parquet", "sqlite"])
+@pytest.mark.parametrize(
+    "content", [b"not a zip", b"", b"PAR", b"%PDF-1.7", gzip.compress(b"x", mtime=0)], ids=ascii
+)
+def test_file_that_is_not_of_the_kind_that_is_given_is_refused(file, kind, content):
+    path = file("a.docx", content)
+
+    with pytest.raises(DataError, match=f"not of the kind `{kind}`") as error:
+        list(read(path, given(kind)).items)
+
+    (problem,) = error.value.problems
+    assert problem.where == str(path)
+    assert problem.fix == "leave `read` out"
+
+
+def test_what_leaving_the_kind_out_does_not_help_is_told_at_once(file):
+    path = file("a.doc", OLE2 + "WordDocument\0".encode("utf-16-le"))
+
+    with pytest.raises(DataError, match="a Word 97-2003 document") as error:
+        read(path, given("docx"))
+
+    assert error.value.problems[0].fix == "save it as .docx in Word"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("docx", zipped()), ("spreadsheet", zipped()), ("spreadsheet", OLE2 * 200)],
+)
+def test_document_without_the_usual_parts_is_left_to_its_library(file, kind, content):
+    with pytest.raises(DataError, match="is broken"):
+        list(read(file("a", content), given(kind)).items)
+
+
+def test_pdf_file_with_bytes_in_front_is_left_to_its_library(file):
+    path = file("a.pdf", b"HTTP/1.1 200 OK\r\n\r\n" + pdf(["問"]))
+
+    assert read(path, given("pdf")).kind == "pdf"
 
 
 def test_no_two_kinds_share_a_suffix():
