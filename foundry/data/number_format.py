@@ -9,10 +9,13 @@ Source: ECMA-376-1:2016, 18.8.31 (numFmts).
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 
 DIGITS = "0#?"
+LONGEST_CODE = 255  # characters; Excel takes no longer one
+# Python reads whole numbers of up to 4,300 digits; a code shifts and rounds by fewer than 1,000.
+EXACT = Context(prec=6000, rounding=ROUND_HALF_UP)
 TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|[_*](?P<width>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]'
     r"|(?P<colour>\[(?:Black|Blue|Cyan|Green|Magenta|Red|White|Yellow|Color ?\d+)\])"
@@ -40,9 +43,10 @@ def displayed(value: int | float, code: str) -> str:
     chosen = sections[1 if value < 0 and len(sections) > 1 else 0]
     if value == 0 and len(sections) > 2:
         chosen = sections[2]
-    if chosen is None:
+    number = Decimal(repr(value))
+    if chosen is None or not number.is_finite():
         return general(value)
-    text, is_zero = _filled(abs(Decimal(repr(value))), chosen)
+    text, is_zero = _filled(number.copy_abs(), chosen)
     return f"-{text}" if value < 0 and len(sections) == 1 and not is_zero else text
 
 
@@ -54,6 +58,8 @@ def general(value: int | float) -> str:
 @lru_cache(maxsize=256)
 def _sections(code: str) -> tuple[Section | None, ...]:
     """The sections for positive numbers, negative ones and zero; None for one not followed."""
+    if len(code) > LONGEST_CODE:
+        return (None,)
     texts: list[list[re.Match[str]]] = [[]]
     for token in TOKEN.finditer(code):
         if token.lastgroup == "next":
@@ -95,11 +101,11 @@ def _filled(number: Decimal, section: Section) -> tuple[str, bool]:
     """The text of a number that is not negative, and whether it shows as zero."""
     mantissa = section.after[: section.after.index("E")] if section.exponent else section.after
     decimals = sum(part in DIGITS for part in mantissa)
-    number = number.scaleb(section.shift)
+    number = number.scaleb(section.shift, EXACT)
     power = number.adjusted() if section.exponent and number else 0
-    number = _rounded(number.scaleb(-power), decimals)
+    number = _rounded(number.scaleb(-power, EXACT), decimals)
     if section.exponent and number >= 10:
-        number, power = _rounded(number / 10, decimals), power + 1
+        number, power = _rounded(number.scaleb(-1, EXACT), decimals), power + 1
     whole, _point, fraction = f"{number:f}".partition(".")
     text = _whole(whole.lstrip("0"), section) + ("." if section.has_point else "")
     text += _fraction(fraction, mantissa)
@@ -107,7 +113,7 @@ def _filled(number: Decimal, section: Section) -> tuple[str, bool]:
 
 
 def _rounded(number: Decimal, decimals: int) -> Decimal:
-    return number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return number.quantize(Decimal(1).scaleb(-decimals), context=EXACT)
 
 
 def _whole(digits: str, section: Section) -> str:

@@ -37,12 +37,21 @@ from foundry.data.number_format import displayed
         (5, '0"天;夜"', "5天;夜"),
         (5, r"0\ 元", "5 元"),
         (5, ";;;", ""),
+        (1e30, "0", "1" + "0" * 30),
+        (1e300, "0.00%", "1" + "0" * 302 + ".00%"),
+        (-int("123456789" * 5), "0", "-" + "123456789" * 5),
+        (5e-324, "0." + "0" * 253, "0." + "0" * 253),
+        (12345678901234567890123456789, "0.0E+0", "1.2E+28"),
     ],
 )
 def test_number_is_shown_in_its_format(value, code, text):  # C48
     assert displayed(value, code) == text
 
 
-@pytest.mark.parametrize("code", ["# ?/?", "[>3]0", "@", "0 dd"])
+@pytest.mark.parametrize("code", ["# ?/?", "[>3]0", "@", "0 dd", "0." + "0" * 254])
 def test_format_that_is_not_followed_gives_the_number(code):
     assert displayed(4.5, code) == "4.5"
+
+
+def test_number_past_the_largest_is_no_crash():
+    assert displayed(float("1e999"), "0.00") == "INF"
