@@ -7,15 +7,14 @@ or several do, the recipe must choose; it is shown what it may paste.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from foundry.core import plugins
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.data.columns import Columns, is_known_name
+from foundry.data.recipe_lines import recipe_line
 
-AUTO = "auto"
+AUTO, FORMAT = "auto", "format"
 SAMPLE_ROWS = 100  # rows to guess from; more change nothing, since a format has one shape
 MOST_COLUMNS = 20  # columns named in an error
 
@@ -53,18 +52,6 @@ def resolve(
     raise UndecidedError(_undecided(sample, certain, place))
 
 
-def as_yaml(kind: str, values: Mapping[str, Any]) -> str:
-    """A format as a line for a recipe's `data` block."""
-    block = yaml.safe_dump(
-        {"kind": kind, **values},
-        default_flow_style=True,
-        allow_unicode=True,
-        sort_keys=False,
-        width=2**31,
-    )
-    return f"format: {block.strip()}"
-
-
 def shown(format: Mapping[str, Any]) -> str:
     """A format that was used as a line for a recipe, without what says nothing."""
     kind = format["kind"]
@@ -74,7 +61,7 @@ def shown(format: Mapping[str, Any]) -> str:
         for name, value in format.items()
         if name != "kind" and (value not in (None, ()) or fields[name].default != value)
     }
-    return as_yaml(kind, said)
+    return recipe_line(FORMAT, kind, said)
 
 
 def _certain(sample: Rows) -> dict[str, Mapping[str, Any]]:
@@ -94,12 +81,14 @@ def _undecided(sample: Rows, certain: Mapping[str, Mapping[str, Any]], place: st
         what = _("more than one format can read these rows; the columns are: {found}")
     else:
         what = _("no format is certain to read these rows; the columns are: {found}")
-    lines = [as_yaml(kind, values) for kind, values in (certain or _possible(sample)).items()]
+    lines = [
+        recipe_line(FORMAT, kind, values) for kind, values in (certain or _possible(sample)).items()
+    ]
     if lines:
         fix = _("put the line that is meant under `data:`\n{lines}")
         return Problem(place, what.format(found=names), fix.format(lines=_indented(lines)))
     fix = _("say under `data:` which columns to learn from, such as `{line}`; kinds are: {kinds}")
-    line = as_yaml("question-answer", {"question": "…", "answer": "…"})
+    line = recipe_line(FORMAT, "question-answer", {"question": "…", "answer": "…"})
     kinds = ", ".join(kind for kind in plugins.names("format") if kind != AUTO)
     return Problem(place, what.format(found=names), fix.format(line=line, kinds=kinds))
 

@@ -6,7 +6,8 @@ import yaml
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError
 from foundry.data.formats import auto, question_answer
-from foundry.data.guess import as_yaml, resolve, shown
+from foundry.data.guess import resolve, shown
+from foundry.data.recipe_lines import recipe_line
 from foundry.data.rows import JsonNumber
 
 AUTO = Block(kind="auto", spec=auto.Spec())
@@ -224,7 +225,7 @@ def test_column_that_is_split_by_may_be_the_question_too():
 
 @pytest.mark.parametrize("column", ["問題", "a: b", "#", "{x}", "yes", "1.0", "'", "長" * 200])
 def test_line_to_paste_is_yaml_whatever_the_column_is_called(column):
-    line = as_yaml("question-answer", {"question": column, "answer": "a"})
+    line = recipe_line("format", "question-answer", {"question": column, "answer": "a"})
 
     assert "\n" not in line
     assert yaml.safe_load(line) == {

@@ -12,6 +12,7 @@ from foundry.core.errors import DataError
 from foundry.data.reading import read
 from foundry.data.rows import Bad, Blank, JsonNumber, Row
 from foundry.data.sources import parquet
+from tests.data.pasting import pasted
 
 
 @pytest.fixture
@@ -103,6 +104,23 @@ def test_bytes_are_refused_with_the_columns_that_can_be_read(table):
     assert error.value.problems[0].fix == "`read: {kind: parquet, columns: [q, a]}`"
     how = Block(kind="parquet", spec=parquet.Spec(columns=("a", "q")))
     assert list(read(path, how).items) == [Row(1, {"a": "b", "q": "a"})]
+
+
+@pytest.mark.parametrize("name", ["2024", "a: b", "a, b", "a # b", "null", "]"])
+def test_fix_can_be_pasted_whatever_the_columns_are_called(table, name):
+    path = table(**{name: ["a"], "image": [b"x"]})
+
+    with pytest.raises(DataError) as error:
+        list(read(path).items)
+
+    assert list(read(path, pasted(error.value.problems[0].fix)).items) == [Row(1, {name: "a"})]
+
+
+def test_table_of_bytes_alone_has_no_columns_to_keep(table):
+    with pytest.raises(DataError, match="holds binary") as error:
+        list(read(table(image=[b"x"])).items)
+
+    assert "read:" not in error.value.problems[0].fix
 
 
 def test_unknown_column_is_told_with_those_there_are(table):

@@ -4,6 +4,7 @@ import io
 import zipfile
 from datetime import date, datetime, time, timedelta
 
+import openpyxl
 import pytest
 
 from foundry.core.blocks import Block
@@ -13,6 +14,7 @@ from foundry.data.reading import read
 from foundry.data.rows import Bad, Row
 from foundry.data.sources import csv, spreadsheet
 from tests.cases import case, change
+from tests.data.pasting import pasted
 from tests.data.workbooks import edit_sheet, write_workbook
 from tests.data.xls_file import CONTENT
 
@@ -174,6 +176,19 @@ def test_several_sheets_in_use_are_refused_and_one_can_be_named(workbook):
         items(path, sheet="問答") == items(path, sheet=1) == [Row(2, {"問題": "問", "回答": "答"})]
     )
     assert "visible are: 問答, 別的" in refused(path, sheet="問")[0].what
+
+
+@pytest.mark.parametrize("name", ["2024", "a, b", "2024 # 1", "{x}", "yes", "'", " 問答 "])
+def test_fix_can_be_pasted_whatever_the_sheet_is_called(workbook, name):
+    path = workbook({"A2": "問題", "B2": "回答", "A3": "問", "B3": "答"})
+    book = openpyxl.load_workbook(path)
+    book.active.title = name
+    book.create_sheet("別的")["A1"] = "x"
+    book.save(path)
+
+    (problem,) = refused(path, header=2)
+
+    assert list(read(path, pasted(problem.fix)).items) == [Row(3, {"問題": "問", "回答": "答"})]
 
 
 def test_empty_sheet_beside_does_not_matter(workbook):

@@ -10,6 +10,7 @@ from foundry.core.errors import DataError
 from foundry.data.reading import read
 from foundry.data.rows import Blank, JsonNumber, Row
 from foundry.data.sources import sqlite
+from tests.data.pasting import pasted
 
 
 @pytest.fixture
@@ -90,6 +91,23 @@ def test_several_tables_are_refused_and_one_can_be_named(database):
     assert items(path, table="b") == [Row(1, {"c": "x"})]
     assert "there are: faq, b" in refused(path, table="a").what
     assert "there are: c" in refused(path, table="b", columns=("d",)).what
+
+
+@pytest.mark.parametrize("name", ["2024", "a: b", "a, b", "a # b", "null", "]"])
+def test_fix_can_be_pasted_whatever_table_and_columns_are_called(database, name):
+    table = f'CREATE TABLE "{name}" ("{name}", picture)'
+    path = database(table, f"""INSERT INTO "{name}" VALUES ('x', x'00')""", "CREATE TABLE b (c)")
+
+    how = pasted(refused(path).fix)
+    (bad,) = read(path, how).items
+
+    assert list(read(path, pasted(bad.reason.partition("with ")[2])).items) == [Row(1, {name: "x"})]
+
+
+def test_bytes_alone_have_no_fix(database):
+    path = database("CREATE TABLE t (picture)", "INSERT INTO t VALUES (x'00')")
+
+    assert [item.reason for item in items(path)] == ["column `picture` holds bytes"]
 
 
 def test_code_of_the_file_is_not_run(database):

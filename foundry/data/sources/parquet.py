@@ -19,6 +19,7 @@ from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
 from foundry.data.dates import iso
+from foundry.data.recipe_lines import read_line
 from foundry.data.rows import Bad, Item, JsonNumber, Row
 
 if TYPE_CHECKING:
@@ -105,12 +106,13 @@ def _converters(path: Path, schema: "pyarrow.Schema", spec: Spec) -> dict[str, C
         for name in names
         if name not in found
     ]
-    good = ", ".join(name for name, convert in found.items() if convert is not None)
+    good = tuple(name for name, convert in found.items() if convert is not None)
+    none = _("write the table again with its text, numbers or dates in columns of their own")
     for name, convert in found.items():
         if convert is None:
             what = _("column `{name}` holds {type}, which is no text, number or date")
             what = what.format(name=name, type=schema.field(name).type)
-            fix = f"`read: {{kind: parquet, columns: [{good}]}}`"
+            fix = read_line("parquet", spec, columns=good) if good else none
             problems.append(Problem(str(path), what, fix))
     if problems:
         raise DataError(problems)

@@ -18,6 +18,7 @@ from foundry.core.errors import DataError, Problem
 from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
 from foundry.data import calamine_sheets, excel_sheets
+from foundry.data.recipe_lines import read_line
 from foundry.data.rows import Bad, Blank, Item, Row
 from foundry.data.sheet_header import EDIT, SEARCHED_ROWS, Header, check_names, find_header
 from foundry.data.sheets import Cell, CellFault, Range, Rows, Sheet, cell_name, is_empty
@@ -71,7 +72,7 @@ def describe(path: Path, spec: Spec) -> str:
 def _opened(path: Path, spec: Spec) -> Iterator[_Table]:
     library = excel_sheets if excel_sheets.is_excel(path) else calamine_sheets
     with library.open_workbook(path) as sheets:
-        sheet = _chosen(path, sheets, spec.sheet)
+        sheet = _chosen(path, sheets, spec)
         merges, rows = sheet.read()
         first = _first_rows(rows)
         written = [row for row in first if not is_empty(row[1])]
@@ -85,8 +86,9 @@ def _opened(path: Path, spec: Spec) -> Iterator[_Table]:
         yield _Table(sheet.name, header, merges, chain(first, rows))
 
 
-def _chosen(path: Path, sheets: Sequence[Sheet], wanted: str | int | None) -> Sheet:
+def _chosen(path: Path, sheets: Sequence[Sheet], spec: Spec) -> Sheet:
     """The sheet that is meant: named, numbered among the visible ones, or the only one in use."""
+    wanted = spec.sheet
     visible = [sheet for sheet in sheets if sheet.is_visible]
     if isinstance(wanted, int):
         found = visible[wanted - 1 : wanted] if wanted > 0 else []
@@ -99,7 +101,7 @@ def _chosen(path: Path, sheets: Sequence[Sheet], wanted: str | int | None) -> Sh
     names = ", ".join(sheet.name for sheet in found or visible)
     if found:
         what = _("several sheets have something in them: {names}").format(names=names)
-        fix = f"`read: {{kind: spreadsheet, sheet: {found[0].name}}}`"
+        fix = read_line("spreadsheet", spec, sheet=found[0].name)
         raise DataError(Problem(str(path), what, fix))
     what = _("no such sheet, or nothing in it; visible are: {names}").format(names=names)
     raise DataError(Problem(str(path), what, _("name one of them under `sheet`")))

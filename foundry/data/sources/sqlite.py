@@ -19,6 +19,7 @@ from pydantic import Field
 from foundry.core.errors import DataError, Problem
 from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
+from foundry.data.recipe_lines import read_line
 from foundry.data.rows import Bad, Item, JsonNumber, Row
 
 SUFFIXES = (".sqlite", ".sqlite3", ".db")
@@ -53,7 +54,7 @@ def open(path: Path, spec: Spec) -> Iterator[Item]:
             database.text_factory = _text
             database.set_authorizer(_only_reading)
             for line, values in enumerate(database.execute(_query(table, names)), start=1):
-                yield _item(line, dict(zip(names, values, strict=True)), names)
+                yield _item(line, dict(zip(names, values, strict=True)), spec)
     except sqlite3.DatabaseError as error:
         what = _("the database is broken from row {row} on")
         fix = _("copy or download it again")
@@ -97,7 +98,7 @@ def _table(path: Path, database: sqlite3.Connection, spec: Spec) -> str:
     if not tables:
         raise DataError(Problem(str(path), _("the database has no table")))
     what = _("the database has several tables: {known}").format(known=known)
-    fix = f"`read: {{kind: sqlite, table: {tables[0]}}}`"
+    fix = read_line("sqlite", spec, table=tables[0])
     raise DataError(Problem(str(path), what, fix))
 
 
@@ -130,13 +131,11 @@ def _text(content: bytes) -> str | UnicodeDecodeError:
         return error
 
 
-def _item(line: int, row: Mapping[str, Any], names: list[str]) -> Item:
+def _item(line: int, row: Mapping[str, Any], spec: Spec) -> Item:
     values: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, bytes):
-            what = _("column `{name}` holds bytes; leave it out with `columns: [{others}]`")
-            others = ", ".join(other for other in names if other != name)
-            return Bad(line, "bytes", what.format(name=name, others=others))
+            return Bad(line, "bytes", _bytes(name, tuple(n for n in row if n != name), spec))
         if isinstance(value, UnicodeDecodeError):
             what = _("column `{name}` is not UTF-8 from byte {offset} on")
             return Bad(line, "encoding", what.format(name=name, offset=value.start))
@@ -146,3 +145,10 @@ def _item(line: int, row: Mapping[str, Any], names: list[str]) -> Item:
         is_number = isinstance(value, int | float)
         values[name] = JsonNumber(str(value).removesuffix(".0")) if is_number else value
     return Row(line, values)
+
+
+def _bytes(name: str, others: tuple[str, ...], spec: Spec) -> str:
+    if not others:
+        return _("column `{name}` holds bytes").format(name=name)
+    what = _("column `{name}` holds bytes; leave it out with {edit}")
+    return what.format(name=name, edit=read_line("sqlite", spec, columns=others))
