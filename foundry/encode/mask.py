@@ -62,7 +62,7 @@ def views(turns: Sequence[Turn], *, last_only: bool = False) -> list[View]:
 
 
 def mask(
-    turns: Sequence[Turn], texts: Mapping[View, str], control: frozenset[str]
+    turns: Sequence[Turn], texts: Mapping[View, str], control: frozenset[str], tail: str = ""
 ) -> tuple[Masked, ...]:
     """Find the supervised spans of the assistant turns whose `views` are given.
 
@@ -70,6 +70,7 @@ def mask(
         turns: The conversation.
         texts: The renderings that `views` names.
         control: Texts of the tokenizer's control tokens, among them every terminator.
+        tail: What the template writes at the end of a document, after the end of its last turn.
 
     Returns:
         Renderings in the order of the conversation; one, unless the template writes a turn
@@ -83,7 +84,7 @@ def mask(
     answers = [count for count, prompt in texts if prompt]
     for n in sorted(answers, reverse=True):
         until = texts[n + 1, False]
-        span = answer_span(turns[n], n, texts[n, True], until, control)
+        span = answer_span(turns[n], n, texts[n, True], until, control, tail)
         whole = next((g for g in range(len(made)) if _begins(made[g], until, span)), None)
         if whole is None:
             made.append(Masked(until, (span,)))
@@ -96,7 +97,9 @@ def _begins(whole: Masked, until: str, span: Span) -> bool:
     return whole.text.startswith(until[: span.stop])
 
 
-def answer_span(turn: Turn, index: int, prompt: str, until: str, control: frozenset[str]) -> Span:
+def answer_span(
+    turn: Turn, index: int, prompt: str, until: str, control: frozenset[str], tail: str = ""
+) -> Span:
     """The span of the last turn of `until`, which follows `prompt`; raises as `mask` does."""
     if not until.startswith(prompt):
         pairs = zip(prompt, until, strict=False)
@@ -107,7 +110,7 @@ def answer_span(turn: Turn, index: int, prompt: str, until: str, control: frozen
     if missing := unwritten(turn, until[len(prompt) :]):
         what = _("the template does not write the call of `{name}` as the row has it")
         raise TurnRefusedError("call-not-written", what.format(name=missing))
-    terminator, stop = _terminator(turn, until, len(prompt), control)
+    terminator, stop = _terminator(turn, until, len(prompt), control, tail)
     return Span(len(prompt), stop, terminator, index)
 
 
@@ -125,12 +128,14 @@ def unwritten(turn: Turn, said: str) -> str | None:
     return None
 
 
-def _terminator(turn: Turn, until: str, start: int, control: frozenset[str]) -> tuple[str, int]:
+def _terminator(
+    turn: Turn, until: str, start: int, control: frozenset[str], tail: str
+) -> tuple[str, int]:
     """The control token that ends the turn, and where it ends.
 
     It is the first one after the content: Phi 3 writes `<|end|>` and then, at the end of the
     document only, `<|endoftext|>`. Calls are written with control tokens of their own, so that
-    after them it is the last one.
+    after them it is the last one before the document's `tail`.
     """
     content = turn.content.strip()
     is_plain = bool(content) and not turn.tool_calls
@@ -140,6 +145,8 @@ def _terminator(turn: Turn, until: str, start: int, control: frozenset[str]) -> 
     else:
         is_plain = False
     body, terminator, stop = until.rstrip(), "", 0
+    if turn.tool_calls:
+        body = body.removesuffix(tail).rstrip()
     while found := _last_token(body, control):
         if len(body) - len(found) < floor:
             break

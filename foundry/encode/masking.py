@@ -36,6 +36,8 @@ def mask_many(talks: Sequence[Talk], template: Template, control: frozenset[str]
     Raises:
         DataError: As `mask` and `render_many` do, for a template that can be used for no row.
     """
+    has_calls = any(turn.tool_calls for talk in talks for turn in talk.turns)
+    tail = _tail(template, control) if has_calls else ""
     known = [_moulds(talk, template, control) for talk in talks]
     wanted = [
         [view for one in moulds for view in one.views] if moulds else _all_views(talk)
@@ -43,14 +45,14 @@ def mask_many(talks: Sequence[Talk], template: Template, control: frozenset[str]
     ]
     found = _rendered(talks, wanted, template)
     outcomes = [
-        _filled(talk, moulds, texts) if moulds else _masked(talk, texts, control)
+        _filled(talk, moulds, texts) if moulds else _masked(talk, texts, control, tail)
         for talk, moulds, texts in zip(talks, known, found, strict=True)
     ]
     missed = [n for n, outcome in enumerate(outcomes) if outcome is None]
     again = [talks[n] for n in missed]
     texts_again = _rendered(again, [_all_views(talk) for talk in again], template)
     for n, talk, texts in zip(missed, again, texts_again, strict=True):
-        outcomes[n] = _masked(talk, texts, control)
+        outcomes[n] = _masked(talk, texts, control, tail)
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -68,14 +70,16 @@ def _rendered(
     ]
 
 
-def _masked(talk: Talk, texts: Mapping[View, str | Problem], control: frozenset[str]) -> Outcome:
+def _masked(
+    talk: Talk, texts: Mapping[View, str | Problem], control: frozenset[str], tail: str
+) -> Outcome:
     read = dict[View, str]()
     for view, text in texts.items():
         if isinstance(text, Problem):
             return TurnRefusedError("template-refused", text.what)
         read[view] = text
     try:
-        return mask(talk.turns, read, control)
+        return mask(talk.turns, read, control, tail)
     except TurnRefusedError as error:
         return error
 
@@ -106,13 +110,26 @@ def _moulds(talk: Talk, template: Template, control: frozenset[str]) -> tuple[Mo
 @lru_cache(maxsize=1024)
 def _learned(shape: Shape, template: Template, control: frozenset[str]) -> tuple[Mould, ...]:
     """The moulds of a shape by the full check; none for a shape that the template refuses."""
-    turns = placeholders(shape)
+    made = [mould(masked) for masked in _tried(placeholders(shape), template, control)]
+    return tuple(one for one in made if one is not None) if all(made) else ()
+
+
+@lru_cache(maxsize=8)
+def _tail(template: Template, control: frozenset[str]) -> str:
+    """What the template writes after the end of a plain answer that ends a document."""
+    turns = placeholders((("user", False), ("assistant", False)))
+    ends = [masked.text[masked.spans[-1].stop :] for masked in _tried(turns, template, control)]
+    return ends[-1].rstrip() if ends else ""
+
+
+def _tried(
+    turns: tuple[Turn, ...], template: Template, control: frozenset[str]
+) -> tuple[Masked, ...]:
+    """The masked texts of placeholders by the full check; none if the template refuses them."""
+    talk = Talk(turns)
     try:
-        (texts,) = _rendered([Talk(turns)], [views(turns)], template)
-        outcome = _masked(Talk(turns), texts, control)
+        (texts,) = _rendered([talk], [_all_views(talk)], template)
+        outcome = _masked(talk, texts, control, tail="")
     except DataError:  # the conversation itself will say what is wrong
         return ()
-    if isinstance(outcome, TurnRefusedError):
-        return ()
-    made = [mould(masked) for masked in outcome]
-    return tuple(one for one in made if one is not None) if all(made) else ()
+    return () if isinstance(outcome, TurnRefusedError) else outcome

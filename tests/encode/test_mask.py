@@ -11,6 +11,7 @@ from foundry.core.records import ToolCall, Turn
 from foundry.encode.mask import Masked, TurnRefusedError
 from foundry.encode.masking import Outcome, Talk, mask_many
 from foundry.encode.render import Template
+from foundry.encode.tools import with_tool_turns
 from tests.cases import case, change
 from tests.encoders import conversation
 from tests.templates import TERMINATORS, WITH_SYSTEM, stock_template
@@ -259,6 +260,18 @@ def test_template_that_knows_no_calls_refuses_the_conversation():  # C59
     assert isinstance(found, TurnRefusedError)
     assert found.code == "call-not-written"
     assert "`lookup`" in found.reason
+
+
+def test_end_of_the_document_after_a_call_is_not_taken_for_the_end_of_the_turn():  # C02
+    template = with_tool_turns(stock_template("phi3"), "<bos>", "<eos>")
+
+    whole = masked(WITH_TOOLS, template, {"<|end|>", "<eos>"}, tools=TOOLS)
+    alone = masked(WITH_TOOLS[:2], template, {"<|end|>", "<eos>"}, tools=TOOLS)
+
+    call, answer = supervised(whole)
+    assert call.endswith("</tool_call><|end|>") and answer == "晴天。<|end|>"
+    assert supervised(alone) == [call]
+    assert alone.text.endswith("</tool_call><|end|>\n<eos>")
 
 
 @pytest.mark.parametrize("broken", ["tojson | tojson", "tojson(ensure_ascii=true)"])

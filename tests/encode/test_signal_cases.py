@@ -61,7 +61,9 @@ ENDS_ONLY_BEFORE_A_QUESTION = (
 )
 
 
-def the_text_ends_it(turn: Turn, until: str, start: int, control: frozenset[str]) -> Any:
+def the_text_ends_it(
+    turn: Turn, until: str, start: int, control: frozenset[str], tail: str
+) -> tuple[str, int]:
     return "<end_of_turn>", len(until)
 
 
