@@ -23,10 +23,9 @@ class LightTokenizer:
     chat_template: str | Mapping[str, str] | None
 
     @cached_property
-    def added_tokens_decoder(self) -> dict[int, str]:
-        """The text of each control token by its id."""
-        found = self.backend_tokenizer.get_added_tokens_decoder()
-        return {number: token.content for number, token in found.items()}
+    def added_tokens_decoder(self) -> dict[int, Any]:
+        """Each added token, with its `content` and whether it is `special`, by its id."""
+        return dict(self.backend_tokenizer.get_added_tokens_decoder())
 
     @property
     def bos_token(self) -> str | None:

@@ -82,8 +82,16 @@ def family_template(family: str) -> Path | None:
 
 
 def control_tokens(tokenizer: Any) -> dict[str, int]:
-    """The tokens that no text is tokenised into by accident, with their ids."""
-    return {str(token): number for number, token in tokenizer.added_tokens_decoder.items()}
+    """The tokens that may end a turn, with their ids: those flagged special, BOS and EOS.
+
+    Other added tokens are words of an answer, such as Qwen's `</tool_call>` and `</think>`.
+    """
+    named = (tokenizer.bos_token, tokenizer.eos_token)
+    return {
+        token.content: number
+        for number, token in tokenizer.added_tokens_decoder.items()
+        if token.special or token.content in named
+    }
 
 
 def own_bos(tokenizer: Any) -> int | None:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from foundry.core.errors import DataError
-from foundry.core.records import Example, Refusal, Turn
+from foundry.core.records import Example, Refusal, ToolCall, Turn
 from foundry.encode import rows
 from foundry.encode.checks import check
 from foundry.encode.rows import Encoded, encode, encode_many
 from foundry.encode.tokenize import IGNORED, Encoder, encoder_of
 from tests.cases import case, change
+from tests.encode.test_mask import NO_LAST_END
 from tests.encode.test_tokenize import seam_encoder
 from tests.encoders import conversation, encode_all, example, tiny_encoder
 from tests.templates import stock_template
@@ -48,6 +49,18 @@ def test_text_is_supervised_whole_and_ends_once():  # C02
 @pytest.mark.parametrize("text", ["好。<eos>", "<bos>好。", "<bos>好。<eos>"])
 def test_text_that_brings_its_own_ends_gets_no_second_ones(text: str):  # C02, C09
     assert encode(text_of(text), ENCODER).row == encode(text_of("好。"), ENCODER).row
+
+
+def test_word_of_a_call_is_not_taken_for_its_end():  # C02
+    tokenizer = tiny_encoder("gemma3").tokenizer
+    tokenizer.add_tokens(["</tool_call>"])
+    encoder = encoder_of(tokenizer, NO_LAST_END.replace("<end>", "<end_of_turn>"))
+    call = Turn("assistant", "", tool_calls=(ToolCall("lookup", {"city": "臺北"}),))
+    turns = (Turn("user", "天氣？"), call)
+    assert encoder.render(turns).endswith("</tool_call>")
+
+    with pytest.raises(DataError, match="ends no assistant turn"):
+        encode(replace(example("", ""), messages=turns), encoder)
 
 
 def test_text_has_no_fault():

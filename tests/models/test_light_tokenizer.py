@@ -1,6 +1,7 @@
 """The light tokenizer is transformers' own as far as a look at rows goes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,20 @@ def same(folder: Path) -> None:
 
 def test_it_is_the_tokenizer_of_transformers(folder: Path):
     same(folder)
+
+
+def test_end_of_a_text_is_a_control_token_even_if_its_file_does_not_say_so(
+    tiny_gemma3: Path, tmp_path: Path
+):
+    folder = shutil.copytree(tiny_gemma3, tmp_path / "base")
+    file = folder / "tokenizer.json"
+    values = json.loads(file.read_text("utf-8"))
+    for token in values["added_tokens"]:
+        token["special"] = False
+    file.write_text(json.dumps(values), encoding="utf-8")
+
+    assert set(control_tokens(light(folder))) == {"<bos>", "<eos>"}
+    assert {"<bos>", "<eos>"} <= set(control_tokens(open_tokenizer(folder)))
 
 
 @pytest.mark.slow

@@ -77,8 +77,9 @@ def test_family_has_a_real_template_for_a_base_without_one(
     assert chat_template(base, load_tokenizer(base)) == stock_template(name)
 
 
-def test_control_tokens_are_those_no_text_becomes_by_accident(tiny_gemma3: Path):
+def test_control_tokens_are_those_that_may_end_a_turn(tiny_gemma3: Path):
     tokenizer = open_tokenizer(tiny_gemma3)
+    tokenizer.add_tokens(["</tool_call>", "</think>"])
 
     special = control_tokens(tokenizer)
 
