@@ -1,6 +1,6 @@
 """Keep the libraries we stand on from phoning home, drawing bars or chattering.
 
-TRL's trainers send telemetry unless this is set before any Hugging Face import (engines.md 1).
+TRL's trainers send telemetry unless the hub's library was told not to (engines.md 1).
 """
 
 import logging
@@ -66,5 +66,9 @@ def online() -> Iterator[None]:
 
 
 def _hush() -> None:
+    """Say again what the hub's library reads only when it is imported, which may be over."""
+    from huggingface_hub import constants
+
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -12,7 +12,7 @@ import pytest
 
 from tests import tiny_recipe
 from tests.models.hub import COMMIT
-from tests.tiny_recipe import TOKEN, TinyRecipe
+from tests.tiny_recipe import RECIPE, TOKEN, TinyRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -58,28 +58,41 @@ def environment(folder: Path) -> dict[str, str]:
 Cut = tuple[TinyRecipe, subprocess.CompletedProcess[bytes], Path]
 
 
-def cached(recipe: TinyRecipe, home: Path) -> None:
-    """Move the recipe's base model into the hub's cache."""
-    cache = home / ".cache" / "huggingface" / "hub" / "models--owner--Tiny-Base"
-    (cache / "snapshots").mkdir(parents=True)
-    (recipe.folder / "base").rename(cache / "snapshots" / COMMIT)
+BASE, DATA = f"owner/Tiny-Base@{COMMIT}", f"hub:owner/rows@{COMMIT}"
 
 
-@pytest.fixture(scope="module", params=["base", f"owner/Tiny-Base@{COMMIT}"])
+def snapshot(home: Path, name: str) -> Path:
+    """Where the hub's cache keeps the commit of a repository; its folder is made."""
+    folder = home / ".cache" / "huggingface" / "hub" / name / "snapshots"
+    folder.mkdir(parents=True)
+    return folder / COMMIT
+
+
+@pytest.fixture(scope="module", params=["folder", "base of the hub", "data of the hub"])
 def cut(
     tiny_base: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Cut:
     """`foundry train` on the tiny recipe in a process without network, and its home folder.
 
-    The base model is a folder once, and once an id of the hub whose files are in its cache.
+    Base and data lie beside the recipe, or one of them is in the hub's cache.
     """
     prefix = without_network()
     if not prefix:
         pytest.skip("`unshare -n` is not allowed here")
     folder, home = tmp_path_factory.mktemp("cut"), tmp_path_factory.mktemp("home")
-    recipe = tiny_recipe.lay_out(folder / "tiny", tiny_base, base_model=request.param)
-    if request.param != "base":
-        cached(recipe, home)
+    source = {**RECIPE["data"]["sources"][0], "path": DATA}
+    changes = {
+        "folder": {},
+        "base of the hub": {"base_model": BASE},
+        "data of the hub": {"data": {**RECIPE["data"], "sources": [source]}},
+    }[request.param]
+    recipe = tiny_recipe.lay_out(folder / "tiny", tiny_base, **changes)
+    if request.param == "base of the hub":
+        (recipe.folder / "base").rename(snapshot(home, "models--owner--Tiny-Base"))
+    if request.param == "data of the hub":
+        rows = snapshot(home, "datasets--owner--rows")
+        rows.mkdir()
+        (recipe.folder / "rows.csv").rename(rows / "rows.csv")
     command = [*prefix, sys.executable, "-m", "foundry", *recipe.arguments("--json")]
     done = subprocess.run(
         command, cwd=folder, env=environment(home), capture_output=True, check=False
