@@ -4,6 +4,7 @@ Nothing here opens a connection; `download` alone does.
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -135,16 +136,21 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _parameters(path: Path) -> int:
-    """Elements in a safetensors file, read from its header alone."""
+    """Numbers in a safetensors file, read from its header alone.
+
+    Of four-bit weights, in the layout that gpt-oss is published in, a byte of `_blocks` holds two
+    numbers, and `_scales` belong to them.
+    """
     with path.open("rb") as stream:
         header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
     total = 0
     for name, tensor in header.items():
-        if name != "__metadata__":
-            count = 1
-            for size in tensor["shape"]:
-                count *= size
-            total += count
+        if name == "__metadata__":
+            continue
+        is_packed = tensor["dtype"] == "U8"
+        if not (is_packed and name.endswith("_scales")):
+            per_element = 2 if is_packed and name.endswith("_blocks") else 1
+            total += per_element * math.prod(tensor["shape"])
     return total
 
 

@@ -60,10 +60,12 @@ def test_weights_of_gpt_oss_are_restored_from_four_bits(one_thread: None, tmp_pa
     save_file(stored, folder / "model.safetensors", {"format": "pt"})
     edit(folder, quantization_config={"quant_method": "mxfp4"})
 
-    model = load_model(locate(str(folder), Path()))
+    base = locate(str(folder), Path())
+    model = load_model(base)
 
     found = dict(model.named_parameters())
     assert len(wanted) == 4
+    assert base.parameters == sum(tensor.numel() for tensor in found.values())
     assert all(torch.equal(found[name], tensor) for name, tensor in wanted.items())
     assert {tensor.dtype for tensor in found.values()} == {torch.float32}
 
