@@ -51,12 +51,12 @@ def used_by(name: str) -> list[Licence]:
     """
     if name.strip().lower() in {n for x in licence.load_licences().values() for n in x.names}:
         return [licence.find(name)]
-    if name in catalogue.load_catalogue():
-        return [licence.find(catalogue.find(name).licence)]
+    if (entry := catalogue.entry_of(name)) is not None:
+        return [licence.find(entry.licence)]
     return _of_recipe(load_recipe(name).recipe)
 
 
 def _of_recipe(recipe: Recipe) -> list[Licence]:
-    base = catalogue.load_catalogue().get(recipe.base_model)
+    base = catalogue.entry_of(recipe.base_model)
     names = [base.licence if base else "unknown", *(s.licence for s in recipe.data.sources)]
     return list({item.name: item for item in map(licence.find, names)}.values())

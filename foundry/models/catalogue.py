@@ -121,6 +121,19 @@ def find(name: str) -> Entry:
     return entries[name]
 
 
+def entry_of(name: str) -> Entry | None:
+    """The entry that a base model's name means; None for a folder or a model we do not know.
+
+    Args:
+        name: `NAME` or `OWNER/NAME`, either with or without `@REVISION`.
+    """
+    model, entries = name.partition("@")[0], load_catalogue()
+    if "/" not in model:
+        return entries.get(model)
+    ids = ((entry.hub_id, entry) for entry in entries.values() if entry.hub_id is not None)
+    return next((entry for hub_id, entry in ids if hub_id.lower() == model.lower()), None)
+
+
 def _fallback_problems(entry: Entry, entries: Mapping[str, Entry]) -> list[Problem]:
     if entry.fallback is None:
         return []

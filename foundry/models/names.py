@@ -57,9 +57,7 @@ def wanted(name: str, revision: str | None = None) -> Wanted:
         pinned = own or revision or entry.revision
         return Wanted(model, entry.hub_id, pinned, entry)
     _check_hub_id(model)
-    known = catalogue.load_catalogue().values()
-    entry = next((e for e in known if (e.hub_id or "").lower() == model.lower()), None)
-    return Wanted(model, model, own or revision or None, entry)
+    return Wanted(model, model, own or revision or None, catalogue.entry_of(model))
 
 
 def refuse_nothing(name: str) -> None:

@@ -46,7 +46,7 @@ class Wanted:
     @property
     def base_licence(self) -> str:
         """The licence of the base model, as far as the catalogue knows it."""
-        entry = catalogue.load_catalogue().get(self.base)
+        entry = catalogue.entry_of(self.base)
         return UNKNOWN if entry is None else entry.licence
 
     @property

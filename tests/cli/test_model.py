@@ -5,6 +5,7 @@ import json
 import pytest
 
 from foundry.cli.main import main
+from foundry.core.load import load_recipe
 from foundry.models import catalogue
 
 
@@ -100,7 +101,13 @@ def test_error_as_json_is_one_document(told):
     assert json.loads(out)["problems"][0]["fix"] == "see `foundry model list`"
 
 
-@pytest.mark.parametrize("name", ["gemma", "gemma-3-270m", "retail/customer-service"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("gemma", "gemma-3-270m", "gemma-3-270m@main", "google/gemma-3-270m"),
+        *(f"Google/Gemma-3-270m@{'0' * 40}", "retail/customer-service"),
+    ],
+)
 def test_licence_of_a_licence_a_model_and_a_recipe(told, name):
     code, out, __ = told("licence", name)
 
@@ -112,3 +119,13 @@ def test_licence_of_a_recipe_names_its_data(told):
     __, out, __ = told("licence", "retail/customer-service", "--json")
 
     assert [item["name"] for item in json.loads(out)["licences"]] == ["gemma", "cc0-1.0"]
+
+
+def test_licence_of_a_recipe_whose_base_is_an_id_of_the_hub(told, tmp_path):
+    file = tmp_path / "shop.yaml"
+    text = load_recipe("retail/customer-service").source_text
+    file.write_text(text.replace("gemma-3-270m", "meta-llama/Llama-3.1-8B-Instruct@main"), "utf-8")
+
+    __, out, __ = told("licence", str(file), "--json")
+
+    assert json.loads(out)["licences"][0]["name"] == "llama3.1"

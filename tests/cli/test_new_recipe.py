@@ -133,8 +133,9 @@ def test_format_may_be_its_kind_alone():
     assert "  format: {kind: question-answer}\n" in Path("qa.yaml").read_text("utf-8")
 
 
-def test_name_has_the_word_that_the_licence_of_the_base_asks_for():
-    new(*FLAGS, "--base", "llama-3.1-8b")
+@pytest.mark.parametrize("base", ["llama-3.1-8b", "meta-llama/Llama-3.1-8B-Instruct@main"])
+def test_name_has_the_word_that_the_licence_of_the_base_asks_for(base: str):
+    new(*FLAGS, "--base", base)
 
     assert load_recipe("faq.yaml").recipe.name == "llama-faq"
 

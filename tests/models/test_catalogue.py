@@ -147,6 +147,17 @@ def test_entries_do_not_change_and_are_read_once():
         ENTRIES[0].context = 1
 
 
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "meta-llama/Llama-3.1-8B-Instruct"])
+@pytest.mark.parametrize("revision", ["", "@main", "@refs/pr/1"])
+def test_name_and_hub_id_mean_the_entry_at_any_revision(name: str, revision: str):
+    assert catalogue.entry_of(name + revision) is catalogue.find("llama-3.1-8b")
+
+
+@pytest.mark.parametrize("name", ["./llama-3.1-8b", "sub/llama-3.1-8b", "lama-3.1-8b", "", "@main"])
+def test_folder_and_unknown_name_mean_no_entry(name: str):
+    assert catalogue.entry_of(name) is None
+
+
 def test_unknown_name_names_the_nearest():
     with pytest.raises(RecipeError) as caught:
         catalogue.find("gemma-3-270")
