@@ -30,15 +30,18 @@ def verb_app(help: str) -> typer.Typer:
 
 
 def print_json(value: Any) -> None:
-    """Print one strict JSON document on stdout; ASCII where the terminal is not UTF-8."""
+    """Print one strict JSON document on stdout, never a token (C78).
+
+    ASCII where the terminal is not UTF-8.
+    """
     is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, ensure_ascii=not is_utf8, indent=2, allow_nan=False))
+    print(json.dumps(_masked(value), ensure_ascii=not is_utf8, indent=2, allow_nan=False))
 
 
 def print_error(error: FoundryError, *, as_json: bool) -> None:
     """Tell a person on stderr, or a program on stdout, what went wrong; never a token (C78)."""
     if as_json:
-        print_json(_masked(error.as_dict()))
+        print_json(error.as_dict())
     else:
         print(secrets.mask(str(error)), file=sys.stderr)
 

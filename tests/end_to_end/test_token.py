@@ -129,13 +129,17 @@ def test_token_on_the_command_line_is_refused_with_the_reason(
 
 @case("C78", {"nothing is masked": change(secrets, "mask", lambda text: text)})
 @pytest.mark.parametrize(
-    "line", [("plan", TOKEN), ("model", "fetch", TOKEN), ("model", "show", "x", TOKEN), (TOKEN,)]
+    "line",
+    [
+        *(("plan", TOKEN), ("model", "fetch", TOKEN), ("model", "show", "x", TOKEN), (TOKEN,)),
+        *(("recipe", "check", TOKEN, "--json"), ("verify", TOKEN, "--json")),
+    ],
 )
 def test_token_in_the_wrong_place_is_not_repeated(line: tuple[str, ...]):
     outcome = call(*line)
 
     assert outcome.code in (2, 3)
-    assert MASKED in outcome.err
+    assert MASKED in (outcome.out if "--json" in line else outcome.err)
     assert silent(outcome, TOKEN)
 
 
