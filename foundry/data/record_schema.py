@@ -28,27 +28,45 @@ def check(schema: Mapping[str, Any]) -> None:
         raise Refused(_told(error)) from error
 
 
-def fault_of(value: Any, schema: Mapping[str, Any]) -> str | None:
-    """What keeps a value from fitting the schema, None if it fits.
+class RecordSchema:
+    """A schema that `check` accepted, ready for many records."""
 
-    Args:
-        value: Plain JSON values.
-        schema: As `check` accepted it.
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        from jsonschema import Draft202012Validator
+        from referencing import Registry
 
-    Raises:
-        JsonFault: The schema refers to something that is not in it.
-    """
-    from jsonschema import Draft202012Validator
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
+        self.document = document
+        self._validator = Draft202012Validator(document, registry=Registry())
 
-    validator = Draft202012Validator(schema, registry=Registry())
-    try:
-        error = next(validator.iter_errors(value), None)
-    except Unresolvable as reason:
-        what = _("the schema's reference {ref} leads nowhere")
-        raise JsonFault(what.format(ref=reason.ref)) from reason
-    return None if error is None else _told(error)
+    def fault_of(self, value: Any) -> str | None:
+        """What keeps a record of plain JSON values from fitting, None if it fits.
+
+        Raises:
+            JsonFault: The schema refers to something that is not in it.
+        """
+        return self._told(value, self.document)
+
+    def fault_of_field(self, name: str, value: Any) -> str | None:
+        """What keeps a value from being the field `name`, None if it may; as `fault_of`.
+
+        A reference in the field's schema is looked up in the whole document.
+        """
+        return self._told(value, self.field(name))
+
+    def field(self, name: str) -> Mapping[str, Any] | bool:
+        """The schema of a field, which may also be `true` or `false`; `true` if there is none."""
+        found: Mapping[str, Any] | bool = self.document.get("properties", {}).get(name, True)
+        return found
+
+    def _told(self, value: Any, schema: Mapping[str, Any] | bool) -> str | None:
+        from referencing.exceptions import Unresolvable
+
+        try:
+            error = next(iter(self._validator.descend(value, schema)), None)
+        except Unresolvable as reason:
+            what = _("the schema's reference {ref} leads nowhere")
+            raise JsonFault(what.format(ref=reason.ref)) from reason
+        return None if error is None else _told(error)
 
 
 def in_order(value: Any, schema: Mapping[str, Any]) -> Any:
@@ -65,13 +83,13 @@ def in_order(value: Any, schema: Mapping[str, Any]) -> Any:
     return value
 
 
-def typed(cell: Any, schema: Mapping[str, Any]) -> Any:
+def typed(cell: Any, schema: Mapping[str, Any] | bool) -> Any:
     """A cell as the value that its schema wants: of a table, `12` is a number where one is wanted.
 
     Text stays text where the schema allows text, or where it is no JSON, which is then told as
     not fitting.
     """
-    kinds = schema.get("type", "string")
+    kinds = _inner(schema).get("type", "string")
     if not isinstance(cell, str) or "string" in ([kinds] if isinstance(kinds, str) else kinds):
         return cell
     try:

@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from foundry.data import record_schema
 from foundry.data.formats.extraction import Spec, to_draft
 from foundry.data.rows import JsonNumber, RowError
 
@@ -119,3 +120,43 @@ def test_reference_out_of_the_schema_is_never_fetched():
 def test_settings_that_make_no_record_are_refused(settings):
     with pytest.raises(ValidationError):
         Spec.model_validate(settings)
+
+
+@pytest.mark.parametrize("kinds", [["string", "null"], "string"])
+def test_schema_of_a_field_may_refer_to_the_whole_document(kinds):
+    schema = {
+        "properties": {"名": {"$ref": "#/$defs/name"}, "價": {"type": "number"}},
+        "$defs": {"name": {"type": kinds}},
+    }
+    settings = {"fields": ["名", "價"], "json_schema": schema}
+
+    assert answer({"名": "電鍋", "價": "1"}, **settings) == '{"名": "電鍋", "價": 1}'
+    expected = '{"價": 1}' if kinds == "string" else '{"名": null, "價": 1}'
+    assert answer({"名": "", "價": "1"}, **settings) == expected
+
+
+def test_schema_of_a_field_may_be_true_or_false():
+    schema = {"properties": {"a": True, "b": False}}
+    settings = {"fields": ["a", "b"], "json_schema": schema}
+
+    assert answer({"a": "12", "b": ""}, **settings) == '{"a": "12"}'
+    assert answer({"a": "", "b": ""}, **settings) == '{"a": null}'
+    assert refusal({"a": "1", "b": "2"}, **settings)[0] == "schema"
+
+
+def test_schema_is_made_ready_once_for_all_rows(monkeypatch):
+    made = []
+    ready = record_schema.RecordSchema.__init__
+    monkeypatch.setattr(
+        record_schema.RecordSchema,
+        "__init__",
+        lambda self, document: (made.append(document), ready(self, document))[1],
+    )
+    spec = Spec.model_validate({"record": "record", "json_schema": SCHEMA})
+
+    for price in "123":
+        record = {"品名": "電鍋", "價": JsonNumber(price)}
+        to_draft({"text": "電鍋", "record": record}, spec)
+
+    assert made == [SCHEMA]
+    assert "schema_of_record" not in spec.model_dump()

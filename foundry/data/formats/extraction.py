@@ -9,6 +9,7 @@ Source of the schema language: https://json-schema.org/draft/2020-12.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -18,7 +19,7 @@ from foundry.core.language import gettext as _
 from foundry.core.records import Turn
 from foundry.data.columns import ANSWER, INPUT, QUESTION, TEXT, Columns
 from foundry.data.draft import Draft
-from foundry.data.record_schema import check, fault_of, in_order, typed
+from foundry.data.record_schema import RecordSchema, check, in_order, typed
 from foundry.data.rows import RowError, is_blank, kept_text, text_of, type_name
 from foundry.data.strict_json import JsonFault, parse, plain
 
@@ -51,6 +52,11 @@ class Spec(Closed):
             check(self.json_schema)
         return self
 
+    @cached_property
+    def schema_of_record(self) -> RecordSchema:
+        """`json_schema` made ready once for all rows; without one, any record fits."""
+        return RecordSchema(self.json_schema or {})
+
 
 def columns(spec: Spec) -> tuple[str, ...]:
     """The columns that the data must have."""
@@ -75,11 +81,11 @@ def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
         RowError: A column is missing, the record is no JSON object, or does not fit the schema.
     """
     text = text_of(row, spec.text)
-    schema = spec.json_schema or {}
+    schema = spec.schema_of_record
     try:
         record = _fields(row, spec) if spec.record is None else _object(row, spec.record)
-        record = in_order(record, schema)
-        fault = fault_of(plain(record, []), schema)
+        record = in_order(record, schema.document)
+        fault = schema.fault_of(plain(record, []))
     except JsonFault as error:
         raise RowError("record", _("the record: {fault}").format(fault=error)) from error
     if fault:
@@ -100,14 +106,13 @@ def _object(row: Mapping[str, Any], column: str) -> Mapping[str, Any]:
 
 def _fields(row: Mapping[str, Any], spec: Spec) -> Mapping[str, Any]:
     """The record made of columns: a blank cell is null, or no field where that may not be null."""
-    properties = (spec.json_schema or {}).get("properties", {})
-    record = {}
+    schema, record = spec.schema_of_record, {}
     for column in spec.fields:
         if column not in row:
             text_of(row, column)
-        value, schema = row[column], properties.get(column, {})
+        value = row[column]
         if not is_blank(value):
-            record[column] = typed(value, schema)
-        elif not schema or fault_of(None, schema) is None:
+            record[column] = typed(value, schema.field(column))
+        elif schema.fault_of_field(column, None) is None:
             record[column] = None
     return record
