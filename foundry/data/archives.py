@@ -23,6 +23,7 @@ from typing import IO, Literal
 from foundry.core import atomic
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
+from foundry.data import limits
 
 ZIP_SUFFIXES, TAR_SUFFIXES = (".zip",), (".tar", ".tar.gz", ".tgz")
 DAMAGED = (
@@ -35,30 +36,12 @@ DIRECTORY_BYTES = 256  # of a zip archive for each member: 46 and its name
 END_RECORDS = 76 + 22 + 0xFFFF  # bytes at the end of a zip archive: 64-bit records, record, comment
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What an archive may unpack to; ours, by judgement.
-
-    `ratio` is size unpacked to size packed. Measured with zlib at level 9: data files that people
-    use 2.5 to 5, short rows that share a system text of 700 bytes 137, zeros 1,029. Below
-    `small_bytes` no ratio does harm. The manifest names each file, which bounds `members`.
-    """
-
-    members: int = 10_000
-    size_bytes: int = 8 << 30
-    ratio: int = 200
-    small_bytes: int = 64 << 20
-
-
-LIMITS = Limits()
-
-
 def is_archive(path: Path) -> bool:
     """Whether the name is that of an archive we unpack."""
     return path.name.lower().endswith(ZIP_SUFFIXES + TAR_SUFFIXES)
 
 
-def unpack(archive: Path, into: Path, limits: Limits = LIMITS) -> None:
+def unpack(archive: Path, into: Path) -> None:
     """Unpack `archive` into the folder `into`, which is made; nothing of it stays on an error.
 
     Raises:
@@ -66,7 +49,7 @@ def unpack(archive: Path, into: Path, limits: Limits = LIMITS) -> None:
     """
     into.mkdir(parents=True)
     try:
-        gate = _Gate(archive, limits)
+        gate = _Gate(archive, limits.LIMITS)
         if archive.name.lower().endswith(ZIP_SUFFIXES):
             _unpack_zip(archive, into, gate)
         else:
@@ -94,7 +77,7 @@ class _Gate:
     """Lets members pass one after the other, or refuses the archive because of one."""
 
     archive: Path
-    limits: Limits
+    limits: limits.Limits
     members: int = 0
     size_bytes: int = 0
     taken: dict[str, tuple[str, bool]] = field(default_factory=lambda: {".": (".", True)})
@@ -129,10 +112,10 @@ class _Gate:
         if self.size_bytes > limits.size_bytes:
             what = _("with it the archive unpacks to more than {size} bytes")
             return what.format(size=limits.size_bytes)
-        allowed = max(limits.small_bytes, limits.ratio * self.archive.stat().st_size)
+        allowed = max(limits.small_bytes, limits.archive_ratio * self.archive.stat().st_size)
         if self.size_bytes > allowed:
             what = _("with it the archive unpacks to more than {ratio} times its size")
-            return what.format(ratio=limits.ratio)
+            return what.format(ratio=limits.archive_ratio)
         return ""
 
     def _taken(self, place: PurePosixPath, *, is_folder: bool) -> str:

@@ -8,15 +8,9 @@ from pathlib import Path
 
 from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.core.language import gettext as _
+from foundry.data import limits
 
 CHUNK_BYTES = 1 << 20
-# Measured with gzip -9: the public files 2 to 5 times, 20,000 rows with one system prompt of 1,500
-# characters 354, the same row 300,000 times 411. Deflate ends at 1,032 (zlib's technical notes,
-# "Maximum Compression Factor"), which is what a bomb comes near to.
-MAX_RATIO = 700
-RATIO_FREE_BYTES = 1 << 26  # below 64 MiB no ratio hurts anyone
-MAX_EXPANDED_BYTES = 1 << 34  # 16 GiB: 30 times the text of a set of 2 million rows
-MAX_DOCUMENT_BYTES = 1 << 31  # 2 GiB: the largest sheet that Excel opens is about half of it
 
 
 def unpack(path: Path, folder: Path) -> Path:
@@ -34,7 +28,7 @@ def unpack(path: Path, folder: Path) -> Path:
         with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as stream, target.open("wb") as out:
             while chunk := stream.read(CHUNK_BYTES):
                 done += len(chunk)
-                refuse_bomb(path, raw.tell(), done, MAX_EXPANDED_BYTES)
+                refuse_bomb(path, raw.tell(), done, limits.LIMITS.size_bytes)
                 out.write(chunk)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         what = _("the gzip file is broken or cut off after {n} bytes of its content")
@@ -70,7 +64,7 @@ def check_document(path: Path, *, every_byte: bool = False) -> None:
             fix = _("open it with the password and save it without one")
             raise DataError(Problem(str(path), what, fix))
         expanded = sum(member.file_size for member in members)
-        refuse_bomb(path, path.stat().st_size, expanded, MAX_DOCUMENT_BYTES)
+        refuse_bomb(path, path.stat().st_size, expanded, limits.LIMITS.document_bytes)
         if every_byte and not _is_whole(archive):
             raise DataError(broken_zip(path))
 
@@ -98,11 +92,12 @@ def refuse_bomb(path: Path, packed: int, expanded: int, most: int) -> None:
         what = _("unpacked it has more than {most} bytes, the largest that is read")
         fix = _("divide it into several files")
         raise DataError(Problem(str(path), what.format(most=f"{most:,}"), fix))
-    if expanded > RATIO_FREE_BYTES and expanded > MAX_RATIO * packed:
+    ratio = limits.LIMITS.file_ratio
+    if expanded > limits.LIMITS.small_bytes and expanded > ratio * packed:
         what = _(
             "{packed} bytes unpack to more than {expanded}, over {ratio} times as many: "
             "this is no text that anyone wrote"
         )
-        what = what.format(packed=f"{packed:,}", expanded=f"{expanded:,}", ratio=MAX_RATIO)
+        what = what.format(packed=f"{packed:,}", expanded=f"{expanded:,}", ratio=ratio)
         fix = _("if you trust it, unpack it yourself and name the unpacked file")
         raise DataError(Problem(str(path), what, fix))

@@ -1,5 +1,6 @@
 """Archives: a good one is unpacked as it is, and nothing of a bad one stays (C77)."""
 
+import gzip
 import stat
 import tarfile
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from foundry.core.errors import DataError
-from foundry.data import archives
-from foundry.data.archives import Limits, is_archive, unpack
+from foundry.data import archives, limits, packed
+from foundry.data.archives import is_archive, unpack
+from foundry.data.limits import Limits
 from tests.cases import case, change
 from tests.data import packing
 from tests.data.packing import linked, tar_of, zip_of
@@ -45,11 +47,11 @@ BAD = {
 }
 
 
-def refused(path: Path, limits: Limits = archives.LIMITS) -> str:
+def refused(path: Path) -> str:
     """Why an archive is refused; nothing may be left of it, in its folder or outside."""
     target = path.parent / "deep" / "er" / "out"
     with pytest.raises(DataError) as error:
-        unpack(path, target, limits)
+        unpack(path, target)
     assert not target.exists()
     left = {p for p in path.parent.rglob("*") if p.is_file()}
     assert left == {path}
@@ -131,7 +133,7 @@ def test_names_that_fall_together_are_refused(name, tmp_path):
     assert reason in said
 
 
-SMALL = Limits(members=3, size_bytes=1000, ratio=5, small_bytes=100)
+SMALL = Limits(members=3, size_bytes=1000, archive_ratio=5, small_bytes=100)
 OVER = {
     "members": ([(f"{n}.csv", b"") for n in range(4)], "`3.csv`", "more than 3 members"),
     "size": ([("a.csv", bytes(range(250)) * 4), ("b.csv", b"x")], "`b.csv`", "than 1000 bytes"),
@@ -142,13 +144,25 @@ OVER = {
 @case("C77", {"nothing is counted": change(archives._Gate, "_over", unseen)})
 @pytest.mark.parametrize("pack", [zip_of, tar_of], ids=["zip", "tar"])
 @pytest.mark.parametrize("limit", OVER)
-def test_each_limit_is_held(limit, pack, tmp_path):
+def test_each_limit_is_held(limit, pack, tmp_path, monkeypatch):
     entries, member, reason = OVER[limit]
+    monkeypatch.setattr(limits, "LIMITS", SMALL)
 
-    said = refused(pack(*entries)(tmp_path), SMALL)
+    said = refused(pack(*entries)(tmp_path))
 
     assert member in said
     assert reason in said
+
+
+def test_packed_file_and_archive_are_held_to_the_same_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "LIMITS", Limits(size_bytes=1000))
+    rows = tmp_path / "rows.csv.gz"
+    rows.write_bytes(gzip.compress(b"a" * 1001))
+
+    with pytest.raises(DataError, match="more than 1,000 bytes"):
+        packed.unpack(rows, tmp_path)
+    rows.unlink(), (tmp_path / "rows.csv").unlink()
+    assert "more than 1000 bytes" in refused(zip_of(("a.csv", b"a" * 1001))(tmp_path))
 
 
 @case("C77", {"what was unpacked stays": change(archives.atomic, "remove", unseen)})

@@ -8,7 +8,7 @@ from docx.oxml import parse_xml
 
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError
-from foundry.data import packed
+from foundry.data import limits
 from foundry.data.reading import read
 from foundry.data.rows import Bad, Blank, Row
 from foundry.data.sources import docx as source
@@ -180,7 +180,7 @@ def test_table_in_a_cell_is_text_of_the_cell(document, saved):
 
 def test_broken_document_and_one_that_grows_without_end_are_refused(document, saved, monkeypatch):
     path = saved(document)
-    monkeypatch.setattr(packed, "MAX_DOCUMENT_BYTES", 9)
+    monkeypatch.setattr(limits, "LIMITS", limits.Limits(document_bytes=9))
     with pytest.raises(DataError, match="unpacked it has more than"):
         items(path)
     monkeypatch.undo()

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from foundry.core.errors import DataError
-from foundry.data import packed
+from foundry.data import limits
 from foundry.data.packed import check_document, unpack
 
 
@@ -32,7 +32,7 @@ def test_file_that_is_cut_off_is_refused(file, tmp_path, cut):
 
 
 def test_size_that_is_too_large_is_refused_whatever_the_ratio(file, tmp_path, monkeypatch):
-    monkeypatch.setattr(packed, "MAX_EXPANDED_BYTES", 1000)
+    monkeypatch.setattr(limits, "LIMITS", limits.Limits(size_bytes=1000))
 
     with pytest.raises(DataError, match="more than 1,000 bytes"):
         unpack(file("rows.gz", gzip.compress(b"a" * 1001)), tmp_path)
@@ -41,13 +41,13 @@ def test_size_that_is_too_large_is_refused_whatever_the_ratio(file, tmp_path, mo
 def test_rows_that_all_say_the_same_are_no_bomb(file, tmp_path):
     path = file("rows.csv.gz", gzip.compress("同一問題,同一答案\n".encode() * 3_000_000))
 
-    assert unpack(path, tmp_path).stat().st_size > packed.RATIO_FREE_BYTES
+    assert unpack(path, tmp_path).stat().st_size > limits.LIMITS.small_bytes
 
 
 def test_document_that_grows_without_end_is_refused(tmp_path):
     path = tmp_path / "a.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/workbook.xml", bytes(packed.RATIO_FREE_BYTES + 1))
+        archive.writestr("xl/workbook.xml", bytes(limits.LIMITS.small_bytes + 1))
 
     with pytest.raises(DataError, match="no text that anyone wrote"):
         check_document(path)
