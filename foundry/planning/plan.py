@@ -6,20 +6,18 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from foundry.core import atomic, plugins
+from foundry.core import atomic
 from foundry.core.environment import memory_bytes
-from foundry.core.errors import LicenceError, Problem, RecipeError, ResourceError
+from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import BaseModel, Plan
 from foundry.core.version import version
 from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
-from foundry.policy import licence as policy
+from foundry.planning.refusals import check_context, check_exports, check_licences
+from foundry.planning.resolve import resolve
 
-# Tokens in one micro-batch on the CPU: beyond it time per token no longer falls (measured on two
-# cores with Gemma-3-270m: 1 row of 100 tokens 14 ms a token, 8 rows in one 7 ms, 16 rows 7 ms).
-MICRO_BATCH_TOKENS = 4096
 FLOAT32_BYTES = 4
 # Live model, the reloaded one of the proof, and one being merged.
 WEIGHT_COPIES = 3
@@ -42,9 +40,9 @@ def make_plan(
     """
     files = require_inputs(loaded)
     base = locate(loaded.recipe.base_model, loaded.path.parent)
-    licences = _check_licences(loaded, base, accepted_terms)
-    _check_context(loaded, base)
-    _check_exports(loaded, base)
+    licences = check_licences(loaded, base, accepted_terms)
+    check_context(loaded, base)
+    check_exports(loaded, base)
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
     identity = {
         "values": loaded.values,
@@ -54,7 +52,7 @@ def make_plan(
     }
     estimate = _estimate(loaded, base)
     _check_room(estimate, runs)
-    resolved, reasons = _resolve(loaded)
+    resolved, reasons = resolve(loaded)
     return Plan(
         name=loaded.recipe.name,
         fingerprint=atomic.fingerprint(identity),
@@ -68,110 +66,6 @@ def make_plan(
         accepted_terms=tuple(sorted(set(accepted_terms))),
         resolved=resolved,
         estimate=estimate,
-    )
-
-
-def _check_licences(
-    loaded: LoadedRecipe, base: BaseModel, accepted: Collection[str]
-) -> tuple[Mapping[str, Any], ...]:
-    """Every licence in play, with what was declared; refuses a use that they forbid."""
-    recipe = loaded.recipe
-    sources = [(source.path, policy.find(source.licence)) for source in recipe.data.sources]
-    problems = policy.check_use(
-        base=policy.find(base.licence),
-        data=sources,
-        purpose=recipe.purpose,
-        accepted=accepted,
-        model_name=recipe.name,
-    )
-    problems += [
-        _other_purpose(loaded, number)
-        for number, source in enumerate(recipe.data.sources)
-        if source.declaration.purpose != recipe.purpose
-    ]
-    if problems:
-        raise LicenceError(problems)
-    declared = [s.declaration.model_dump(mode="json") for s in recipe.data.sources]
-    return (
-        {"of": "base_model", "licence": base.licence},
-        *(
-            {"of": path, "licence": licence.name, "declaration": declaration}
-            for (path, licence), declaration in zip(sources, declared, strict=True)
-        ),
-    )
-
-
-def _other_purpose(loaded: LoadedRecipe, number: int) -> Problem:
-    key = f"data.sources.{number}.declaration.purpose"
-    what = _("{key}: declared for `{declared}`, but the recipe is for `{purpose}`")
-    declared = loaded.recipe.data.sources[number].declaration.purpose
-    return Problem(
-        loaded.origins[key],
-        what.format(key=key, declared=declared, purpose=loaded.recipe.purpose),
-        _("use data declared for this purpose, or correct the declaration"),
-    )
-
-
-def _check_context(loaded: LoadedRecipe, base: BaseModel) -> None:
-    wanted = loaded.recipe.encode.max_seq_len
-    if wanted > base.context:
-        what = _("{key}: {wanted} tokens are more than the {most} that {base} can read")
-        key = "encode.max_seq_len"
-        raise RecipeError(
-            Problem(
-                loaded.origins[key],
-                what.format(key=key, wanted=wanted, most=base.context, base=base.name),
-                _("set it to {most} or less").format(most=base.context),
-            )
-        )
-
-
-def _check_exports(loaded: LoadedRecipe, base: BaseModel) -> None:
-    """Refuse an export that could not be written after the training it needs."""
-    problems = []
-    for number, block in enumerate(loaded.recipe.exports):
-        found = plugins.load("exporter", block.kind).misfit(base)
-        if found is not None:
-            key = f"exports.{number}.kind"
-            what = f"{key}: {found.what}"
-            problems.append(Problem(loaded.origins[key], what, found.fix))
-    if problems:
-        raise RecipeError(problems)
-
-
-def _resolve(loaded: LoadedRecipe) -> tuple[dict[str, Any], dict[str, str]]:
-    """What `auto` means on this machine, and why."""
-    spec = loaded.recipe.train.spec.model_dump()
-    total = spec["global_batch_size"]
-    if spec["micro_batch_size"] == "auto":
-        most = max(1, MICRO_BATCH_TOKENS // loaded.recipe.encode.max_seq_len)
-        micro = max(d for d in range(1, total + 1) if total % d == 0 and d <= most)
-        why = _("computed: the largest divisor of {total} within {tokens} tokens")
-        reason = why.format(total=total, tokens=MICRO_BATCH_TOKENS)
-    else:
-        micro = spec["micro_batch_size"]
-        reason = loaded.origins.get("train.micro_batch_size", "default")
-        if total % micro:
-            raise RecipeError(_not_a_divisor(loaded, micro, total))
-    resolved = {
-        "device": "cpu",
-        "dtype": "float32",
-        "world_size": 1,
-        "micro_batch_size": micro,
-        "gradient_accumulation_steps": total // micro,
-    }
-    reasons = dict.fromkeys((f"resolved.{key}" for key in resolved), _("computed"))
-    return resolved, reasons | {"resolved.micro_batch_size": reason}
-
-
-def _not_a_divisor(loaded: LoadedRecipe, micro: int, total: int) -> Problem:
-    key = "train.micro_batch_size"
-    what = _("{key}: {micro} does not divide `global_batch_size` {total}")
-    nearest = max(d for d in range(1, micro + 1) if total % d == 0)
-    return Problem(
-        loaded.origins[key],
-        what.format(key=key, micro=micro, total=total),
-        _("set it to {nearest}, or to `auto`").format(nearest=nearest),
     )
 
 
