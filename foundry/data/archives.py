@@ -14,7 +14,6 @@ import struct
 import tarfile
 import unicodedata
 import zipfile
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -24,12 +23,9 @@ from foundry.core import atomic
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.data import limits
+from foundry.data.packed import is_damage
 
 ZIP_SUFFIXES, TAR_SUFFIXES = (".zip",), (".tar", ".tar.gz", ".tgz")
-DAMAGED = (
-    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, struct.error, EOFError),
-    *(ValueError, NotImplementedError, RecursionError),
-)
 LONGEST_PART, LONGEST_NAME = 255, 1024  # bytes; what file systems take, and shorter than PATH_MAX
 LONGEST_READ = 1 << 20  # bytes; a header of a tar archive is read whole, a file in such pieces
 DIRECTORY_BYTES = 256  # of a zip archive for each member: 46 and its name
@@ -54,13 +50,17 @@ def unpack(archive: Path, into: Path) -> None:
             _unpack_zip(archive, into, gate)
         else:
             _unpack_tar(archive, into, gate)
-    except DAMAGED as error:
+    except BaseException as error:
         atomic.remove(into)
-        what = _("the archive is damaged, or not what its name says ({detail})")
-        raise DataError(Problem(str(archive), what.format(detail=error))) from error
-    except BaseException:
-        atomic.remove(into)
-        raise
+        if not is_damage(error):
+            raise
+        what = _("the archive is damaged, or not what its name says")
+        raise _damaged(archive, what) from error
+
+
+def _damaged(archive: Path, what: str) -> DataError:
+    fix = _("copy or download it again, or unpack it yourself and give the folder as `path`")
+    return DataError(Problem(str(archive), what, fix))
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def _unpack_tar(archive: Path, into: Path, gate: _Gate) -> None:
     packed = not archive.name.lower().endswith(".tar")
     with (
         gzip.open(archive) if packed else archive.open("rb") as raw,
-        _Reader(raw) as stream,
+        _Reader(raw, archive) as stream,
         tarfile.open(fileobj=stream, mode="r:") as opened,
     ):
         for info in opened:
@@ -236,10 +236,15 @@ def _unpack_tar(archive: Path, into: Path, gate: _Gate) -> None:
 class _Reader(io.BufferedReader):
     """A tar archive's bytes; tarfile would read a header of any length whole."""
 
+    def __init__(self, raw: IO[bytes], archive: Path) -> None:
+        super().__init__(raw)  # type: ignore[arg-type]
+        self._archive = archive
+
     def read(self, size: int | None = -1, /) -> bytes:
         """At most `LONGEST_READ` bytes."""
         if size is None or not 0 <= size <= LONGEST_READ:
-            raise tarfile.ReadError(f"a header of {size} bytes")
+            what = _("the archive is damaged: it says that it has a header of {size} bytes")
+            raise _damaged(self._archive, what.format(size=size))
         return super().read(size)
 
 

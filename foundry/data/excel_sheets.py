@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.data.number_format import displayed
-from foundry.data.packed import check_document
+from foundry.data.packed import DAMAGED, check_document
 from foundry.data.sheets import (
     Cell,
     CellFault,
@@ -41,10 +41,7 @@ QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')  # in a number format: no sign fo
 ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376-1:2016, 22.9.2.19 (ST_Xstring)
 REFERENCE = re.compile(r"([A-Z]+)([0-9]+)")
 # What openpyxl raises for a file that is not as the standard says.
-BROKEN = (
-    *(zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError),
-    *(SyntaxError, OSError, EOFError, NotImplementedError),
-)
+BROKEN = (*DAMAGED, KeyError, TypeError, AttributeError, IndexError, SyntaxError, OSError)
 
 
 def is_excel(path: Path) -> bool:

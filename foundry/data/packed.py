@@ -2,6 +2,9 @@
 
 import errno
 import gzip
+import lzma
+import struct
+import tarfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,6 +14,16 @@ from foundry.core.language import gettext as _
 from foundry.data import limits
 
 CHUNK_BYTES = 1 << 20
+# What Python's libraries raise for bytes that are not as the format says.
+DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
+    *(struct.error, EOFError, ValueError, NotImplementedError, RecursionError),
+)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error tells of what is packed, not of the disk; bz2 raises OSError for it too."""
+    return isinstance(error, DAMAGED) or (isinstance(error, OSError) and error.errno is None)
 
 
 def unpack(path: Path, folder: Path) -> Path:
@@ -78,7 +91,9 @@ def broken_zip(path: Path) -> Problem:
 def _is_whole(archive: zipfile.ZipFile) -> bool:
     try:
         return archive.testzip() is None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+    except Exception as error:
+        if not is_damage(error):
+            raise
         return False
 
 

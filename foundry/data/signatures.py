@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
-from foundry.data.packed import broken_zip
+from foundry.data.packed import DAMAGED, broken_zip
 
 HEAD_BYTES = 512
 SHOWN_BYTES = 16
@@ -129,7 +129,7 @@ def _zip_kind(path: Path) -> str:
             if "mimetype" in members:
                 with archive.open("mimetype") as stream:
                     return OPEN_DOCUMENT.get(stream.read(HEAD_BYTES).strip(), "zip")
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+    except (*DAMAGED, OSError, RuntimeError) as error:
         raise DataError(broken_zip(path)) from error
     return next((kind for member, kind in ZIP_MEMBERS if member in members), "zip")
 

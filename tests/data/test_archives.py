@@ -3,6 +3,7 @@
 import gzip
 import stat
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def refused(path: Path) -> str:
     left = {p for p in path.parent.rglob("*") if p.is_file()}
     assert left == {path}
     (problem,) = error.value.problems
+    assert problem.fix
     return f"{problem.where}: {problem.what}"
 
 
@@ -216,3 +218,23 @@ def test_archive_that_is_cut_off_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-200])
 
     assert "is damaged" in refused(path)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_member_whose_bytes_are_damaged_is_refused(compression, tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("a.csv", bytes(range(256)) * 100)
+    with path.open("r+b") as stream:
+        stream.seek(45)  # behind the header of the member, and the one of LZMA
+        stream.write(b"\xff" * 40)
+
+    assert "damaged, or not what its name says" in refused(path)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar"])
+def test_damage_is_told_without_a_word_of_the_library(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(b"not an archive, but long enough" * 40)
+
+    assert refused(path) == f"{path}: the archive is damaged, or not what its name says"

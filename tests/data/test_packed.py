@@ -8,6 +8,7 @@ import pytest
 from foundry.core.errors import DataError
 from foundry.data import limits
 from foundry.data.packed import check_document, unpack
+from foundry.data.reading import read
 
 
 def test_packed_file_loses_its_suffix_and_nothing_else(file, tmp_path):
@@ -51,3 +52,31 @@ def test_document_that_grows_without_end_is_refused(tmp_path):
 
     with pytest.raises(DataError, match="no text that anyone wrote"):
         check_document(path)
+
+
+@pytest.mark.parametrize("name", ["xl/workbook.xml", "word/document.xml"])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_document_whose_bytes_are_damaged_is_refused(tmp_path, name, compression):
+    path = tmp_path / "a"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for member in ("[Content_Types].xml", name):
+            archive.writestr(member, bytes(range(256)) * 100)
+    content = path.read_bytes()
+    begin = content.index(b"[Content_Types].xml") + len("[Content_Types].xml") + 10
+    path.write_bytes(content[:begin] + b"\xff" * 40 + content[begin + 40 :])
+
+    with pytest.raises(DataError, match="is broken"):
+        list(read(path).items)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_open_document_whose_bytes_are_damaged_is_refused(tmp_path, compression):
+    path = tmp_path / "a.ods"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("mimetype", b"application/vnd.oasis.opendocument.spreadsheet" * 9)
+    content = path.read_bytes()
+    begin = content.index(b"mimetype") + len("mimetype") + 10
+    path.write_bytes(content[:begin] + b"\xff" * 20 + content[begin + 20 :])
+
+    with pytest.raises(DataError, match="broken or cut off"):
+        read(path)

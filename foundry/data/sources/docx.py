@@ -9,7 +9,6 @@ the numbers that Word gives to lists.
 A row's line is its number among the paragraphs and table rows of the document, from 1.
 """
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from pydantic import Field
 from foundry.core.errors import DataError, Problem
 from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
-from foundry.data.packed import check_document
+from foundry.data.packed import DAMAGED, check_document
 from foundry.data.rows import Bad, Blank, Item, Row
 from foundry.data.word_text import PARAGRAPH, GridCell, blocks, paragraph_text, style_of, table_rows
 
@@ -31,7 +30,7 @@ SUFFIXES = (".docx",)
 HEADING, TEXT = "heading", "text"
 HEADING_STYLES = ("heading", "title", "標題")
 # What python-docx and lxml raise for a file that is not as the standard says.
-BROKEN = (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, SyntaxError, OSError)
+BROKEN = (*DAMAGED, KeyError, TypeError, AttributeError, SyntaxError, OSError)
 
 
 class Spec(Closed):
