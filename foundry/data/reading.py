@@ -6,12 +6,12 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from foundry.core import atomic, plugins
 from foundry.core.blocks import Block
-from foundry.core.errors import DataError, Problem, ResourceError
+from foundry.core.errors import DataError, FoundryError, Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.data.kinds import kind_of
 from foundry.data.packed import unpack
@@ -90,15 +90,22 @@ def _until_read(items: Iterator[Item], path: Path, plain: Path) -> Iterator[Item
 
 @contextmanager
 def told_of(path: Path, plain: Path) -> Iterator[None]:
-    """Let errors name the file that a person knows, not the scratch file."""
+    """Let errors name the file `path` that a person knows, not `plain`, unpacked from it."""
     try:
         yield
-    except DataError as error:
-        problems = [
-            replace(problem, where=problem.where.replace(str(plain), str(path)))
-            for problem in error.problems
-        ]
-        raise type(error)(problems) from error
+    except FoundryError as error:
+        if path == plain:
+            raise
+        raise type(error)([_told_of(problem, path, plain) for problem in error.problems]) from error
+
+
+def _told_of(problem: Problem, path: Path, plain: Path) -> Problem:
+    where, what = (text.replace(str(plain), str(path)) for text in (problem.where, problem.what))
+    fix = problem.fix
+    if fix is not None and str(plain) in fix:
+        first = _("unpack {file} first; then {fix}")
+        fix = first.format(file=path, fix=fix.replace(str(plain), plain.name))
+    return Problem(where, what, fix)
 
 
 def _checked(item: Item) -> Item:

@@ -10,8 +10,8 @@ import pytest
 
 from foundry.core import plugins
 from foundry.core.blocks import Block
-from foundry.core.errors import DataError, ResourceError
-from foundry.data.reading import read
+from foundry.core.errors import DataError, Problem, ResourceError
+from foundry.data.reading import read, told_of
 from foundry.data.rows import Row
 from foundry.data.sources import csv
 from tests.data.pdf_file import pdf
@@ -116,6 +116,28 @@ def test_fault_in_a_packed_file_is_told_of_the_file_itself(file):
         list(read(path).items)
 
     assert error.value.problems[0].where == f"{path}:2:6"
+
+
+def test_fix_for_a_packed_file_names_what_the_person_has(file, scratch):
+    path = file("rows.csv.xz.gz", gzip.compress(b"\xfd7zXZ\0" + b"\0" * 20))
+
+    with pytest.raises(DataError, match="packed with xz") as error:
+        read(path)
+
+    (problem,) = error.value.problems
+    assert problem.where == str(path)
+    assert problem.fix == f"unpack {path} first; then unpack it: unxz -k rows.csv.xz"
+    assert str(scratch) not in str(error.value)
+
+
+def test_package_that_a_packed_file_needs_is_told_of_the_file_itself(tmp_path):
+    plain, path = tmp_path / "rows.parquet", tmp_path / "rows.parquet.gz"
+
+    with pytest.raises(ResourceError) as error, told_of(path, plain):
+        raise ResourceError(Problem(str(plain), f"{plain} needs a package", "pip install it"))
+
+    (problem,) = error.value.problems
+    assert problem == Problem(str(path), f"{path} needs a package", "pip install it")
 
 
 @pytest.mark.parametrize("taken", ["all", "one", "none", "refused"])
