@@ -28,14 +28,26 @@ LABEL = (
 )
 SYSTEM = ("system", "system_prompt", "系統提示", "系统提示")
 CHATS = ("messages", "conversations", "conversation", "dialogue", "dialog", "對話")
-OTHER = (
-    *CHATS,
-    *INSTRUCTION,
-    *INPUT,
-    *("tools", "functions", "history", "輸出"),
-    *("chosen", "rejected", "kto_tag", "options", "choices", "選項", "answers", "json"),
-    *("a", "b", "c", "d", "e", "option_a", "option_b", "option_c", "option_d"),
+OPTIONS = ("options", "choices", "選項", "选项")
+KEYS = (*ANSWER, "answerkey", "answer_key", "correct", "正解", "正確答案", "解答", "標準答案")
+LETTERED = tuple(  # the column of one option
+    f"{front}{letter}"
+    for front in ("", "option", "option_", "choice", "choice_", "選項", "选项")
+    for letter in "abcdefghij"
 )
+CHOSEN = ("chosen", "better", "chosen_response", "較好的回答", "較佳回答")
+REJECTED = ("rejected", "worse", "rejected_response", "較差的回答", "較差回答")
+GOOD_OR_BAD = ("label", "kto_tag")
+OUTPUT = (*ANSWER, "輸出", "输出")
+HISTORY, TOOLS = ("history",), ("tools", "functions")
+ANSWERS, IMPOSSIBLE, PLAUSIBLE = ("answers",), "is_impossible", "plausible_answers"
+CLASSIFIED = (
+    *(*TEXT, *QUESTION),
+    *("sentence", "utterance", "review", "comment", "message", "tweet"),
+    *("句子", "評論", "留言", "訊息", "來信"),
+)
+DOCUMENT = (*TEXT, *INPUT, *QUESTION, "document", "sentence", "文件", "原文", "句子")
+RECORD = (*ANSWER, "json", "record", "entities", "fields", "欄位", "結果", "擷取結果")
 # Columns that describe a row and are no part of what it says.
 METADATA = (
     *("id", "_id", "idx", "index", "no", "no.", "number", "uid", "uuid", "qid", "row_id"),
@@ -45,6 +57,14 @@ METADATA = (
     *("page", "chapter", "section", "編號", "序號", "號碼", "題號", "來源", "出處", "網址", "連結"),
     *("標題", "類別", "分類", "主題", "領域", "標籤", "語言", "日期", "時間", "作者", "授權"),
     *("版本", "難度", "頁碼", "章節", "编号", "序号", "来源", "标题", "类别", "主题", "日期"),
+)
+# Every name that some format looks for, and those of metadata.
+KNOWN = frozenset(
+    (
+        *(*QUESTION, *ANSWER, *INSTRUCTION, *INPUT, *CONTEXT, *TEXT, *LABEL, *SYSTEM, *CHATS),
+        *(*OPTIONS, *KEYS, *LETTERED, *CHOSEN, *REJECTED, *GOOD_OR_BAD, *OUTPUT, *HISTORY, *TOOLS),
+        *(*ANSWERS, IMPOSSIBLE, PLAUSIBLE, *CLASSIFIED, *DOCUMENT, *RECORD, *METADATA),
+    )
 )
 
 
@@ -88,8 +108,7 @@ class Columns:
 
 def is_known_name(column: str) -> bool:
     """Whether some format or everyone knows a column of this name."""
-    known = (*QUESTION, *ANSWER, *CONTEXT, *TEXT, *LABEL, *SYSTEM, *METADATA, *OTHER)
-    return _plain(column) in known
+    return _plain(column) in KNOWN
 
 
 def _plain(name: str) -> str:

@@ -253,3 +253,25 @@ def test_format_may_be_left_out_of_a_recipe_and_each_file_has_its_own(bench):
     assert [source.format["kind"] for source in manifest.sources] == ["question-answer", "chat"]
     assert all(source.guessed for source in manifest.sources)
     assert manifest.rows_used == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        (
+            {"question": "問", "选项": ["甲", "乙"], "answerkey": "A"},
+            "format: {kind: multiple-choice, question: question, options: 选项, answer: answerkey}",
+        ),
+        (
+            {"question": "問", "better": "好", "worse": "壞"},
+            "format: {kind: preference, prompt: question, chosen: better, rejected: worse}",
+        ),
+        ({"document": "文", "record": {"價": "1"}}, "format: {kind: extraction, text: document"),
+        ({"review": "好", "label": "正"}, "format: {kind: classification, text: review"),
+    ],
+)
+def test_names_that_one_format_alone_looks_for_are_known_to_the_error_too(row, line):
+    with pytest.raises(DataError) as error:
+        resolve(AUTO, [{**row, "foo": "?"}], "a.jsonl")
+
+    assert line in error.value.problems[0].fix

@@ -8,16 +8,9 @@ from pydantic import Field
 from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
-from foundry.data.columns import ANSWER, LABEL, QUESTION, TEXT, Columns
+from foundry.data.columns import ANSWER, CLASSIFIED, LABEL, Columns
 from foundry.data.draft import Draft
 from foundry.data.rows import SCALAR, RowError, is_blank, text_of
-
-TEXTS = (
-    *TEXT,
-    *QUESTION,
-    *("sentence", "utterance", "review", "comment", "message", "tweet"),
-    *("句子", "評論", "留言", "訊息", "來信"),
-)
 
 
 class Spec(Closed):
@@ -40,7 +33,7 @@ def columns(spec: Spec) -> tuple[str, ...]:
 def guess(sample: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Certain if one column is a text and one a label in words: a number says no class."""
     columns = Columns(sample)
-    text, label = columns.only(TEXTS), columns.only(LABEL)
+    text, label = columns.only(CLASSIFIED), columns.only(LABEL)
     if text is None or label is None or columns.named(ANSWER):
         return None
     if not columns.holds(text, SCALAR) or not columns.most(lambda row: _is_word(row.get(label))):

@@ -17,14 +17,11 @@ from pydantic import Field, model_validator
 from foundry.core.fields import Closed, Many, Refused
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
-from foundry.data.columns import ANSWER, INPUT, QUESTION, TEXT, Columns
+from foundry.data.columns import DOCUMENT, RECORD, Columns
 from foundry.data.draft import Draft
 from foundry.data.record_schema import RecordSchema, check, in_order, typed
 from foundry.data.rows import RowError, is_blank, kept_text, text_of, type_name
 from foundry.data.strict_json import JsonFault, parse, plain
-
-TEXTS = (*TEXT, *INPUT, *QUESTION, "document", "sentence", "文件", "原文", "句子")
-RECORDS = (*ANSWER, "json", "record", "entities", "fields", "欄位", "結果", "擷取結果")
 
 Column = Annotated[str, Field(min_length=1)]
 
@@ -66,7 +63,7 @@ def columns(spec: Spec) -> tuple[str, ...]:
 def guess(sample: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Certain if one column is a text and one holds JSON objects."""
     columns = Columns(sample)
-    text, record = columns.only(TEXTS), columns.only(RECORDS)
+    text, record = columns.only(DOCUMENT), columns.only(RECORD)
     if text is None or record is None or columns.unexplained([text, record]):
         return None
     if not columns.holds(text, str) or not columns.holds(record, dict):

@@ -15,11 +15,9 @@ from pydantic import Field
 from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
-from foundry.data.columns import ANSWER, CONTEXT, INPUT, INSTRUCTION, SYSTEM, Columns
+from foundry.data.columns import CONTEXT, HISTORY, INPUT, INSTRUCTION, OUTPUT, SYSTEM, Columns
 from foundry.data.draft import Draft
 from foundry.data.rows import SCALAR, RowError, as_text, is_blank, text_of
-
-OUTPUT = (*ANSWER, "輸出", "输出")
 
 
 class Spec(Closed):
@@ -58,7 +56,7 @@ def guess(sample: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     optional = {
         "input": columns.named((*INPUT, *CONTEXT)),
         "system": columns.named(SYSTEM),
-        "history": columns.named(("history",)),
+        "history": columns.named(HISTORY),
     }
     if instruction is None or output is None or any(len(c) > 1 for c in optional.values()):
         return None

@@ -17,14 +17,11 @@ from pydantic import Field
 from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
-from foundry.data.columns import ANSWER, CONTEXT, QUESTION, Columns
+from foundry.data.columns import CONTEXT, KEYS, LETTERED, OPTIONS, QUESTION, Columns
 from foundry.data.draft import Draft
 from foundry.data.options import Option, read_options
 from foundry.data.rows import RowError, as_text, is_blank, text_of
 
-OPTIONS = ("options", "choices", "選項", "选项")
-KEYS = (*ANSWER, "answerkey", "answer_key", "correct", "正解", "正確答案", "解答", "標準答案")
-LETTERED = re.compile(r"(?:option_?|choice_?|選項|选项)?([a-j])")  # the column of one option
 LETTER = re.compile(r"\(?([A-Za-z])[).、:]?")  # B, (B), B. and the like
 
 Column = Annotated[str, Field(min_length=1)]
@@ -62,7 +59,7 @@ def columns(spec: Spec) -> tuple[str, ...]:
 def guess(sample: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Certain if most rows have a question, options and an answer that is one of them."""
     columns = Columns(sample)
-    lettered = [name for name in columns.found if LETTERED.fullmatch(name.strip().casefold())]
+    lettered = columns.named(LETTERED)
     listed = columns.named(OPTIONS)
     question, contexts = columns.only(QUESTION), columns.named(CONTEXT)
     keys = [name for name in columns.named(KEYS) if name not in lettered]

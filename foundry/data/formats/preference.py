@@ -14,15 +14,22 @@ from typing import Any
 from pydantic import Field
 
 from foundry.core.fields import Closed
-from foundry.data.columns import CHATS, INPUT, INSTRUCTION, QUESTION, SYSTEM, Columns
+from foundry.data.columns import (
+    CHATS,
+    CHOSEN,
+    INPUT,
+    INSTRUCTION,
+    QUESTION,
+    REJECTED,
+    SYSTEM,
+    Columns,
+)
 from foundry.data.draft import Draft
 from foundry.data.messages import with_system
 from foundry.data.rows import SCALAR
 from foundry.data.sides import is_whole, read_prompt, read_side
 from foundry.data.tool_calls import RESPELLED, find_tools, read_tools
 
-CHOSEN = ("chosen", "better", "chosen_response", "較好的回答", "較佳回答")
-REJECTED = ("rejected", "worse", "rejected_response", "較差的回答", "較差回答")
 RATINGS = re.compile("score|rating|margin|model|reward")  # columns about an answer
 
 

@@ -14,11 +14,10 @@ from pydantic import Field
 from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
-from foundry.data.columns import CONTEXT, QUESTION, Columns
+from foundry.data.columns import ANSWERS, CONTEXT, IMPOSSIBLE, PLAUSIBLE, QUESTION, Columns
 from foundry.data.draft import Draft
 from foundry.data.rows import RowError, as_text, is_blank, text_of, type_name
 
-ANSWERS, IMPOSSIBLE, PLAUSIBLE = ("answers",), "is_impossible", "plausible_answers"
 NOT_IN_CONTEXT = "answer-not-in-context"
 
 

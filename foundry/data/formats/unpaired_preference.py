@@ -13,14 +13,22 @@ from pydantic import Field
 
 from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
-from foundry.data.columns import ANSWER, CHATS, INPUT, INSTRUCTION, QUESTION, SYSTEM, Columns
+from foundry.data.columns import (
+    ANSWER,
+    CHATS,
+    GOOD_OR_BAD,
+    INPUT,
+    INSTRUCTION,
+    QUESTION,
+    SYSTEM,
+    Columns,
+)
 from foundry.data.draft import Draft
 from foundry.data.messages import find_chat, is_chat, read_turns, with_system
 from foundry.data.rows import SCALAR, JsonNumber, RowError, kept_text
 from foundry.data.sides import read_prompt, read_side
 from foundry.data.tool_calls import RESPELLED, find_tools, read_tools
 
-LABEL = ("label", "kto_tag")
 LABELS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -72,7 +80,7 @@ def columns(spec: Spec) -> tuple[str, ...]:
 def guess(sample: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Certain if there is one label of true or false, and one chat or one prompt and answer."""
     columns = Columns(sample)
-    label = columns.only(LABEL)
+    label = columns.only(GOOD_OR_BAD)
     if label is None or not columns.most(lambda row: _label_of(row.get(label)) is not None):
         return None
     chats = [name for name in columns.named(CHATS) if columns.holds(name, list)]
