@@ -92,6 +92,7 @@ def _sentence(event: Event) -> str | None:
         "nothing": _("{stage}: no package, since the recipe's `exports` are empty"),
         "skipped": _("{stage}: unchanged, skipped"),
         "not-read": _("{stage}: not read: {count} files ({reason}; first {first})"),
+        "settled": _("{stage}: {key} is {value} ({reason})"),
         "resume": _("{stage}: goes on from step {step}"),
         "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),
         "unpacked": _(

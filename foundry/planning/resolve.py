@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from foundry.core import plugins
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
+from foundry.train.learning_rate import SHORT_RUN, learning_rate
 
 # Tokens in one micro-batch on the CPU: beyond it time per token no longer falls (measured on two
 # cores with Gemma-3-270m: 1 row of 100 tokens 14 ms a token, 8 rows in one 7 ms, 16 rows 7 ms).
@@ -33,7 +35,22 @@ def resolve(loaded: LoadedRecipe) -> tuple[dict[str, Any], dict[str, str]]:
         "gradient_accumulation_steps": total // micro,
     }
     reasons = dict.fromkeys((f"resolved.{key}" for key in resolved), _("computed"))
-    return resolved, reasons | {"resolved.micro_batch_size": reason}
+    reasons["resolved.micro_batch_size"] = reason
+    resolved["learning_rate"], reasons["resolved.learning_rate"] = _learning_rate(loaded)
+    return resolved, reasons
+
+
+def _learning_rate(loaded: LoadedRecipe) -> tuple[float | str, str]:
+    """The recipe's rate; of `auto`, the number where the recipe says how many steps there are."""
+    spec, key = loaded.recipe.train.spec.model_dump(), "train.learning_rate"
+    if spec["learning_rate"] != "auto":
+        return spec["learning_rate"], loaded.origins.get(key, "default")
+    trained = plugins.load("adapter", loaded.recipe.adapter.kind).TRAINS
+    if spec["max_steps"] is None and trained == "update":
+        short, long = learning_rate(trained, 1)[0], learning_rate(trained, SHORT_RUN)[0]
+        why = _("auto: {short:g} under {steps} steps, else {long:g}; settled once rows are counted")
+        return "auto", why.format(short=short, long=long, steps=SHORT_RUN)
+    return learning_rate(trained, spec["max_steps"] or SHORT_RUN)
 
 
 def _not_a_divisor(loaded: LoadedRecipe, micro: int, total: int) -> Problem:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from foundry.core import atomic
 from foundry.core.language import gettext as _
@@ -16,16 +16,15 @@ from foundry.train import checkpoint, proof
 from foundry.train.adapter_files import load_tuned, save_adapter
 from foundry.train.collate import flat
 from foundry.train.inputs import FitInputs
+from foundry.train.learning_rate import learning_rate
 from foundry.train.packing import with_rows_apart
 from foundry.train.progress import Progress, keep_until
+from foundry.train.settings import TrainerSettings
 from foundry.train.signals import stop_on_signals
 from foundry.train.supervised import SupervisedTrainer
 
-if TYPE_CHECKING:
-    from foundry.train.trainers.sft import Spec
 
-
-def fit_supervised(inputs: FitInputs, spec: "Spec") -> TrainResult:
+def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
     """See `foundry.train.trainers.sft.fit`."""
     started = time.monotonic()
     work = inputs.run.file("checkpoints", ".work")
@@ -47,7 +46,9 @@ def fit_supervised(inputs: FitInputs, spec: "Spec") -> TrainResult:
     return _result(inputs, trainer, evidence, time.monotonic() - started)
 
 
-def _trainer(inputs: FitInputs, spec: "Spec", progress: Progress, work: Path) -> SupervisedTrainer:
+def _trainer(
+    inputs: FitInputs, spec: TrainerSettings, progress: Progress, work: Path
+) -> SupervisedTrainer:
     from datasets import Dataset
     from transformers import PrinterCallback
 
@@ -72,7 +73,7 @@ def _collator(inputs: FitInputs) -> Callable[[Sequence[Mapping[str, Any]]], dict
     return partial(flat, zeros=token_type_inputs(inputs.model.get_base_model()))
 
 
-def _arguments(inputs: FitInputs, spec: "Spec", work: Path) -> Any:
+def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path) -> Any:
     """TRL's arguments; every one that TRL would switch on by itself is stated."""
     from trl import SFTConfig
 
@@ -81,7 +82,7 @@ def _arguments(inputs: FitInputs, spec: "Spec", work: Path) -> Any:
         max_steps=inputs.steps,
         per_device_train_batch_size=inputs.micro_batch_size,
         gradient_accumulation_steps=spec.global_batch_size // inputs.micro_batch_size,
-        learning_rate=spec.learning_rate,
+        learning_rate=_learning_rate(inputs, spec),
         lr_scheduler_type=spec.schedule,
         warmup_steps=math.ceil(spec.warmup_ratio * inputs.steps),
         weight_decay=spec.weight_decay,
@@ -108,7 +109,18 @@ def _arguments(inputs: FitInputs, spec: "Spec", work: Path) -> Any:
     )
 
 
-def _probe_loss(trainer: SupervisedTrainer, inputs: FitInputs, spec: "Spec") -> dict[str, Any]:
+def _learning_rate(inputs: FitInputs, spec: TrainerSettings) -> float:
+    """The recipe's number, or what `auto` means for this run, which is told."""
+    if spec.learning_rate != "auto":
+        return float(spec.learning_rate)
+    rate, reason = learning_rate("update", inputs.steps)
+    inputs.events.emit("train", "settled", key="learning_rate", value=rate, reason=reason)
+    return rate
+
+
+def _probe_loss(
+    trainer: SupervisedTrainer, inputs: FitInputs, spec: TrainerSettings
+) -> dict[str, Any]:
     rows = proof.uneven(inputs.rows, spec.global_batch_size)
     size = inputs.micro_batch_size
     as_dicts = [{"id": r.id, "input_ids": r.input_ids, "labels": r.labels} for r in rows]

@@ -15,6 +15,8 @@ from foundry.core.errors import Problem, RecipeError
 from foundry.core.fields import Closed, Many, Number
 from foundry.core.language import gettext as _
 
+TRAINS = "update"
+
 
 class Spec(Closed):
     """Size and places of the update."""

@@ -1,95 +1,20 @@
 """Trainer `sft`: supervised fine-tuning, next-token loss on the answers only."""
 
-import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
-
-from foundry.core.fields import Closed, Number, Refused
-from foundry.core.language import gettext as _
+from foundry.train import settings
 
 if TYPE_CHECKING:
     from foundry.core.records import TrainResult
     from foundry.train.inputs import FitInputs
 
 ACCEPTS = ("conversation", "language-modeling")
-DEFAULT_EPOCHS = 3
+
+steps_for = settings.steps_for
 
 
-class Spec(Closed):
+class Spec(settings.TrainerSettings):
     """How long and how fast to learn."""
-
-    max_steps: int | None = Field(
-        None, ge=1, description="Optimizer steps to take; give this or `epochs`, not both."
-    )
-    epochs: Number | None = Field(
-        None,
-        gt=0,
-        description=f"Times to go through the data; {DEFAULT_EPOCHS} where neither this nor "
-        "`max_steps` is given.",
-    )
-    learning_rate: Number = Field(
-        2e-4,
-        gt=0,
-        le=1,
-        description="Peak step size of AdamW. 2e-4 is the usual value for LoRA "
-        "(Dettmers et al. 2023, https://arxiv.org/abs/2305.14314, table 9).",
-    )
-    global_batch_size: int = Field(
-        8, ge=1, description="Examples in one optimizer step, over all devices."
-    )
-    micro_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        "auto",
-        description="Examples in memory at once; `auto` takes the most that fits. "
-        "It changes memory and time, not the result.",
-    )
-    schedule: Literal["linear", "cosine", "constant"] = Field(
-        "linear", description="How the learning rate falls after the warm-up."
-    )
-    warmup_ratio: Number = Field(
-        0.03,
-        ge=0,
-        le=1,
-        description="Share of the steps in which the rate rises from 0; 0.03 as in QLoRA "
-        "(https://arxiv.org/abs/2305.14314, appendix B).",
-    )
-    weight_decay: Number = Field(0.0, ge=0, description="Decoupled weight decay of AdamW.")
-    max_grad_norm: Number = Field(
-        1.0, gt=0, description="Gradients longer than this (L2, all tensors) are scaled down to it."
-    )
-    checkpoint_every: int = Field(
-        20, ge=1, description="Steps between checkpoints; a run that stops loses at most these."
-    )
-    keep_checkpoints: int = Field(2, ge=1, description="How many of the newest checkpoints stay.")
-    gradient_checkpointing: bool = Field(
-        False, description="Compute activations twice to save memory; slower, same result."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_length(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping):
-            return values
-        if values.get("max_steps") is None and values.get("epochs") is None:
-            return {**values, "epochs": DEFAULT_EPOCHS}
-        return values
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if self.max_steps is not None and self.epochs is not None:
-            raise Refused(
-                _("give `max_steps` or `epochs`, not both"),
-                _("remove one of them, or set it to `null`"),
-            )
-        return self
-
-
-def steps_for(spec: Spec, rows: int) -> int:
-    """Optimizer steps for `rows` training rows."""
-    if spec.max_steps is not None:
-        return spec.max_steps
-    return math.ceil(math.ceil(rows / spec.global_batch_size) * float(spec.epochs or 0))
 
 
 def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":

@@ -1,10 +1,11 @@
-"""The trainer's settings."""
+"""The settings that all trainers share."""
 
 import pytest
 from pydantic import ValidationError
 
 from foundry.core import plugins
-from foundry.train.trainers.sft import DEFAULT_EPOCHS, Spec, steps_for
+from foundry.train.settings import DEFAULT_EPOCHS, steps_for
+from foundry.train.trainers.sft import Spec
 
 TYPES = {"conversation", "language-modeling", "preference", "unpaired-preference"}
 

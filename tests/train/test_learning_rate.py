@@ -1,0 +1,69 @@
+"""What `learning_rate: auto` means, in the plan and in the run."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from foundry.core.events import Event
+from foundry.train.learning_rate import learning_rate
+from foundry.train.trainers import sft
+from tests import tiny_recipe
+from tests.tiny_run import Setup, fast, metrics, open_run
+
+
+@pytest.mark.parametrize(
+    ("trained", "steps", "rate"),
+    [("update", 99, 3e-4), ("update", 100, 2e-4), ("weights", 99, 2e-5), ("weights", 100, 2e-5)],
+)
+def test_rate_follows_from_what_is_trained_and_for_how_long(trained, steps: int, rate: float):
+    assert learning_rate(trained, steps)[0] == pytest.approx(rate)
+
+
+def test_reason_names_its_source():
+    assert "LoRA Without Regret" in learning_rate("update", 99)[1]
+    assert "under 100 steps" in learning_rate("update", 99)[1]
+
+
+def test_auto_is_the_default():
+    assert sft.Spec().learning_rate == "auto"
+    assert sft.Spec(learning_rate="1e-4").learning_rate == 1e-4
+
+
+@pytest.mark.parametrize("wrong", ["automatic", 0, 2, -1e-4])
+def test_rate_that_is_none_is_refused(wrong: object):
+    with pytest.raises(ValidationError):
+        sft.Spec(learning_rate=wrong)
+
+
+def test_run_takes_the_rate_and_tells_why(tiny_llama: Path, tmp_path: Path):
+    heard = list[Event]()
+    inputs = open_run(Setup(tiny_llama, 4), tmp_path, heard.append)
+
+    sft.fit(inputs, fast(4, learning_rate="auto", schedule="constant", warmup_ratio=0.0))
+
+    assert [line["learning_rate"] for line in metrics(inputs.run)] == pytest.approx([3e-4] * 4)
+    (told,) = [event for event in heard if event["event"] == "settled"]
+    assert (told["key"], told["value"]) == ("learning_rate", pytest.approx(3e-4))
+
+
+@pytest.mark.parametrize(
+    ("train", "rate", "origin"),
+    [
+        ({"max_steps": 32}, 3e-4, "auto: 15 times"),
+        ({"max_steps": 400}, 2e-4, "auto: 10 times"),
+        ({"epochs": 2}, "auto", "settled once rows are counted"),
+        ({"max_steps": 32, "learning_rate": 1e-3}, 1e-3, "recipe.yaml:1:"),
+    ],
+)
+def test_plan_says_the_rate_and_where_it_comes_from(
+    tiny_base: Path, tmp_path: Path, train, rate, origin: str
+):
+    common = {"kind": "sft", "global_batch_size": 6}
+    made = tiny_recipe.lay_out(tmp_path / "tiny", tiny_base, train={**common, **train})
+
+    plan = made.train("--dry-run", "--json").document
+
+    resolved = plan["resolved"]["learning_rate"]
+    assert resolved == (rate if rate == "auto" else pytest.approx(rate))
+    assert origin in plan["origins"]["resolved.learning_rate"]
