@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from foundry.cli.main import main
+from foundry.core.errors import FoundryError
 from foundry.core.rundir import RunDir
 from tests import tiny
 
@@ -111,11 +112,17 @@ class TinyRecipe:
         return TinyRecipe(folder)
 
 
-def call(*arguments: str) -> Outcome:
-    """Run a command line in this process."""
+def call(*arguments: str, may_crash: bool = False) -> Outcome:
+    """Run a command line in this process.
+
+    Raises:
+        RuntimeError: The command crashed, which no check may take for a refusal.
+    """
     out, err = StringIO(), StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         code = main(arguments)
+    if code == FoundryError.exit_code and not may_crash:
+        raise RuntimeError(f"{arguments}: {err.getvalue()}{out.getvalue()}")
     return Outcome(code, out.getvalue(), err.getvalue())
 
 

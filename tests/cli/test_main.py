@@ -17,6 +17,7 @@ from foundry.cli.output import verb_app
 from foundry.core import errors
 from foundry.core.errors import Problem
 from foundry.core.version import version
+from tests.tiny_recipe import call
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ["torch", "transformers", "peft", "trl", "datasets", "accelerate", "bitsandbytes"]
@@ -198,6 +199,13 @@ def test_bug_as_json_is_one_document(told, failing):
     code, out, __ = told("fail", "--json")
 
     assert (code, json.loads(out)["error"]) == (70, "internal")
+
+
+def test_bug_is_no_outcome_that_a_check_may_take_for_a_refusal(failing):
+    failing(ZeroDivisionError("division by zero"))
+
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        call("fail")
 
 
 def test_bug_leaks_no_token(told, failing, tmp_path):

@@ -85,7 +85,8 @@ def _lenient(tree: Node, ignored: Callable[[dict], bool]) -> Recipe:
             details = [d for d in error.errors(include_url=False) if ignored(d)]
             if not details:
                 raise RecipeError(explain.problems(error, tree)) from None
-            _remove(values, [part for part in details[0]["loc"] if part not in ("sft", "lora")])
+            head, *rest = details[0]["loc"]  # within a block, the kind stands beside its keys
+            _remove(values, [head, *(part for part in rest if part not in ("sft", "lora"))])
 
 
 def _remove(values: dict, path: list) -> None:

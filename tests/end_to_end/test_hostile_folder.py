@@ -11,6 +11,7 @@ from tests.cases import case, change
 from tests.tiny_recipe import TinyRecipe, call
 
 MOST_GROWTH_KIB = 32 << 10
+paths = folder._paths
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def hostile_recipe(recipe: TinyRecipe, canary: Path) -> TinyRecipe:
 @case(
     "C74",
     {
-        "nothing is looked at": change(folder, "_paths", lambda _folder: []),
+        "one file is looked at": change(folder, "_paths", lambda path: [next(paths(path))]),
         "content is not looked at": change(contents, "_disguise", lambda _path: None),
     },
 )

@@ -22,7 +22,7 @@ def short(model: Any, base: Any, folder: Path) -> None:
 
     save(model, base, folder)
     tensors = load_file(folder / WEIGHTS)
-    tensors.pop(next(name for name in tensors if "up_proj.lora_B" in name))
+    tensors.pop(next(name for name in tensors if "lora_B" in name))
     save_file(tensors, folder / WEIGHTS)
 
 
