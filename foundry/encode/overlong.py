@@ -11,7 +11,14 @@ from foundry.core.language import gettext as _
 from foundry.core.recipe import Encode
 from foundry.core.records import Example, Refusal
 from foundry.encode.mask_report import OVER_LENGTH, MaskReport
-from foundry.encode.rows import Encoded, MaskedExample, mask_examples, text_of, tokenised
+from foundry.encode.rows import (
+    Encoded,
+    MaskedExample,
+    encode_many,
+    mask_examples,
+    text_of,
+    tokenised,
+)
 from foundry.encode.shorten import Shortener, texts_of
 from foundry.encode.windows import count_tokens, windows
 
@@ -64,20 +71,26 @@ class Fitter:
 
     def _drop(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
         """Leave out the rows that are too long, which need not be all that a template makes."""
-        limit = self.settings.max_seq_len
-        if encoded is None or example.rejected is not None:
-            self._refuse(example, self._length(example, encoded))
+        limit, shortener = self.settings.max_seq_len, self._shortener
+        if encoded is None:
+            what = _(
+                "{chars} characters; beyond {most}, an example is not tokenised and counts as over "
+                "the limit of {limit} tokens"
+            )
+            chars = sum(map(len, texts_of(example)))
+            reason = what.format(chars=chars, most=shortener.most_chars, limit=limit)
+            self._refuse(example, reason, self._length(example, None))
             return
-        kept = tuple(piece for piece in encoded.pieces if len(piece.ids) <= limit)
-        for piece in encoded.pieces:
-            if len(piece.ids) > limit:
-                self._refuse(example, len(piece.ids))
+        is_pair = example.rejected is not None
+        for length in [encoded.longest] if is_pair else [len(p.ids) for p in encoded.pieces]:
+            if length > limit:
+                what = _("{length} tokens, the limit is {limit}")
+                self._refuse(example, what.format(length=length, limit=limit), length)
+        kept = () if is_pair else tuple(p for p in encoded.pieces if len(p.ids) <= limit)
         if kept:
             yield replace(encoded, pieces=kept, talks=encoded.talks[: len(kept)])
 
-    def _refuse(self, example: Example, length: int) -> None:
-        what = _("{length} tokens, the limit is {limit}")
-        reason = what.format(length=length, limit=self.settings.max_seq_len)
+    def _refuse(self, example: Example, reason: str, length: int) -> None:
         self.report.drop(Refusal(example.source, example.line, OVER_LENGTH, reason))
         self.report.over.dropped += 1
         self.report.over.tokens_lost += length
@@ -94,13 +107,21 @@ class Fitter:
     def _parts(self, example: Example) -> Iterator[Encoded]:
         over, found = self.report.over, 0
         for part in self._shortener.parts(example):
-            if isinstance(part, Example):
-                yield from self._drop(part, None)
-            else:
+            for made in self._unfit(part) if isinstance(part, Example) else [part]:
                 found += 1
-                yield part
+                yield made
         over.split += found > 0
         over.split_into += found
+
+    def _unfit(self, part: Example) -> Iterator[Encoded]:
+        """What is trained of an exchange that is too long by itself, or that is refused."""
+        outcome = (
+            None if self._shortener.is_over(part) else encode_many([part], self.report.encoder)[0]
+        )
+        if isinstance(outcome, Refusal):
+            self.report.drop(outcome)
+        else:
+            yield from self._drop(part, outcome)
 
     def _windows(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
         encoder, limit = self.report.encoder, self.settings.max_seq_len

@@ -43,9 +43,14 @@ class Shortener:
     encoder: Encoder
     limit: int
 
+    @property
+    def most_chars(self) -> int:
+        """The characters beyond which an example counts as over the limit."""
+        return CHARS_PER_TOKEN * self.limit
+
     def is_over(self, example: Example) -> bool:
         """Whether an example is too long for certain, so that it need not be tokenised."""
-        return sum(map(len, texts_of(example))) > CHARS_PER_TOKEN * self.limit
+        return sum(map(len, texts_of(example))) > self.most_chars
 
     def cut(self, example: Example) -> Encoded | None:
         """The example without its oldest exchanges, then without the start of its question.
@@ -70,7 +75,7 @@ class Shortener:
     def parts(self, example: Example) -> Iterator[Encoded | Example]:
         """The example in as few parts as possible, each of whole exchanges after the system turn.
 
-        An exchange that is too long by itself comes as the example it is.
+        An exchange that is too long by itself, or refused, comes as the example it is.
         """
         system, exchanges = exchanges_of(example.messages)
 
@@ -102,7 +107,7 @@ class Shortener:
         at = next((n for n, turn in enumerate(turns) if turn.role == "user"), None)
         if at is None:
             return None
-        question = turns[at].content[-CHARS_PER_TOKEN * self.limit :]
+        question = turns[at].content[-self.most_chars :]
         tokens = self.encoder.backend.encode(question, add_special_tokens=False)
 
         def ending(count: int) -> Example:

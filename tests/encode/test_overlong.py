@@ -148,6 +148,41 @@ def test_exchange_too_long_by_itself_is_left_out_of_a_split_conversation():
     assert over(report)["tokens_lost"] > 100
 
 
+def test_exchange_left_out_of_a_split_conversation_is_told_with_its_own_length():
+    turns = (*QUESTIONS[:4], "長" * 50, "好。")
+    alone = len(encode(example(*turns[4:]), ENCODER).row.input_ids)
+
+    _made, report = encode_all([example(*turns)], ENCODER, max_seq_len=alone - 1, overlong="split")
+
+    (dropped,) = report.as_dict()["dropped_rows"]
+    assert dropped["reason"] == f"{alone} tokens, the limit is {alone - 1}"
+    assert over(report)["tokens_lost"] == alone
+
+
+def test_exchange_that_the_template_refuses_is_not_told_as_too_long():
+    refusing = "{% if messages[0].content == '丙？' %}{{ raise_exception('no 丙') }}{% endif %}"
+    encoder = encoder_of(ENCODER.tokenizer, refusing + ENCODER.template)
+    row = example("甲？", "乙。", "丙？", "丁。", line=5)
+    limit = len(encode(row, encoder).row.input_ids) - 1
+
+    made, report = encode_all([row], encoder, max_seq_len=limit, overlong="split", max_refused=1.0)
+
+    assert "".join(map(trained, made)) == "乙。<end_of_turn>"
+    (dropped,) = report.as_dict()["dropped_rows"]
+    assert (dropped["line"], dropped["code"]) == (5, "template-refused")
+    assert "no 丙" in dropped["reason"]
+    assert "dropped" not in over(report)
+
+
+def test_text_that_is_not_tokenised_is_told_with_its_characters(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shorten, "CHARS_PER_TOKEN", 1)
+
+    _made, report = encode_all([example("長" * 98, "好"), SHORT], ENCODER, max_seq_len=64)
+
+    (dropped,) = report.as_dict()["dropped_rows"]
+    assert dropped["reason"].startswith("99 characters; beyond 64,")
+
+
 def test_tool_results_stay_with_the_question_they_answer():
     call = Turn("assistant", "", tool_calls=(ToolCall("lookup", {"city": "臺北"}),))
     turns = [
