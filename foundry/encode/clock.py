@@ -10,11 +10,16 @@ import re
 
 from foundry.encode.render_child import TODAY
 
-ASKS = re.compile(r"\b(?:strftime_now|date_string)\s+is\s+defined\b")
+ASKS = re.compile(r"\b(?:strftime_now|date_string)\s+is\s+(?P<not>not\s+)?(?P<un>un)?defined\b")
 CALL = re.compile(r"""\bstrftime_now\(\s*(["'])(?P<format>[^"']*)\1\s*\)""")
 
 
 def with_one_date(template: str) -> str:
-    """`template` with the date of training in place of today's."""
-    fixed = ASKS.sub("false", template)
+    """`template` with the date of training in place of today's; it finds no clock of its own."""
+    fixed = ASKS.sub(_answer, template)
     return CALL.sub(lambda call: repr(TODAY.strftime(call["format"])), fixed)
+
+
+def _answer(ask: re.Match[str]) -> str:
+    """Whether it is so, as Jinja writes it, of a name that nobody defines."""
+    return "true" if bool(ask["not"]) != bool(ask["un"]) else "false"

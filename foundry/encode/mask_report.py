@@ -4,7 +4,6 @@ Gate 1 of `cases.md` §1b. Every count is taken from the ids and labels that tra
 from the texts they were made of. It holds counts and a few samples, never the rows.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import Refusal
 from foundry.encode.losses import added, left_out
-from foundry.encode.render_child import TODAY
 from foundry.encode.rows import Encoded
 from foundry.encode.samples import Samples
 from foundry.encode.system import FOLD
@@ -191,9 +189,9 @@ class MaskReport:
         """The template's hash, and by what policy it says what it has no place for."""
         template = self.encoder.template
         return {
-            "sha256": hashlib.sha256(template.encode("utf-8")).hexdigest(),
+            "sha256": self.encoder.template_sha256,
             "system_text": self.encoder.system,
             "system_turns": "folded" if FOLD in template else "own",
             "tools": "as_text" if AS_TEXT in template else "own",
-            "date": TODAY.isoformat(),
+            "date": self.encoder.date,
         }

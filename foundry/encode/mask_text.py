@@ -74,7 +74,7 @@ def _template(report: Report) -> Iterator[str]:
     yield _(
         "template {sha256}; system turns: {system_turns}; tools: {tools}; date: {date}; "
         "system text: {system_text}"
-    ).format(**{**report["template"], "system_text": report["template"]["system_text"] or "–"})
+    ).format(**{name: value or "–" for name, value in report["template"].items()})
 
 
 def _listed(counts: Mapping[str, int]) -> str:

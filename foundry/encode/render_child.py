@@ -10,6 +10,7 @@ The environment has the settings of transformers' own (`utils/chat_template_util
 """
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,8 @@ MAX_REASON_CHARS = 500
 # A trained prompt must not change from one day to the next. A template that asks whether there is
 # a clock is told that there is none and uses its own date; one that does not ask is told this.
 TODAY = date(2026, 1, 1)
-CLOCK, ASKS_FOR_CLOCK = "strftime_now", "strftime_now is defined"
+CLOCK = "strftime_now"
+ASKS_FOR_CLOCK = re.compile(rf"\b{CLOCK}\s+is\s+(?:not\s+)?(?:un)?defined\b")
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:
@@ -141,9 +143,14 @@ def environment(source: str) -> ImmutableSandboxedEnvironment:
     )
     made.filters["tojson"] = tojson
     made.globals["raise_exception"] = raise_exception
-    if CLOCK in source and ASKS_FOR_CLOCK not in source:
+    if is_told_date(source):
         made.globals[CLOCK] = TODAY.strftime
     return made
+
+
+def is_told_date(source: str) -> bool:
+    """Whether the template `source` is told `TODAY`; one that asks for a clock is told of none."""
+    return CLOCK in source and ASKS_FOR_CLOCK.search(source) is None
 
 
 class Generation(Extension):

@@ -37,7 +37,7 @@ def shard_key(plan: Plan, train_sha256: str, encoder: Encoder) -> Mapping[str, A
         "format": FORMAT_VERSION,
         "foundry": plan.foundry_version,
         "train": train_sha256,
-        "template": atomic.fingerprint(encoder.template),
+        "template": encoder.template_sha256,
         "tokenizer": atomic.fingerprint(encoder.tokenizer.backend_tokenizer.to_str()),
         "control": [encoder.bos_token, encoder.eos_token, encoder.bos_id],
         "encode": dict(plan.values["encode"]),

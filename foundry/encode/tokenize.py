@@ -4,6 +4,7 @@ Text is tokenised whole and without the tokenizer's own special tokens, since th
 the BOS (C09). A token that straddles the seam between prompt and answer counts as answer (C06).
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from foundry.core.records import BaseModel, Turn
 from foundry.encode.clock import with_one_date
 from foundry.encode.mask import Masked, Span
 from foundry.encode.render import Template, render
+from foundry.encode.render_child import TODAY, is_told_date
 from foundry.encode.system import with_system_turns
 from foundry.encode.tools import with_tool_turns
 from foundry.models.load import chat_template, control_tokens, load_tokenizer, own_bos
@@ -25,7 +27,8 @@ class Encoder:
     """A tokenizer with the chat template that all stages share.
 
     `bos_id` is None where texts begin without one; `special` maps control tokens to their ids;
-    `system` is put before each conversation that has no system turn of its own.
+    `system` is put before each conversation that has no system turn of its own; `date` is what a
+    template that writes today's date is told, as ISO 8601; None for a template that is told none.
     """
 
     tokenizer: Any
@@ -35,6 +38,12 @@ class Encoder:
     bos_id: int | None
     special: dict[str, int]
     system: str | None = None
+    date: str | None = None
+
+    @cached_property
+    def template_sha256(self) -> str:
+        """The hash of the template's UTF-8, as of a file that holds it."""
+        return hashlib.sha256(self.template.encode("utf-8")).hexdigest()
 
     @cached_property
     def control(self) -> frozenset[str]:
@@ -194,6 +203,7 @@ def encoder_of(tokenizer: Any, template: str, system: str | None = None) -> Enco
     prelude, see `encode.system` and `encode.tools`.
     """
     bos_token, eos_token = tokenizer.bos_token or "", tokenizer.eos_token or ""
+    date = TODAY.isoformat() if is_told_date(template) else None
     template = with_system_turns(with_one_date(template), bos_token, eos_token)
     return Encoder(
         tokenizer=tokenizer,
@@ -203,4 +213,5 @@ def encoder_of(tokenizer: Any, template: str, system: str | None = None) -> Enco
         bos_id=own_bos(tokenizer),
         special=control_tokens(tokenizer),
         system=system,
+        date=date,
     )

@@ -38,7 +38,7 @@ def test_every_count_has_a_line_of_its_own():
     assert lines[7] == f"assistant turns: 3; supervised stop ids: <end_of_turn> ({END}) x3"
     assert lines[8].endswith("rows with a token merged over the seam: 0")
     assert lines[9].startswith(f"template {found['template']['sha256']}; system turns: own; ")
-    assert lines[9].endswith("date: 2026-01-01; system text: 你是店員。")
+    assert lines[9].endswith("date: –; system text: 你是店員。")
     assert lines[11] == "  " + as_marked(found["samples"][0]).replace("\n", "⏎")
 
 

@@ -138,10 +138,18 @@ def test_numbers_are_those_of_the_report(mask: dict[str, Any], page: Page):
     assert "Over the limit of 512 tokens: 1; left out 1" in shown
     assert "超過 512 個詞元的上限" in shown
     assert "over the length limit" in shown and "empty-answer × 2" in shown
-    assert "2026-01-01" in shown
+    assert "The date that templates are toldnone" in shown
     assert "turns 13 → 12" in shown
     lost = mask["over_limit"]["tokens_lost"]
     assert lost > 512 and f"tokenslost11000{lost}" in shown.replace(" ", "")
+
+
+def test_date_that_the_template_is_told_is_shown(mask: dict[str, Any]):
+    told = {**mask, "template": {**mask["template"], "date": "2026-01-01"}}
+
+    text = render(shards_of(told), MANIFEST, title=TITLE, template="")
+
+    assert text.count("<dd>2026-01-01</dd>") == 2
 
 
 def test_every_language_has_the_same_words_and_places():

@@ -120,7 +120,7 @@ def _facts(
     yield words["system"], [template["system_text"] or words["no_system"]]
     yield words["system_turns"], [words[f"system_{template['system_turns']}"]]
     yield words["tool_turns"], [words[f"tools_{template['tools']}"]]
-    yield words["date"], [template["date"]]
+    yield words["date"], [template["date"] or words["none"]]
 
 
 def _said(words: Mapping[str, Mapping[str, str]], code: str, language: str) -> str:
