@@ -8,11 +8,11 @@ from pathlib import Path
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
+from foundry.data import ole2
 from foundry.data.packed import DAMAGED, broken_zip
 
 HEAD_BYTES = 512
 SHOWN_BYTES = 16
-OLE2_BYTES = 1 << 28  # the directory lies anywhere; a full .xls of 65,536 rows stays below 256 MiB
 MAGIC = (
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "zip"),
@@ -44,7 +44,7 @@ READ = ("parquet", "sqlite", "pdf", "spreadsheet", "docx")  # kinds of source am
 # What else a file of the kind may look like, which its library then reads or refuses: a document
 # whose parts have other names, and a PDF file with up to 1,024 bytes in front (ISO 32000-1, 7.5.2).
 MAY_BE = {"docx": ("zip",), "spreadsheet": ("zip", "ole2"), "pdf": (None,)}
-# Names of streams in an OLE2 file, as its directory has them; Microsoft, [MS-CFB] 2.6.1.
+# A stream that only this kind of OLE2 file has.
 OLE2_STREAMS = (
     ("EncryptedPackage", "locked"),
     ("WordDocument", "doc"),
@@ -135,9 +135,5 @@ def _zip_kind(path: Path) -> str:
 
 
 def _ole2_kind(path: Path) -> str:
-    with path.open("rb") as stream:
-        content = stream.read(OLE2_BYTES)
-    for stream_name, kind in OLE2_STREAMS:
-        if stream_name.encode("utf-16-le") + b"\0\0" in content:
-            return kind
-    return "ole2"
+    found = ole2.names(path)
+    return next((kind for name, kind in OLE2_STREAMS if name in found), "ole2")

@@ -14,6 +14,7 @@ from foundry.data.kinds import kind_of
 from foundry.data.reading import read
 from foundry.data.rows import Bad, Blank
 from tests.cases import case, change
+from tests.data.ole2_file import ole2
 
 ROWS = [{"q": f"問題{n}，恒春的裏面有碁？", "a": "答案\n好"} for n in range(3)]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
@@ -148,7 +149,7 @@ def test_content_decides_and_then_the_name(file, name, content, kind):
             zipped(mimetype="application/vnd.oasis.opendocument.spreadsheet", content=""),
             "spreadsheet",
         ),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "Workbook\0".encode("utf-16-le"), "spreadsheet"),
+        (ole2("Workbook"), "spreadsheet"),
     ],
 )
 def test_document_is_known_by_what_is_in_it(file, content, kind):
@@ -163,11 +164,7 @@ def test_document_is_known_by_what_is_in_it(file, content, kind):
         ("a.csv.gz", gzip.compress(gzip.compress(b"q,a\n", mtime=0), mtime=0), "gzip twice"),
         ("a.csv", b"BZh91AY&SY", "bzip2"),
         ("a.txt", b"{\\rtf1 }", "RTF"),
-        (
-            "a.doc",
-            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument\0".encode("utf-16-le"),
-            "Word",
-        ),
+        ("a.doc", ole2("WordDocument"), "Word"),
         ("a.xls", b"<html><table><tr><td>1", "web page"),
         ("a.dat", b"q\nsome words\n", "neither its content nor its suffix"),
         ("a.dat", b"q,a\n1,2,3\n", "neither its content nor its suffix"),

@@ -14,9 +14,8 @@ from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.data.reading import read, told_of
 from foundry.data.rows import Row
 from foundry.data.sources import csv
+from tests.data.ole2_file import MAGIC, ole2
 from tests.data.pdf_file import pdf
-
-OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def zipped():
@@ -62,7 +61,7 @@ def test_file_that_is_not_of_the_kind_that_is_given_is_refused(file, kind, conte
 
 
 def test_what_leaving_the_kind_out_does_not_help_is_told_at_once(file):
-    path = file("a.doc", OLE2 + "WordDocument\0".encode("utf-16-le"))
+    path = file("a.doc", ole2("WordDocument"))
 
     with pytest.raises(DataError, match="a Word 97-2003 document") as error:
         read(path, given("docx"))
@@ -72,7 +71,7 @@ def test_what_leaving_the_kind_out_does_not_help_is_told_at_once(file):
 
 @pytest.mark.parametrize(
     ("kind", "content"),
-    [("docx", zipped()), ("spreadsheet", zipped()), ("spreadsheet", OLE2 * 200)],
+    [("docx", zipped()), ("spreadsheet", zipped()), ("spreadsheet", MAGIC * 200)],
 )
 def test_document_without_the_usual_parts_is_left_to_its_library(file, kind, content):
     with pytest.raises(DataError, match="is broken"):
