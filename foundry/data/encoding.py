@@ -7,7 +7,8 @@ like those measured there; of 2,000 without any header or line end, 1,400 were r
 
 import codecs
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -89,7 +90,8 @@ def decide(path: Path, spec: TextSpec, kind: str) -> Encoding:
     """The encoding of a text file, one that can read every byte of it.
 
     Args:
-        path: The file, read from one to eight times in pieces.
+        path: The file, read from one to eight times in pieces; once it is known, not again
+            until it changes.
         spec: The source's settings.
         kind: The kind of source, for the fix.
 
@@ -97,10 +99,27 @@ def decide(path: Path, spec: TextSpec, kind: str) -> Encoding:
         DataError: The bytes are no text, do not fit the wanted encoding or any (names line and
             byte), or fit several.
     """
+    status = path.stat()
+    stamp = status.st_ino, status.st_mtime_ns, status.st_size
+    return _decided(_State(path, stamp, kind), spec.encoding)
+
+
+@dataclass(frozen=True)
+class _State:
+    """A file as it is now; `kind` is only for an error, which is never kept."""
+
+    path: Path
+    stamp: tuple[int, int, int]
+    kind: str = field(compare=False)
+
+
+@lru_cache(maxsize=8)  # kind, description and rows of a file each ask for it
+def _decided(state: _State, wanted: str) -> Encoding:
+    path, kind = state.path, state.kind
     name = signatures.signature(path)
     if name is not None:
         raise DataError(signatures.not_text(path, name, kind))
-    return _detect(path, kind) if spec.encoding == AUTO else _forced(path, spec.encoding, kind)
+    return _detect(path, kind) if wanted == AUTO else _forced(path, wanted, kind)
 
 
 def _forced(path: Path, wanted: str, kind: str) -> Encoding:

@@ -11,6 +11,7 @@ import pytest
 from foundry.core import plugins
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError, Problem, ResourceError
+from foundry.data import encoding
 from foundry.data.reading import read, told_of
 from foundry.data.rows import Row
 from foundry.data.sources import csv
@@ -174,3 +175,39 @@ def test_missing_folder_is_named(tmp_path):
 def test_folder_in_place_of_a_file_is_refused(tmp_path):
     with pytest.raises(ResourceError, match="is a folder"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.jsonl", "a.json", "a.dat", "squad"])
+def test_encoding_of_a_text_is_looked_for_once(file, name, monkeypatch):
+    tries = []
+    first_fault = encoding.first_fault
+    monkeypatch.setattr(
+        encoding, "first_fault", lambda *given: (tries.append(given), first_fault(*given))[1]
+    )
+    row = '{"data": [{"paragraphs": [{"context": "文", "qas": []}]}]}\n'
+    path = file(name, "q,a\n問,答\n" if name in ("a.csv", "a.txt", "a.dat") else row)
+
+    list(read(path).items)
+
+    assert tries == [(path, "utf-8")]
+
+
+def test_text_that_was_changed_is_looked_at_again(file):
+    assert read(file("a.csv", "q,a\n問,答\n")).encoding == "utf-8"
+    assert read(file("a.csv", "q,a\n問,答\n".encode("utf-16"))).encoding == "utf-16"
+
+
+def test_document_is_taken_apart_once(file, monkeypatch):
+    import docx
+
+    opened = []
+    library = docx.Document
+    monkeypatch.setattr(docx, "Document", lambda *given: (opened.append(given), library(*given))[1])
+    stream = io.BytesIO()
+    document = library()
+    document.add_paragraph("段")
+    document.save(stream)
+    path = file("a.docx", stream.getvalue())
+
+    assert [item.values["text"] for item in read(path).items] == ["段"]
+    assert opened == [(str(path),)]

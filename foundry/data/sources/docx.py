@@ -11,6 +11,7 @@ A row's line is its number among the paragraphs and table rows of the document, 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -84,7 +85,13 @@ def describe(path: Path, spec: Spec) -> str:
     return f"{len(found) - tables} paragraphs, {tables} tables"
 
 
-def _read(path: Path) -> list[_Block]:
+def _read(path: Path) -> tuple[_Block, ...]:
+    status = path.stat()
+    return _parsed(path, (status.st_ino, status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=1)  # `describe` and `open` both need it
+def _parsed(path: Path, stamp: tuple[int, int, int]) -> tuple[_Block, ...]:
     import docx
 
     check_document(path)
@@ -107,7 +114,7 @@ def _read(path: Path) -> list[_Block]:
         what = _("the document is broken")
         fix = _("open it in Word or LibreOffice and save it again as .docx")
         raise DataError(Problem(str(path), what, fix)) from error
-    return found
+    return tuple(found)
 
 
 def _heading_styles(document: "Document") -> set[str]:
