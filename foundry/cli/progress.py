@@ -9,7 +9,7 @@ from typing import Any
 from foundry.core.events import Event, Listener
 from foundry.core.language import gettext as _
 from foundry.core.sizes import readable
-from foundry.data.notices import sentence
+from foundry.data.notices import not_read, sentence
 
 QUIET_LINE_EVERY_S = 10.0
 
@@ -82,6 +82,8 @@ def _sentence(event: Event) -> str | None:
         return _bytes(event)
     if kind == "notice":
         return _notice(event)
+    if kind == "not-read":
+        return _not_read(event)
     if kind == "source":
         return _source(event)
     if kind == "done":
@@ -91,7 +93,6 @@ def _sentence(event: Event) -> str | None:
         "begin": _("{stage}: begins {name}"),
         "nothing": _("{stage}: no package, since the recipe's `exports` are empty"),
         "skipped": _("{stage}: unchanged, skipped"),
-        "not-read": _("{stage}: not read: {count} files ({reason}; first {first})"),
         "settled": _("{stage}: {key} is {value} ({reason})"),
         "resume": _("{stage}: goes on from step {step}"),
         "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),
@@ -149,6 +150,13 @@ def _source(event: Event) -> str:
         "codes": f" ({codes})" if codes else "",
     }
     return text.format(**values)
+
+
+def _not_read(event: Event) -> str:
+    text = _("{stage}: not read: {count} files ({reason}; first {first})")
+    reason, fix = not_read(event["reason"])
+    told = text.format(**{**event, "stage": _stage(event["stage"]), "reason": reason})
+    return f"{told}\n  {_('fix')}: {fix}" if fix else told
 
 
 def _notice(event: Event) -> str:

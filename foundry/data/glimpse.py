@@ -102,7 +102,8 @@ def _glimpse(
     items = list(islice(reading.items, SAMPLE_ITEMS))
     written = [item for item in items if not isinstance(item, Blank)]
     if not written:
-        raise DataError(Problem(str(found.path), _("the file has no rows")))
+        what, fix = _("the file has no rows"), _("put rows into it, or take it out of the recipe")
+        raise DataError(Problem(str(found.path), what, fix))
     values = [item.values for item in written if isinstance(item, Row)]
     sample = values[: guess.SAMPLE_ROWS]
     block, guessed = guess.resolve(format, sample, str(found.path), beside=beside)

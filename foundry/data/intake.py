@@ -155,7 +155,8 @@ def _take(found: Found, how: Block, convert: Converter, keys: Keys, work: Path) 
     )
     _take_items(items, replace(convert, format=block), intake)
     if intake.rows == 0:
-        raise DataError(Problem(str(found.path), _("the file has no rows")))
+        what, fix = _("the file has no rows"), _("put rows into it, or take it out of the recipe")
+        raise DataError(Problem(str(found.path), what, fix))
     return intake
 
 

@@ -28,6 +28,7 @@ from foundry.data.json_syntax import (
 from foundry.data.rows import Bad, Blank, Item
 
 WRAPPER_KEY = "data"
+EXAMPLE = '{"question": "…", "answer": "…"}'
 LONGEST_FIRST_LINE = 1 << 20  # characters; longer than any row, shorter than an array to fear
 
 
@@ -145,7 +146,10 @@ def _values(stream: JsonStream) -> Iterator[Item]:
             value, line = stream.value()
             yield stream.decoder.item(value, line)
     elif opening:
-        stream.refuse(_("not JSON: expected an object or a list of objects"))
+        stream.refuse(
+            _("not JSON: expected an object or a list of objects"),
+            _("write each row as an object, such as {example}").format(example=EXAMPLE),
+        )
 
 
 def _list(stream: JsonStream) -> Iterator[Item]:

@@ -20,16 +20,18 @@ from foundry.core.records import SkippedFile
 from foundry.core.suggest import nearest
 from foundry.data.archives import is_archive, unpack
 from foundry.data.kinds import by_suffix, kind_of
+from foundry.data.notices import not_read
 from foundry.data.reading import AUTO
 from foundry.data.signatures import signature
 
 HUB, CATALOGUE = "hub:", "catalogue:"
 HUB_PLACE = re.compile(r"hub:(?P<id>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})(?:/(?P<below>.+))?")
 MOST_NAMED = 10  # files in one error
-# Why a file is not read.
+# Why a file is not read; `notices.not_read` has the words.
 HIDDEN, FOLDER_LINK, NO_FILE = "hidden", "link-to-folder", "not-a-file"
 UNREADABLE, UNKNOWN_KIND, NAME = "unreadable", "unknown-kind", "name-is-not-utf-8"
 ARCHIVE, ABOUT_DATA = "archive-in-archive", "about-the-data"
+REASONS = HIDDEN, FOLDER_LINK, NO_FILE, UNREADABLE, UNKNOWN_KIND, NAME, ARCHIVE, ABOUT_DATA
 # What lies beside data and is none, in upper or lower case; the last three are datasets' own.
 ABOUT = re.compile(
     r"(readme|licen[cs]e|notice|copying|changelog|citation|authors|contributing)(\.\w+)?"
@@ -177,7 +179,8 @@ def _of_path(base: Path, written: str, front: str, read: Block) -> Place:
     start, pattern = PurePath(*pure.parts[:fixed]), str(PurePath(*pure.parts[fixed:]))
     matches = sorted(glob.glob(pattern, root_dir=base / start, recursive=True))
     if not matches:
-        raise ResourceError(Problem(str(path), _("no file matches the pattern")))
+        fix = _("write another pattern, or put the files there")
+        raise ResourceError(Problem(str(path), _("no file matches the pattern"), fix))
     name = PurePosixPath(front, start.name if start.is_absolute() else start.as_posix())
     top = Found(str(name), base / start, base / start)
     entries = [(PurePath(match).as_posix(), _linked(top.path, match)) for match in matches]
@@ -232,10 +235,18 @@ def _chosen(entries: Sequence[tuple[str, str]], top: Found, read: Block) -> Plac
         else:
             files.append(Found(name, path, top.shown / entry))
     if not files:
-        what = _("there is no file that can be read; not read are: {files}")
-        names = ", ".join(f"{s.path} ({s.reason})" for s in skipped[:MOST_NAMED]) or "-"
-        raise ResourceError(Problem(str(top.shown), what.format(files=names)))
+        raise ResourceError(_nothing_read(top, skipped[:MOST_NAMED]))
     return Place(tuple(files), tuple(skipped))
+
+
+def _nothing_read(top: Found, skipped: Sequence[SkippedFile]) -> Problem:
+    if not skipped:
+        what = _("there is no file in it")
+        return Problem(str(top.shown), what, _("put the data there, or name another `path`"))
+    what = _("there is no file that can be read; not read are: {files}")
+    files = ", ".join(f"{s.path} ({not_read(s.reason)[0]})" for s in skipped)
+    fixes = dict.fromkeys(fix for _why, fix in (not_read(s.reason) for s in skipped))
+    return Problem(str(top.shown), what.format(files=files), "; ".join(fixes))
 
 
 def _why_not(path: Path, read: Block) -> str:

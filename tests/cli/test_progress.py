@@ -21,7 +21,13 @@ from foundry.cli.progress import shown
         (
             "not-read",
             {"reason": "hidden", "count": 2, "first": "data/.DS_Store"},
-            "data: not read: 2 files (hidden; first data/.DS_Store)",
+            "data: not read: 2 files (hidden, or kept by a program for itself; first "
+            "data/.DS_Store)\n  fix: name it alone as `path` if it holds rows",
+        ),
+        (
+            "not-read",
+            {"reason": "of-a-plug-in", "count": 1, "first": "a"},
+            "data: not read: 1 files (of-a-plug-in; first a)",
         ),
         (
             "done",

@@ -87,8 +87,10 @@ def test_missing_file_is_told(tmp_path):
 
 
 def test_file_without_rows_is_told(rows):
-    with pytest.raises(DataError, match="the file has no rows"):
+    with pytest.raises(DataError, match="the file has no rows") as error:
         look(rows(""))
+
+    assert error.value.problems[0].fix == "put rows into it, or take it out of the recipe"
 
 
 def test_what_a_person_should_look_at_is_told_once(rows):

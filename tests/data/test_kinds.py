@@ -180,6 +180,15 @@ def test_what_cannot_be_read_is_refused_by_what_it_is(file, name, content, what)
     assert error.value.problems[0].where.startswith(str(path))
 
 
+def test_json_that_holds_no_rows_is_told_with_a_row(file):
+    with pytest.raises(DataError, match="not JSON") as error:
+        list(read(file("a.json", "question,answer\n1,2\n")).items)
+
+    assert error.value.problems[0].fix == (
+        'write each row as an object, such as {"question": "…", "answer": "…"}'
+    )
+
+
 def test_kinds_are_listed_where_none_is_told(file):
     with pytest.raises(DataError) as error:
         read(file("rows.dat", "one\n"))

@@ -126,8 +126,14 @@ def test_table_of_bytes_alone_has_no_columns_to_keep(table):
 def test_unknown_column_is_told_with_those_there_are(table):
     how = Block(kind="parquet", spec=parquet.Spec(columns=("answer",)))
 
-    with pytest.raises(DataError, match="no column `answer`; there are: q, a"):
+    with pytest.raises(DataError, match="no column `answer`; there are: q, a") as error:
         list(read(table(q=["a"], a=["b"]), how).items)
+    assert "`columns`" in error.value.problems[0].fix
+
+    how = Block(kind="parquet", spec=parquet.Spec(columns=("answer", "a")))
+    with pytest.raises(DataError, match="no column `answer`") as error:
+        list(read(table(q=["a"], a=["b"]), how).items)
+    assert error.value.problems[0].fix == "`read: {kind: parquet, columns: [a]}`"
 
 
 @pytest.mark.parametrize("broken", ["cut off", "damaged"])

@@ -9,6 +9,7 @@ from foundry.core.errors import DataError, RecipeError, ResourceError
 from foundry.core.load import load_recipe
 from foundry.core.recipe import Source
 from foundry.data import places
+from foundry.data.notices import not_read
 from foundry.data.places import expand, require_inputs
 from tests.cases import case, change
 from tests.conftest import NetworkBlocked
@@ -136,14 +137,45 @@ def test_name_that_is_no_text_is_listed(tmp_path):
 def test_folder_without_a_file_that_can_be_read_is_refused(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "notes.rst").write_text("# x\n")
+    (tmp_path / "data" / ".hidden").write_text(TABLE)
 
-    with pytest.raises(ResourceError, match=r"not read are: data/notes\.rst \(unknown-kind\)"):
+    with pytest.raises(ResourceError) as error:
         expand("data", tmp_path)
+
+    (problem,) = error.value.problems
+    assert problem.what == (
+        "there is no file that can be read; not read are: data/.hidden (hidden, or kept by a "
+        "program for itself), data/notes.rst (of a kind that cannot be told, or that is not read)"
+    )
+    assert problem.fix == (
+        "name it alone as `path` if it holds rows; name it alone as `path` and say how to read "
+        "it, `read: {kind: …}`"
+    )
+    assert names(expand("data/.hidden", tmp_path)) == ["data/.hidden"]
+
+
+def test_folder_without_a_file_is_refused(tmp_path):
+    (tmp_path / "data").mkdir()
+
+    with pytest.raises(ResourceError, match="there is no file in it") as error:
+        expand("data", tmp_path)
+
+    assert error.value.problems[0].fix == "put the data there, or name another `path`"
+
+
+@pytest.mark.parametrize("reason", places.REASONS)
+def test_every_reason_not_to_read_a_file_has_words_and_a_fix(reason):
+    said, fix = not_read(reason)
+
+    assert said not in (reason, "")
+    assert fix
 
 
 def test_pattern_without_a_match_is_refused(tmp_path):
-    with pytest.raises(ResourceError, match=r"\*\.csv: no file matches"):
+    with pytest.raises(ResourceError, match=r"\*\.csv: no file matches") as error:
         expand("*.csv", tmp_path)
+
+    assert error.value.problems[0].fix
 
 
 # --- what a recipe is told

@@ -151,7 +151,9 @@ def test_broken_and_empty_databases_are_refused(database):
     assert "broken" in refused(path).what
     path.write_bytes(content[:200])
     assert "broken" in refused(path).what
-    assert "no table" in refused(database_without_tables(path)).what
+    empty = refused(database_without_tables(path))
+    assert "no table" in empty.what
+    assert "`path`" in empty.fix
 
 
 def database_without_tables(path):
@@ -159,3 +161,14 @@ def database_without_tables(path):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 1")
     return path
+
+
+def test_unknown_column_is_told_with_what_to_write(database):
+    path = database("CREATE TABLE t (a, b)", "INSERT INTO t VALUES ('x', 'y')")
+
+    some = refused(path, columns=["b", "c"])
+    none = refused(path, columns=["c"])
+
+    assert some.what == "no column `c`; there are: a, b"
+    assert some.fix == "`read: {kind: sqlite, columns: [b]}`"
+    assert none.fix == "`read: {kind: sqlite, columns: [a, b]}`"

@@ -96,17 +96,15 @@ def _converters(path: Path, schema: "pyarrow.Schema", spec: Spec) -> dict[str, C
     """For each column to read, what makes JSON's values of its own."""
     names = schema.names if spec.columns is None else spec.columns
     found = {name: _converter(schema.field(name).type) for name in names if name in schema.names}
+    what, known = _("no column `{name}`; there are: {known}"), ", ".join(schema.names)
+    good = tuple(name for name, convert in found.items() if convert is not None)
+    every = _("leave `columns` out, or name columns that there are")
+    fix = read_line("parquet", spec, columns=good) if good else every
     problems = [
-        Problem(
-            str(path),
-            _("no column `{name}`; there are: {known}").format(
-                name=name, known=", ".join(schema.names)
-            ),
-        )
+        Problem(str(path), what.format(name=name, known=known), fix)
         for name in names
         if name not in found
     ]
-    good = tuple(name for name, convert in found.items() if convert is not None)
     none = _("write the table again with its text, numbers or dates in columns of their own")
     for name, convert in found.items():
         if convert is None:

@@ -96,7 +96,8 @@ def _table(path: Path, database: sqlite3.Connection, spec: Spec) -> str:
         what = _("no table `{name}`; there are: {known}").format(name=spec.table, known=known)
         raise DataError(Problem(str(path), what, _("name one of them under `table`")))
     if not tables:
-        raise DataError(Problem(str(path), _("the database has no table")))
+        fix = _("name another file as `path`; views and virtual tables are not read")
+        raise DataError(Problem(str(path), _("the database has no table"), fix))
     what = _("the database has several tables: {known}").format(known=known)
     fix = read_line("sqlite", spec, table=tables[0])
     raise DataError(Problem(str(path), what, fix))
@@ -109,7 +110,11 @@ def _columns(path: Path, database: sqlite3.Connection, table: str, spec: Spec) -
     if unknown:
         what = _("no column `{name}`; there are: {known}")
         known = ", ".join(stored)
-        raise DataError([Problem(str(path), what.format(name=n, known=known)) for n in unknown])
+        good = [name for name in spec.columns or () if name in stored] or stored
+        fix = read_line("sqlite", spec, columns=tuple(good))
+        raise DataError(
+            [Problem(str(path), what.format(name=n, known=known), fix) for n in unknown]
+        )
     return list(spec.columns or stored)
 
 
