@@ -2,20 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from itertools import islice
 
-from foundry.core import plugins
 from foundry.core.blocks import Block
-from foundry.core.errors import DataError, Problem
-from foundry.core.language import gettext as _
 from foundry.core.records import Example, Refusal
-from foundry.data import guess
+from foundry.data.conversion import SAMPLE_ITEMS, example_of, first_items, readable, resolve_items
 from foundry.data.places import Found
 from foundry.data.reading import AUTO, read, told_of
 from foundry.data.rows import Bad, Blank, Row, RowError
-from foundry.data.settling import settle_draft
-
-SAMPLE_ITEMS = 10 * guess.SAMPLE_ROWS  # looked through for rows to guess from; the rest is bad
 
 
 @dataclass
@@ -45,28 +38,13 @@ class Glimpse:
     def convert(self, item: Row | Bad) -> None:
         """Make an example of a row, or note why there is none."""
         try:
-            if isinstance(item, Bad):
-                raise RowError(item.code, item.reason)
-            draft = plugins.load("format", self.format.kind).to_draft(item.values, self.format.spec)
-            settled = settle_draft(draft)
+            example, settled = example_of(readable(item), self.format, self.name)
         except RowError as error:
             self.refused.append(Refusal(self.name, item.line, error.code, error.reason))
             return
         for code, found in settled.notices:
             self.notices.setdefault(code, f"{self.name}:{item.line}: {found}")
-        self.examples.append(
-            Example(
-                id="",
-                messages=settled.turns,
-                source=self.name,
-                line=item.line,
-                group="",
-                tools=draft.tools,
-                rejected=settled.rejected,
-                label=draft.label,
-                text=draft.text,
-            )
-        )
+        self.examples.append(example)
 
 
 def glimpse(
@@ -99,14 +77,10 @@ def _glimpse(
     found: Found, format: Block, how: Block, rows: int, beside: Collection[str | None]
 ) -> Glimpse:
     reading = read(found.path, how)
-    items = list(islice(reading.items, SAMPLE_ITEMS))
+    items = first_items(reading.items)
+    block, guessed = resolve_items(items, format, str(found.path), beside=beside)
     written = [item for item in items if not isinstance(item, Blank)]
-    if not written:
-        what, fix = _("the file has no rows"), _("put rows into it, or take it out of the recipe")
-        raise DataError(Problem(str(found.path), what, fix))
     values = [item.values for item in written if isinstance(item, Row)]
-    sample = values[: guess.SAMPLE_ROWS]
-    block, guessed = guess.resolve(format, sample, str(found.path), beside=beside)
     columns = tuple(dict.fromkeys(column for row in values for column in row))
     seen = Glimpse(
         name=found.name,
@@ -115,7 +89,7 @@ def _glimpse(
         format=block,
         guessed=guessed,
         columns=columns,
-        is_table=all(len(row) == len(columns) for row in values),
+        is_table=bool(written) and all(len(row) == len(columns) for row in values),
         rows=len(written),
         is_whole=len(items) < SAMPLE_ITEMS,
     )

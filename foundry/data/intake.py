@@ -8,27 +8,23 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
-from foundry.core import atomic, plugins
+from foundry.core import atomic
 from foundry.core.blocks import Block
-from foundry.core.errors import DataError, Problem
-from foundry.core.language import gettext as _
 from foundry.core.records import Example, Refusal
 from foundry.data import guess
-from foundry.data.draft import Draft
+from foundry.data.conversion import example_of, first_items, no_rows, readable, resolve_items
 from foundry.data.keys import Keys
 from foundry.data.places import Found
 from foundry.data.reading import read, told_of
 from foundry.data.rows import Bad, Blank, Item, Row, RowError, is_blank, kept_text
-from foundry.data.settling import SettledDraft, settle_draft
 
 ID_DIGITS = 16  # 64 bits: two of a million conversations share an id once in 37 million data sets
 MOST_SHOWN = 10  # refused rows kept to be shown in an error
 MOST_COLUMNS = 10_000  # names kept; where each row has names of its own they are no columns
-SAMPLE_ITEMS = 10 * guess.SAMPLE_ROWS  # looked through for rows to guess from; the rest is bad
 LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
@@ -80,40 +76,25 @@ class Converter:
         Raises:
             RowError: The row is refused.
         """
-        draft = plugins.load("format", self.format.kind).to_draft(row.values, self.format.spec)
-        settled = settle_draft(draft)
+        example, settled = example_of(row, self.format, intake.name)
         intake.turns.update(settled.counts)
         for code, found in settled.notices:
             intake.notices[code] += 1
             intake.noticed.setdefault(code, f"{intake.name}:{row.line}: {found}")
-        return self._example(row, draft, settled, intake.name)
-
-    def _example(self, row: Row, draft: Draft, settled: SettledDraft, source: str) -> Example:
         fields = {name: kept_text(value) for name, value in row.values.items()}
-        key = _fingerprint(draft, settled)
+        key = _fingerprint(example)
         group = fields.get(self.group_by, "") if self.group_by else ""
-        return Example(
-            id=key,
-            messages=settled.turns,
-            source=source,
-            line=row.line,
-            group=key if is_blank(group) else group,
-            fields=fields,
-            tools=draft.tools,
-            rejected=settled.rejected,
-            label=draft.label,
-            text=draft.text,
-        )
+        return replace(example, id=key, group=key if is_blank(group) else group, fields=fields)
 
 
-def _fingerprint(draft: Draft, settled: SettledDraft) -> str:
+def _fingerprint(example: Example) -> str:
     """The first `ID_DIGITS` of a hash of what is learned."""
-    messages = [turn.as_dict() for turn in settled.turns]
+    messages = [turn.as_dict() for turn in example.messages]
     beside = {
-        "tools": draft.tools,
-        "rejected": settled.rejected.as_dict() if settled.rejected else None,
-        "label": draft.label,
-        "text": draft.text,
+        "tools": example.tools,
+        "rejected": example.rejected.as_dict() if example.rejected else None,
+        "label": example.label,
+        "text": example.text,
     }
     given = {name: value for name, value in beside.items() if value not in (None, (), "")}
     return atomic.fingerprint([*messages, given] if given else messages)[:ID_DIGITS]
@@ -155,8 +136,7 @@ def _take(found: Found, how: Block, convert: Converter, keys: Keys, work: Path) 
     )
     _take_items(items, replace(convert, format=block), intake)
     if intake.rows == 0:
-        what, fix = _("the file has no rows"), _("put rows into it, or take it out of the recipe")
-        raise DataError(Problem(str(found.path), what, fix))
+        raise no_rows(str(found.path))
     return intake
 
 
@@ -167,10 +147,8 @@ def _guessed(
     rest = iter(items)
     if format.kind != guess.AUTO:
         return rest, (format, False)
-    first = list(islice(rest, SAMPLE_ITEMS))
-    rows = [item.values for item in first if isinstance(item, Row)]
-    sample = rows[: guess.SAMPLE_ROWS]
-    return chain(first, rest), guess.resolve(format, sample, str(path), beside=beside)
+    first = first_items(rest)
+    return chain(first, rest), resolve_items(first, format, str(path), beside=beside)
 
 
 def _take_items(items: Iterator[Item], convert: Converter, intake: Intake) -> None:
@@ -194,11 +172,10 @@ def _take_items(items: Iterator[Item], convert: Converter, intake: Intake) -> No
 
 
 def _example(item: Row | Bad, convert: Converter, intake: Intake) -> Example:
-    if isinstance(item, Bad):
-        raise RowError(item.code, item.reason)
+    row = readable(item)
     if len(intake.columns) < MOST_COLUMNS:
-        intake.columns.update(dict.fromkeys(item.values))
-    return convert.example(item, intake)
+        intake.columns.update(dict.fromkeys(row.values))
+    return convert.example(row, intake)
 
 
 def _refuse(refusal: Refusal, intake: Intake, refusals: TextIO) -> None:

@@ -228,11 +228,14 @@ def test_no_row_left_for_training_is_refused(bench):
         bench.prepare("a.csv", max_refused=1.0)
 
 
-def test_file_without_rows_is_refused(bench):
+@pytest.mark.parametrize("kind", ["question-answer", "auto"])
+def test_file_without_rows_is_refused(bench, kind):
     bench.write("a.csv", "question,answer\n,\n")
 
-    with pytest.raises(DataError, match="has no rows"):
-        bench.prepare("a.csv")
+    with pytest.raises(DataError, match="has no rows") as error:
+        bench.prepare("a.csv", format={"kind": kind})
+
+    assert error.value.problems[0].fix == "put rows into it, or take it out of the recipe"
 
 
 def test_missing_column_names_those_there_are_and_the_nearest(bench):
