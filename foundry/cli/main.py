@@ -18,7 +18,8 @@ from typer.core import TyperGroup
 
 from foundry.cli import output
 from foundry.core import plugins, secrets
-from foundry.core.errors import FoundryError, Problem, RecipeError
+from foundry.core.environment import LIBRARIES
+from foundry.core.errors import FoundryError, Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 
 INTERRUPTED = 130
@@ -111,9 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.silence_stdout()
         return 0
     except Exception as error:  # what no one foresaw is told in one line and kept in a file
-        internal = _internal(error)
-        output.print_error(internal, as_json=as_json)
-        return internal.exit_code
+        told = _not_installed(error) or _internal(error)
+        output.print_error(told, as_json=as_json)
+        return told.exit_code
 
 
 def _run(arguments: list[str]) -> int:
@@ -152,6 +153,15 @@ def _unknown_verb(word: str) -> Problem:
     command = f"foundry {near[0]}" if near else "foundry --help"
     what = _("unknown command `{word}`").format(word=secrets.mask(word))
     return Problem("", what, _("use `{command}`").format(command=command))
+
+
+def _not_installed(error: Exception) -> ResourceError | None:
+    """What to install where a library that trains is not here; None for any other error."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    if name is None or name.partition(".")[0] not in LIBRARIES:
+        return None
+    what, fix = _("the package is not installed"), "pip install 'ai-foundry[train]'"
+    return ResourceError(Problem(name.partition(".")[0], what, fix))
 
 
 def _internal(error: Exception) -> FoundryError:

@@ -32,19 +32,17 @@ def at_hand(base_model: str, recipe_folder: Path) -> AtHand | None:
         RecipeError: It names nothing there is.
         ResourceError: Its folder does not exist, or holds what is not opened.
     """
-    names.refuse_nothing(base_model)
-    for folder in (recipe_folder / base_model, Path(base_model).expanduser()):
-        if (folder / "config.json").is_file():
-            return _read(folder.name, folder.resolve())
-    if names.is_path(base_model):
-        raise names.missing_folder(base_model, recipe_folder)
-    if "/" in base_model and util.find_spec("huggingface_hub") is None:
+    folder = names.folder_of_base(base_model, recipe_folder)
+    if folder is not None:
+        return _read(folder.name, folder.resolve())
+    has_hub = util.find_spec("huggingface_hub") is not None
+    if "/" in base_model.partition("@")[0] and not has_hub:
         return None
     wanted = names.wanted(base_model)
     if wanted.entry is not None and is_embedded(wanted):
         made = embedded.folder_of(wanted.entry)
         return _read(wanted.name, made) if (made / embedded.RECORD_NAME).is_file() else None
-    found = cached(wanted)
+    found = cached(wanted) if has_hub else None
     return None if found is None else _read(wanted.name, found)
 
 

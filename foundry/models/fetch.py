@@ -17,7 +17,7 @@ from foundry.models.embedded import GGUF_NAME, RECORD_NAME, materialise
 from foundry.models.folder import check_folder, is_wanted, weight_names
 from foundry.models.load import check_precision, family_of, family_template, load_config
 from foundry.models.names import Wanted
-from foundry.models.quiet import quiet
+from foundry.models.quiet import hush
 from foundry.models.templates import template_hashes
 
 # Files that decide what a text becomes: configuration, tokenizer, chat template.
@@ -37,24 +37,10 @@ def locate(base_model: str, recipe_folder: Path) -> BaseModel:
         RecipeError: It names nothing, or is neither a folder nor in the catalogue; names the
             nearest entry.
     """
-    names.refuse_nothing(base_model)
-    folders = [recipe_folder / base_model, Path(base_model).expanduser()]
-    for folder in folders:
-        if (folder / "config.json").is_file():
-            return _from_folder(folder.resolve(), folder.name)
-    if names.is_path(base_model):
-        present = [folder for folder in folders if folder.is_dir()]
-        raise (
-            _no_configuration(present[0])
-            if present
-            else names.missing_folder(base_model, recipe_folder)
-        )
+    folder = names.folder_of_base(base_model, recipe_folder)
+    if folder is not None:
+        return _from_folder(folder.resolve(), folder.name)
     return _from_name(names.wanted(base_model), recipe_folder)
-
-
-def _no_configuration(folder: Path) -> ResourceError:
-    what = _("no config.json in the model's folder")
-    return ResourceError(Problem(str(folder), what, _("check the path")))
 
 
 def _from_name(wanted: Wanted, recipe_folder: Path) -> BaseModel:
@@ -175,24 +161,24 @@ def _from_hub_cache(wanted: Wanted, recipe_folder: Path) -> BaseModel:
 
 def cached(wanted: Wanted) -> Path | None:
     """The snapshot in the hub's cache; its name is the commit."""
-    with quiet():
-        from huggingface_hub import try_to_load_from_cache
+    hush()
+    from huggingface_hub import try_to_load_from_cache
 
-        assert wanted.hub_id is not None
-        found = try_to_load_from_cache(wanted.hub_id, "config.json", revision=wanted.revision)
+    assert wanted.hub_id is not None
+    found = try_to_load_from_cache(wanted.hub_id, "config.json", revision=wanted.revision)
     return Path(found).parent if isinstance(found, str) else None
 
 
 def _missing(wanted: Wanted, folder: Path) -> list[str]:
     """Files that the hub listed when the model was fetched and that are not here, or not whole."""
-    with quiet():
-        from huggingface_hub import get_cached_repo_tree
-        from huggingface_hub.errors import CachedRepoTreeNotFoundError
+    hush()
+    from huggingface_hub import get_cached_repo_tree
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
-        try:
-            listed = get_cached_repo_tree(wanted.hub_id, revision=folder.name)
-        except CachedRepoTreeNotFoundError:
-            return []
+    try:
+        listed = get_cached_repo_tree(wanted.hub_id, revision=folder.name)
+    except CachedRepoTreeNotFoundError:
+        return []
     sizes = {file.path: file.size for file in listed if is_wanted(file.path)}
     weights = [name for name in sizes if name.endswith(".safetensors")]
     unused = set(weights) - set(weight_names(folder, weights))

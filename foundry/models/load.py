@@ -14,6 +14,7 @@ from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
 from foundry.models.folder import check_folder, check_torch
+from foundry.models.names import no_configuration
 from foundry.models.quiet import quiet
 
 # gpt-oss is published in MXFP4 alone; each number stands for exactly one of bfloat16's.
@@ -193,9 +194,7 @@ def family_of(folder: Path) -> str:
     """
     path = folder / "config.json"
     if not path.is_file():
-        raise ResourceError(
-            Problem(str(folder), _("no config.json in the model's folder"), _("check the path"))
-        )
+        raise no_configuration(folder)
     found = json.loads(path.read_text(encoding="utf-8")).get("model_type")
     known = {t: f for f in plugins.names("family") for t in plugins.load("family", f).MODEL_TYPES}
     if found not in known:

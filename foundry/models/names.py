@@ -1,7 +1,7 @@
 """What a person means by a base model's name: a folder, a catalogue entry, or a hub id (C71)."""
 
 import difflib
-import re
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from foundry.models.catalogue import Entry
 
 # What other programs write where a value was forgotten (detoxify#99 asked the hub for "None").
 NOTHING = {"", "none", "null", "nan", "~", "undefined"}
-COMMIT = re.compile(r"[0-9a-f]{40}")
 NEAR_NAMES = 3
 
 
@@ -68,6 +67,28 @@ def refuse_nothing(name: str) -> None:
         raise RecipeError(Problem("base_model", what, fix))
 
 
+def folder_of_base(base_model: str, recipe_folder: Path) -> Path | None:
+    """The folder that `base_model` of a recipe means; None where it can only be a model's name.
+
+    Args:
+        base_model: As the recipe has it; a folder is one of the recipe's or the working folder.
+        recipe_folder: The folder of the recipe file.
+
+    Raises:
+        RecipeError: Nothing is named.
+        ResourceError: A path, but no folder with a model is there.
+    """
+    refuse_nothing(base_model)
+    folders = [recipe_folder / base_model, Path(os.path.expanduser(base_model))]
+    for folder in folders:
+        if (folder / "config.json").is_file():
+            return folder
+    if not is_path(base_model):
+        return None
+    present = [folder for folder in folders if folder.is_dir()]
+    raise no_configuration(present[0]) if present else missing_folder(base_model, recipe_folder)
+
+
 def is_path(name: str) -> bool:
     """Whether a name can only be that of a folder; a revision (`@refs/pr/1`) may hold slashes."""
     return name.startswith((".", "/", "~")) or "\\" in name or name.split("@")[0].count("/") > 1
@@ -78,6 +99,12 @@ def missing_folder(name: str, beside: Path) -> ResourceError:
     near = near_folder(name, beside)
     fix = _("use `{name}`").format(name=near) if near else _("check the path in the recipe")
     return ResourceError(Problem(name, _("the folder does not exist"), fix))
+
+
+def no_configuration(folder: Path) -> ResourceError:
+    """The error for a folder that holds no model."""
+    what = _("no config.json in the model's folder")
+    return ResourceError(Problem(str(folder), what, _("check the path")))
 
 
 def near_folder(name: str, beside: Path) -> str | None:

@@ -30,17 +30,22 @@ _set_by_us: set[str] = set()
 @contextmanager
 def quiet() -> Iterator[None]:
     """Inside, imports and calls of those libraries say only what is an error."""
-    os.environ.update(ENVIRONMENT)
-    if OFFLINE not in os.environ:
-        os.environ[OFFLINE] = "1"
-        _set_by_us.add(OFFLINE)
-    _hush()
+    hush()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
         yield
+
+
+def hush() -> None:
+    """The same for the hub's library alone; transformers, slow to import, stays where it is."""
+    os.environ.update(ENVIRONMENT)
+    if OFFLINE not in os.environ:
+        os.environ[OFFLINE] = "1"
+        _set_by_us.add(OFFLINE)
+    _say_again()
 
 
 @contextmanager
@@ -52,12 +57,12 @@ def online() -> Iterator[None]:
     """
     for name in ("FOUNDRY_OFFLINE", OFFLINE):
         if os.environ.get(name, "").upper() in TRUE and name not in _set_by_us:
-            what = _("the environment forbids any connection ({name} is set)").format(name=name)
-            raise ResourceError(Problem("", what, f"unset {name}"))
+            what = _("forbids any connection (found: {value})").format(value=os.environ[name])
+            raise ResourceError(Problem(name, what, f"unset {name}"))
     os.environ.update(ENVIRONMENT)
     from huggingface_hub import constants
 
-    _hush()
+    _say_again()
     before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, False
     try:
         yield
@@ -65,7 +70,7 @@ def online() -> Iterator[None]:
         constants.HF_HUB_OFFLINE = before
 
 
-def _hush() -> None:
+def _say_again() -> None:
     """Say again what the hub's library reads only when it is imported, which may be over."""
     from huggingface_hub import constants
 
