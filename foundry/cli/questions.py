@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import typer
 
 from foundry.cli.output import note
-from foundry.core.errors import Problem, RecipeError
+from foundry.core.errors import FoundryError, Problem, RecipeError
 from foundry.core.language import gettext as _
 
 
@@ -15,7 +15,7 @@ from foundry.core.language import gettext as _
 class Question:
     """One thing to know: the option that answers it, and the words that ask for it.
 
-    `read` makes the value of what was typed and raises RecipeError for what cannot be one;
+    `read` makes the value of what was typed and raises an error for what cannot be one;
     `default` makes a value of the answers before, or None where one must be given.
     """
 
@@ -34,11 +34,12 @@ def answered(
     Nothing is asked where every option that is needed was given.
 
     Raises:
-        RecipeError: A needed option was not given and nobody may be asked, or one that was given
+        RecipeError: A needed option was not given and nobody may be asked, or some that were given
             cannot be.
+        ResourceError: The base model's folder is not there, or cannot be opened.
         typer.Abort: The input ended.
     """
-    found = {q.option: q.read(text) for q in questions if (text := given[q.option]) is not None}
+    found = _read(questions, given)
     missing = [q for q in questions if q.is_needed and q.option not in found]
     if missing and not may_ask:
         raise RecipeError([_needed(question) for question in missing])
@@ -46,6 +47,24 @@ def answered(
         if question.option not in found:
             default = question.default(found)
             found[question.option] = _ask(question, default) if missing else str(default)
+    return found
+
+
+def _read(questions: Sequence[Question], given: Mapping[str, str | None]) -> dict[str, str]:
+    """The values that options gave; all that cannot be are told at once, each with its option."""
+    found, failed = dict[str, str](), list[FoundryError]()
+    for question in questions:
+        if (text := given[question.option]) is None:
+            continue
+        try:
+            found[question.option] = question.read(text)
+        except FoundryError as error:
+            option = f"--{question.option}"
+            failed.append(
+                type(error)([replace(p, where=p.where or option) for p in error.problems])
+            )
+    if failed:
+        raise type(failed[0])([problem for error in failed for problem in error.problems])
     return found
 
 
@@ -66,5 +85,5 @@ def _ask(question: Question, default: str | None) -> str:
             raise typer.Abort
         try:
             return question.read(line.strip() or default or "")
-        except RecipeError as error:
+        except FoundryError as error:
             note(str(error))

@@ -74,9 +74,9 @@ def unreachable(wanted: Wanted, kind: str) -> ResourceError:
 
 def has_token() -> bool:
     """Whether a request to the hub carries a token."""
-    from huggingface_hub.utils._headers import get_token_to_send
+    from huggingface_hub.utils import build_hf_headers
 
-    return get_token_to_send(None) is not None
+    return "authorization" in build_hf_headers()
 
 
 def endpoint() -> str:

@@ -104,7 +104,7 @@ def _find(wanted: Wanted) -> _Repository:
 
     assert wanted.hub_id is not None
     api = HfApi(
-        endpoint=os.environ.get("HF_ENDPOINT"),
+        endpoint=access.endpoint(),
         library_name="ai-foundry",
         library_version=version(),
     )

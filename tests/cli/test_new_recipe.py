@@ -177,7 +177,8 @@ def test_questions_are_in_the_persons_language(typed):
 
 def test_answer_that_cannot_be_is_asked_again(typed):
     outcome = typed(
-        "gema-3-270m", "gemma-3-270m", "own-dta", "own-data", "9", "contract", "", "me", ""
+        *("gema-3-270m", "./nowhere", "gemma-3-270m", "own-dta", "own-data", "9", "contract"),
+        *("", "me", ""),
     )
 
     assert outcome.code == 0, outcome
@@ -248,6 +249,15 @@ def test_wrong_option_is_told_and_nothing_written(options, code, said):
     assert outcome.code == code
     assert said in outcome.err
     assert not Path("faq.yaml").exists()
+
+
+def test_wrong_options_are_told_together_each_with_its_place():
+    flags = ("--licence", "own-dta", "--basis", "own-wrk", "--by", " ", "--base", "./nowhere")
+
+    told = [line for line in new(*flags).err.splitlines() if not line.startswith("  fix")]
+
+    assert [line.split(": ")[0] for line in told] == ["./nowhere", "own-dta", "own-wrk", "--by"]
+    assert told[-1] == "--by: an answer is needed"
 
 
 def test_data_that_leave_a_doubt_are_refused_with_what_to_write():

@@ -74,6 +74,13 @@ def test_fetched_model_is_found_under_its_commit(
     assert locate(TINY + revision, tmp_path).revision == COMMIT
 
 
+def test_mirror_without_an_address_is_none(hub_cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_ENDPOINT", "")
+
+    with pytest.raises(RuntimeError, match=r"tried to reach 'huggingface\.co'"):
+        get()
+
+
 def test_only_what_is_opened_is_fetched(hub: Hub, repository: Repository, tmp_path: Path):  # C73
     kept = {"LICENSE", "terms_of_use.pdf", "additional_chat_templates/tool.jinja"}
     left = {
@@ -336,7 +343,7 @@ def test_user_who_forbids_connections_is_obeyed(
 
     told = problem()
 
-    assert told == f"the environment forbids any connection ({name} is set)\n  fix: unset {name}"
+    assert told == f"{name}: forbids any connection (found: 1)\n  fix: unset {name}"
     assert hub.asked == []
 
 
