@@ -20,9 +20,12 @@ from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
 from foundry.encode.render_child import (
+    MAX_RENDERED_CHARS,
     MEMORY_BYTES,
     OUT_OF_TIME,
-    REFUSED,
+    TEXT,
+    TOO_LARGE,
+    TOO_LONG,
     read_frame,
     write_frame,
 )
@@ -183,10 +186,7 @@ class _Process:
         if frame is None:
             raise DataError(self._end())
         text = frame[1:].decode("utf-8")
-        if frame[:1] != REFUSED:
-            return text
-        what = _("the chat template refused the conversation ({error})")
-        return Problem("chat_template", what.format(error=text), _("check the order of the roles"))
+        return text if frame[:1] == TEXT else _problem(frame[:1], text)
 
 
 def _forward(child: "subprocess.Popen[bytes]", frames: "queue.SimpleQueue[bytes | None]") -> None:
@@ -202,6 +202,21 @@ def _frames_of(child: "subprocess.Popen[bytes]") -> Iterator[bytes]:
             yield frame
     except (OSError, ValueError):  # the pipe was closed under the reader: the child was stopped
         return
+
+
+def _problem(kind: bytes, said: str) -> Problem:
+    """Why a view has no text; `said` is what the child sent along."""
+    fix = _("shorten the conversation, or use a base model with a template you trust")
+    if kind == TOO_LONG:
+        what = _("the chat template made {found} characters; the most is {most}")
+        what = what.format(found=said, most=MAX_RENDERED_CHARS)
+    elif kind == TOO_LARGE:
+        what = _("the chat template needs more memory than a template is given: {n} MiB")
+        what = what.format(n=MEMORY_BYTES >> 20)
+    else:
+        what = _("the chat template refused the conversation ({error})").format(error=said)
+        fix = _("check the order of the roles")
+    return Problem("chat_template", what, fix)
 
 
 def _too_slow() -> Problem:

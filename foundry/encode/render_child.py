@@ -23,7 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 LENGTH_BYTES = 8
 OUT_OF_TIME = getattr(signal, "SIGPROF", 0)  # the signal of `start_clock`, which ends a process
-TEXT, REFUSED = b"t", b"r"
+TEXT, REFUSED, TOO_LONG, TOO_LARGE = b"t", b"r", b"l", b"m"
 MEMORY_BYTES = 256 << 20  # of address space, of which Python and Jinja take 25 MiB
 MAX_RENDERED_CHARS = 10_000_000
 MAX_REASON_CHARS = 500
@@ -55,8 +55,8 @@ def main() -> None:
 
     A request is a JSON object: `template`, `bos_token`, `eos_token`, `seconds`, and `jobs`, each
     with `messages`, `tools` and `views`; a view is how many messages to render, and whether the
-    generation prompt follows. Each view is answered by a frame: `t` and the text, or `r` and why
-    the template refused.
+    generation prompt follows. Each view is answered by a frame: `t` and the text, `r` and why the
+    template refused, `l` and how many characters it made, or `m` where memory did not suffice.
     """
     limit_itself()
     compiled: dict[str, Any] = {}
@@ -105,9 +105,11 @@ def _answer(
 ) -> bytes:
     try:
         text = rendered(request, messages, tools, prompt, compiled)
+        if len(text) > MAX_RENDERED_CHARS:
+            return TOO_LONG + str(len(text)).encode()
         return TEXT + text.encode("utf-8")
     except MemoryError:
-        return REFUSED + b"it needs more memory than a template is given"
+        return TOO_LARGE
     except Exception as error:  # whatever a stranger's template does
         return REFUSED + str(error)[:MAX_REASON_CHARS].encode("utf-8", "replace")
 
@@ -131,8 +133,6 @@ def rendered(
         tools=tools,
         documents=None,
     )
-    if len(text) > MAX_RENDERED_CHARS:
-        raise ValueError(f"it made {len(text)} characters; the most is {MAX_RENDERED_CHARS}")
     return text
 
 

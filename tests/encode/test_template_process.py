@@ -84,6 +84,16 @@ def test_template_that_needs_too_much_memory_is_refused():
         rendered(TOO_MUCH)
 
 
+def test_fix_for_a_template_that_takes_too_much_is_not_the_order_of_the_roles():
+    for template, found in ((STRING, "20000000"), (TOO_MUCH, "256 MiB")):
+        with pytest.raises(DataError) as error:
+            rendered(template)
+
+        (problem,) = error.value.problems
+        assert found in problem.what
+        assert problem.fix is not None and problem.fix.startswith("shorten the conversation")
+
+
 def test_conversation_after_a_stopped_template_is_rendered(half_a_second):
     with pytest.raises(DataError):
         rendered(LOOPS)
