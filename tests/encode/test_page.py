@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from foundry.core.page import STYLE as OF_ALL_PAGES
 from foundry.core.page import visible
 from foundry.core.records import ShardSet, ToolCall, Turn
 from foundry.encode.page import words
 from foundry.encode.page.histogram import histogram
-from foundry.encode.page.html import render
+from foundry.encode.page.html import STYLE, render
+from foundry.encode.rows import encode
+from foundry.encode.samples import LONGEST, kinds
 from foundry.encode.tokenize import encoder_of
 from tests.encoders import encode_all, example, tiny_encoder
 from tests.templates import stock_template
@@ -106,6 +109,15 @@ def test_page_is_whole_and_asks_for_nothing(text: str, page: Page):
     assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
 
 
+def test_every_class_has_a_rule_and_every_rule_a_place(text: str):
+    rules = "".join(path.read_text(encoding="utf-8") for path in (STYLE, OF_ALL_PAGES))
+
+    styled = set(re.findall(r"\.([a-z][\w-]*)", re.sub(r"\{[^{}]*\}", "", rules)))
+
+    used = {name for names in re.findall(r'class="([^"]*)"', text) for name in names.split()}
+    assert used == styled
+
+
 def test_untrusted_text_is_shown_as_text(page: Page):
     shown = "".join(page.text)
 
@@ -170,11 +182,9 @@ def test_every_kind_of_sample_has_words():
     turns = (Turn("user", "天氣？"), call, Turn("tool", "晴"), Turn("assistant", "晴天。"))
     rows = [replace(SHORT, messages=turns), example("一？", "甲。", "二？", "乙。")]
 
-    report = encode_all(rows, encoder, max_seq_len=1024)[1].as_dict()
+    made = {kind for row in rows for kind in kinds(encode(row, encoder))}
 
-    found = {sample["kind"] for sample in report["samples"]}
-    assert {"first", "split-turns"} <= found <= set(words.KINDS)
-    assert set(words.KINDS) >= {"tool-call", "reasoning", "multi-turn", "longest"}
+    assert made | {LONGEST} == set(words.KINDS)
 
 
 def test_histogram_holds_every_row_in_few_bars():
