@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from foundry.core.errors import Problem
 from foundry.core.recipe import Encode
 from foundry.core.records import EncodedRow, Example, Turn
+from foundry.encode.checks import check_many
 from foundry.encode.mask_report import MaskReport
+from foundry.encode.rows import Encoded
 from foundry.encode.shards import encode_rows
 from foundry.encode.tokenize import Encoder, encoder_of
 from tests.templates import stock_template
@@ -41,6 +44,12 @@ def example(*contents: str, line: int = 2, system: str | None = None) -> Example
 def examples(pairs: Sequence[tuple[str, str]]) -> list[Example]:
     """Rows of one question and one answer each."""
     return [example(*pair, line=line) for line, pair in enumerate(pairs, start=2)]
+
+
+def check(encoded: Encoded, encoder: Encoder) -> list[Problem]:
+    """The faults of one example."""
+    (faults,) = check_many([encoded], encoder)
+    return faults
 
 
 def encode_all(

@@ -43,11 +43,6 @@ def check_many(batch: Sequence[Encoded], encoder: Encoder) -> list[list[Problem]
     ]
 
 
-def check(encoded: Encoded, encoder: Encoder) -> list[Problem]:
-    """The faults of one example."""
-    return check_many([encoded], encoder)[0]
-
-
 def _stretches(pieces: Sequence[Piece], encoder: Encoder) -> list[list[Stretch]]:
     """The supervised stretches of each piece; their ends are decoded all at once."""
     every = [(piece.ids, a, b) for piece in pieces for a, b in piece.runs]

@@ -24,6 +24,7 @@ NAMED = 20  # rows named for each reason, and faults told at once
 FORMS = 20  # texts of the template's own that are told apart
 HISTOGRAM_STEP = 64
 OVER_LENGTH = "over-length"
+BY_TEMPLATE = {"template-refused", "prompt-not-kept", "call-not-written"}  # see `encode.mask`
 
 
 @dataclass
@@ -137,10 +138,7 @@ class MaskReport:
                 if r.code == OVER_LENGTH
             ]
         if not self.rows and not problems:
-            what = _("no row is left to train on ({dropped} over the length limit)")
-            fix = _("raise `encode.max_seq_len` or shorten the rows")
-            dropped = self.dropped[OVER_LENGTH]
-            problems.append(Problem("encode", what.format(dropped=dropped), fix))
+            problems = self._nothing_left()
         if problems:
             raise DataError(problems)
 
@@ -148,14 +146,31 @@ class MaskReport:
         what = _(
             "{refused} of {rows} rows cannot be trained, more than `max_refused: {limit}` allows"
         )
-        # A template that takes no row at all is at fault itself.
-        head = Problem(
-            "encode" if self.rows else "chat_template",
-            what.format(refused=self.refused, rows=self.examples, limit=limit),
-            _("correct the rows listed here, or raise `data.max_refused`"),
-        )
-        shown = [r for r in self.named if r.code != OVER_LENGTH]
-        return [head, *(Problem(f"{r.source}:{r.line}", r.reason) for r in shown)]
+        found = what.format(refused=self.refused, rows=self.examples, limit=limit)
+        return self._refusals(found, _("correct the rows listed here, or raise `data.max_refused`"))
+
+    def _nothing_left(self) -> list[Problem]:
+        dropped = self.dropped[OVER_LENGTH]
+        if not self.refused:
+            what = _("no row is left to train on ({dropped} over the length limit)")
+            fix = _("raise `encode.max_seq_len` or shorten the rows")
+            return [Problem("encode", what.format(dropped=dropped), fix)]
+        what = _("no row is left to train on ({refused} refused, {dropped} over the length limit)")
+        return self._refusals(what.format(refused=self.refused, dropped=dropped))
+
+    def _refusals(self, what: str, fix: str | None = None) -> list[Problem]:
+        """`what`, and the first refused rows of each reason; `fix` helps where a row is left."""
+        where = "encode"
+        if not self.rows:
+            fix = _("correct the rows listed here")
+            if set(self.dropped) <= BY_TEMPLATE:  # it takes no row at all
+                where = "chat_template"
+                fix = _("correct the rows listed here, or use a base model with another template")
+        shown = (r for r in self.named if r.code != OVER_LENGTH)
+        return [
+            Problem(where, what, fix),
+            *(Problem(f"{r.source}:{r.line}", r.reason) for r in shown),
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """The report as `mask_report.json` holds it."""
@@ -164,7 +179,6 @@ class MaskReport:
             "type": self.type,
             "examples": self.examples,
             "rows": self.rows,
-            "rows_over_length": self.dropped[OVER_LENGTH],
             "dropped": dict(sorted(self.dropped.items())),
             "dropped_rows": [refusal.as_dict() for refusal in self.named],
             "over_limit": asdict(self.over),

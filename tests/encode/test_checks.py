@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from foundry.core.records import Example
-from foundry.encode.checks import check, check_many, says
+from foundry.encode.checks import check_many, says
 from foundry.encode.rows import Encoded, encode
 from foundry.encode.tokenize import IGNORED, encoder_of
-from tests.encoders import NO_BOS, example, tiny_encoder
+from tests.encoders import NO_BOS, check, example, tiny_encoder
 
 SHORT = example("多少錢？", "三百元。", line=2)
 CHAT = example("顏色？", "白色。", "產地？", "台灣。", line=3)

@@ -6,12 +6,11 @@ import pytest
 
 from foundry.core.errors import DataError
 from foundry.core.records import Refusal
-from foundry.encode.checks import check
 from foundry.encode.mask_report import NAMED, MaskReport
 from foundry.encode.rows import encode
 from foundry.encode.samples import as_marked
 from foundry.encode.tokenize import IGNORED, encoder_of
-from tests.encoders import NO_BOS, encode_all, example, tiny_encoder
+from tests.encoders import NO_BOS, check, encode_all, example, tiny_encoder
 
 SHORT = example("多少錢？", "三百元。", line=2)
 CHAT = example("顏色？", "白色。", "產地？", "台灣。", line=3)
@@ -80,6 +79,36 @@ def test_row_of_exactly_the_limit_is_kept():  # C61
 def test_nothing_left_is_refused_before_any_weights_are_read():  # C11
     with pytest.raises(DataError, match=r"no row is left to train on \(2 over the length limit\)"):
         encode_all([LONG, LONG], ENCODER)
+
+
+def test_nothing_left_of_refused_rows_is_not_told_as_too_long():
+    same = replace(SHORT, rejected=SHORT.messages[-1])
+
+    with pytest.raises(DataError) as error:
+        encode_all([same, LONG], ENCODER, max_refused=1.0)
+
+    head, *rows = error.value.problems
+    assert head.where == "encode"
+    assert head.what == "no row is left to train on (1 refused, 1 over the length limit)"
+    assert head.fix == "correct the rows listed here"
+    assert [(row.where, row.what) for row in rows] == [
+        ("rows.csv:2", "both answers have the same tokens")
+    ]
+
+
+@pytest.mark.parametrize("max_refused", [0.0, 1.0])
+def test_template_is_named_only_if_it_refused_every_row(max_refused: float):
+    odd = replace(SHORT, messages=(SHORT.messages[0], *SHORT.messages))
+    same = replace(SHORT, rejected=SHORT.messages[-1])
+
+    found = []
+    for rows in ([odd, odd], [odd, same], [odd, LONG]):
+        with pytest.raises(DataError) as error:
+            encode_all(rows, ENCODER, max_refused=max_refused)
+        found.append(error.value.problems[0])
+
+    assert [head.where for head in found] == ["chat_template", "encode", "encode"]
+    assert "max_refused" not in "".join(head.fix or "" for head in found)
 
 
 def test_overlong_rows_stop_a_run_that_asks_for_it():  # C61

@@ -8,13 +8,12 @@ import pytest
 from foundry.core.errors import DataError
 from foundry.core.records import Example, Refusal, ToolCall, Turn
 from foundry.encode import rows
-from foundry.encode.checks import check
 from foundry.encode.rows import Encoded, encode, encode_many
 from foundry.encode.tokenize import IGNORED, Encoder, encoder_of
 from tests.cases import case, change
 from tests.encode.test_mask import NO_LAST_END
 from tests.encode.test_tokenize import seam_encoder
-from tests.encoders import conversation, encode_all, example, tiny_encoder
+from tests.encoders import check, conversation, encode_all, example, tiny_encoder
 from tests.templates import stock_template
 
 ENCODER = tiny_encoder("gemma3")

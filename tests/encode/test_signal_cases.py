@@ -10,14 +10,13 @@ from foundry.core.errors import DataError
 from foundry.core.recipe import Encode
 from foundry.core.records import EncodedRow, Example, Turn
 from foundry.encode import mask, rows, shards, tokenize
-from foundry.encode.checks import check
 from foundry.encode.mask_report import MaskReport
 from foundry.encode.rows import encode
 from foundry.encode.shards import read_shards, write_shards
 from foundry.encode.tokenize import IGNORED, Encoder, encoder_of
 from foundry.train import collate
 from tests.cases import case, change
-from tests.encoders import NO_BOS, conversation, encode_all, example, tiny_encoder
+from tests.encoders import NO_BOS, check, conversation, encode_all, example, tiny_encoder
 from tests.templates import stock_template
 
 GEMMA = tiny_encoder("gemma3")

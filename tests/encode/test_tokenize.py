@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from foundry.encode.checks import check
 from foundry.encode.rows import Encoded, encode
 from foundry.encode.tokenize import IGNORED, Encoder, open_encoder
 from foundry.models.fetch import locate
-from tests.encoders import FAMILIES, NO_BOS, conversation, encoder_of, example, tiny_encoder
+from tests.encoders import FAMILIES, NO_BOS, check, conversation, encoder_of, example, tiny_encoder
 
 TERMINATOR = {"llama": "<|eot_id|>", "gemma3": "<end_of_turn>"}
 CHAT = example("電風扇多少錢？", "三百元。", "Is it white?", "Yes, and black 👍.")

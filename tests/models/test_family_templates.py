@@ -8,10 +8,10 @@ import pytest
 from foundry.core.errors import DataError
 from foundry.core.records import EncodedRow
 from foundry.encode import tokenize
-from foundry.encode.checks import check
 from foundry.encode.rows import Encoded, encode
 from foundry.encode.tokenize import IGNORED, Encoder, encoder_of, runs
 from tests.cases import case, change
+from tests.encoders import check
 from tests.family_talks import TALKS, talk
 from tests.tiny import tiny_tokenizer
 from tests.tiny_models import MODELS
