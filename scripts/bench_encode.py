@@ -1,6 +1,6 @@
 """Rows rendered, masked and tokenised per second, by us and by TRL's `assistant_only_loss`.
 
-    python scripts/bench_encode.py [--rows 1000 10000 100000] [--rounds 3] [--json]
+    python scripts/bench_encode.py [--rows 1000 10000 100000] [--rounds 3] [--json] [--write]
 
 The rows are conversations of one to four exchanges made of the shop's questions and answers. Each
 measurement is a process of its own, and the two sides alternate. Ours reads the examples from
@@ -8,11 +8,13 @@ their file and writes the shard and the mask report. TRL's is the preparation th
 makes of a data set that is already loaded, in one process, with TRL's own training variant of the
 same chat template; it writes its cache. Nothing is trained. Both must give the same ids, or there
 is no result. (The labels differ where TRL's markers take in what follows the terminator, as the
-line break after Gemma's.)
+line break after Gemma's.) `--write` puts the figures into `docs/performance.md`; sizes that are not
+measured anew stay there if the machine and the libraries are the same.
 """
 
 import argparse
 import hashlib
+import itertools
 import json
 import resource
 import subprocess
@@ -22,12 +24,29 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
+
+# Run as a file, Python looks for modules beside it; what is measured is the checkout's `foundry`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.performance import PAGE, machine, write_section
+
+T = TypeVar("T")
 
 SIDES = ("ours", "trl")
-TEMPLATE = {"gemma3": "gemma3", "llama": "llama3"}  # families of the embedded bases
-EXCHANGES = 4
-LIMIT = 4096
+EXCHANGES = 4  # the most of a conversation
+MAX_SEQ_LEN = 4096  # more tokens than any of these conversations has
+MANY_ROWS, ROUNDS_OF_MANY = 100_000, 2
+REPORTED = 10_000  # rows after which a measurement says how far it is
+LIBRARIES = ("tokenizers", "transformers", "trl", "datasets", "pyarrow")
+ABOUT = (
+    "Rows rendered, masked and tokenised per second: our encode stage, from the examples' file to "
+    "shard and mask report, and `SFTTrainer`'s own preparation with `assistant_only_loss`, in one "
+    "process, of a loaded data set. Conversations of one to four exchanges; both make the same "
+    "ids. Medians; ratios of neighbouring measurements, with their range. "
+    "`python scripts/bench_encode.py --write`."
+)
+COLUMNS = ("rows", "ours, rows/s", "TRL, rows/s", "ours / TRL", "ours, peak MB", "TRL, peak MB")
 
 
 def main() -> None:
@@ -37,14 +56,19 @@ def main() -> None:
         measured = {"ours": measure_ours, "trl": measure_trl}[options.side](options)
         Path(options.out).write_text(json.dumps(measured), encoding="utf-8")
         return
+    results, summary = list[dict[str, Any]](), list[dict[str, Any]]()
     with tempfile.TemporaryDirectory() as folder:
-        results = [
-            measure(side, count, options, write_examples(count, Path(folder)))
-            for count in options.rows
-            for _round in range(options.rounds if count < 100_000 else min(2, options.rounds))
-            for side in SIDES
-        ]
-    summary = [summarise(count, results) for count in options.rows]
+        for count in options.rows:
+            examples = write_examples(count, Path(folder))
+            rounds = min(options.rounds, ROUNDS_OF_MANY) if count >= MANY_ROWS else options.rounds
+            results += [
+                measure(side, count, options, examples, f"round {n} of {rounds}")
+                for n in range(1, rounds + 1)
+                for side in SIDES
+            ]
+            summary.append(summarise(count, results))
+            if options.write is not None:  # what is measured stays if a longer size is stopped
+                write(options.write, options.base, summary)
     if options.json:
         print(json.dumps({"base": options.base, "summary": summary, "runs": results}, indent=2))
     else:
@@ -55,8 +79,11 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compare our encoding's speed with TRL's.")
     parser.add_argument("--base", default="gemma-3-270m")
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    parser.add_argument("--rounds", type=int, default=3, help="at most 2 of 100,000 rows")
+    parser.add_argument("--rounds", type=int, default=3, help="at most 2 from 100,000 rows on")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--write", type=Path, nargs="?", const=PAGE, help="put the figures into this page"
+    )
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--examples", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", help=argparse.SUPPRESS)
@@ -64,21 +91,17 @@ def parse() -> argparse.Namespace:
 
 
 def write_examples(count: int, folder: Path) -> Path:
-    """A part's file of `count` conversations; one that is there already is taken."""
+    """A part's file of `count` conversations."""
     from foundry.core.load import load_recipe
     from foundry.core.records import Example, Turn
     from foundry.data.prepare import prepare, read_examples
 
     path = folder / f"{count}.jsonl"
-    if path.exists():
-        return path
     loaded = load_recipe("retail/customer-service")
     out = folder / "data"
     manifest = prepare(loaded.recipe.data, folder=loaded.path.parent, out=out)
-    shop = [
-        turn for e in read_examples(out.parent / manifest.part("train").file) for turn in e.messages
-    ]
-    pairs = list(zip(shop[::2], shop[1::2], strict=True))
+    shop = read_examples(folder / manifest.part("train").file)
+    pairs = [example.messages for example in shop]
     with path.open("w", encoding="utf-8") as stream:
         for n in range(count):
             turns = list[Turn]()
@@ -90,8 +113,11 @@ def write_examples(count: int, folder: Path) -> Path:
     return path
 
 
-def measure(side: str, count: int, options: argparse.Namespace, examples: Path) -> dict[str, Any]:
+def measure(
+    side: str, count: int, options: argparse.Namespace, examples: Path, place: str
+) -> dict[str, Any]:
     """One measurement in a fresh process."""
+    print(f"{count} {side}: {place}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "result.json")
         command = [sys.executable, __file__, "--side", side, "--out", str(out)]
@@ -111,7 +137,7 @@ class Clock:
         self.wall, self.computing = time.monotonic(), computed()
 
     def read(self, count: int) -> dict[str, Any]:
-        """What passed since; a template's process has 1 GiB at most and takes 30 MB."""
+        """What passed since; memory is this process's alone, without that of the template's."""
         seconds, computing = time.monotonic() - self.wall, computed() - self.computing
         return {
             "seconds": round(seconds, 3),
@@ -124,7 +150,8 @@ class Clock:
 
 def computed() -> float:
     """Seconds that this process and those it has ended computed."""
-    usages = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    usages = [resource.getrusage(who) for who in whose]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
@@ -142,12 +169,12 @@ def measure_ours(options: argparse.Namespace) -> dict[str, Any]:
     from foundry.encode.mask_report import MaskReport
     from foundry.encode.shards import read_shards, write_shards
 
-    encoder = opened(options.base)
+    encoder, _training = opened(options.base)
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock()
         shards = write_shards(
-            iterate_examples(options.examples),
-            Encode(max_seq_len=LIMIT),
+            reporting(iterate_examples(options.examples)),
+            Encode(max_seq_len=MAX_SEQ_LEN),
             MaskReport(encoder),
             key_parts={},
             folder=Path(folder),
@@ -156,11 +183,41 @@ def measure_ours(options: argparse.Namespace) -> dict[str, Any]:
         render._process().stop()  # so that its time is known
         measured = clock.read(shards.rows)
         rows = read_shards(Path(folder, shards.file))
-    return measured | fingerprints((r.input_ids, r.labels) for r in rows)
+    return measured | fingerprints((row.input_ids, row.labels) for row in rows)
 
 
-def opened(base_name: str) -> Any:
-    """The encoder of an embedded base with the template of which TRL has a training variant."""
+def reporting(items: Iterable[T]) -> Iterator[T]:
+    """The items, saying on stderr how many there were."""
+    for count, item in enumerate(items, start=1):
+        yield item
+        tell(count)
+
+
+def tell(count: int) -> None:
+    """Say a number of rows if it is a round one."""
+    if count % REPORTED == 0:
+        print(f"  {count} rows", file=sys.stderr)
+
+
+def tell_progress(kind: Any) -> None:
+    """Let tokenizers of a class say on stderr how many conversations they rendered.
+
+    That takes a call of a Python function, a thousandth of what TRL's preparation takes for a row.
+    """
+    rendered, plain = itertools.count(1), kind.apply_chat_template
+
+    def apply_chat_template(self: Any, *arguments: Any, **options: Any) -> Any:
+        tell(next(rendered))
+        return plain(self, *arguments, **options)
+
+    kind.apply_chat_template = apply_chat_template
+
+
+def opened(base_name: str) -> tuple[Any, str]:
+    """The encoder of an embedded base with the template of its family, and TRL's variant of it.
+
+    The variant has markers around what the assistant says.
+    """
     from foundry.encode.tokenize import encoder_of
     from foundry.models.fetch import locate
     from foundry.models.load import family_template, load_tokenizer
@@ -168,14 +225,16 @@ def opened(base_name: str) -> Any:
     base = locate(base_name, Path.cwd())
     template = family_template(base.family)
     assert template is not None, "TRL is not installed"
-    return encoder_of(load_tokenizer(base), template.read_text(encoding="utf-8"))
+    variant = template.with_stem(f"{template.stem}_training")
+    encoder = encoder_of(load_tokenizer(base), template.read_text(encoding="utf-8"))
+    return encoder, variant.read_text(encoding="utf-8")
 
 
 def measure_trl(options: argparse.Namespace) -> dict[str, Any]:
     """`SFTTrainer`'s own preparation of a loaded data set, in one process."""
     from foundry.models.quiet import quiet
 
-    encoder = opened(options.base)
+    encoder, training = opened(options.base)
     with quiet(), tempfile.TemporaryDirectory() as folder:
         from datasets import load_dataset
         from transformers import LlamaConfig, LlamaForCausalLM
@@ -191,19 +250,18 @@ def measure_trl(options: argparse.Namespace) -> dict[str, Any]:
                 return made
 
         tokenizer = encoder.tokenizer
-        tokenizer.chat_template = training_template(options.base)
+        tokenizer.chat_template = training
+        tell_progress(type(tokenizer))
         tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
         table = load_dataset(
             "json", data_files=str(options.examples), split="train", cache_dir=folder
         ).select_columns("messages")
-        model = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=8,
-                intermediate_size=8,
-                num_hidden_layers=1,
-                num_attention_heads=1,
-            )
+        config = LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=8,
+            intermediate_size=8,
+            num_hidden_layers=1,
+            num_attention_heads=1,
         )
         arguments = SFTConfig(
             output_dir=folder,
@@ -214,21 +272,14 @@ def measure_trl(options: argparse.Namespace) -> dict[str, Any]:
             report_to="none",
             disable_tqdm=True,
         )
-        trainer = Timed(
-            model=model, args=arguments, train_dataset=table, processing_class=tokenizer
+        trainer = Timed(  # a trainer wants a model; this one is never trained
+            model=LlamaForCausalLM(config),
+            args=arguments,
+            train_dataset=table,
+            processing_class=tokenizer,
         )
-        rows = ((r["input_ids"], r["labels"]) for r in trainer.train_dataset)
+        rows = ((row["input_ids"], row["labels"]) for row in trainer.train_dataset)
         return measured | fingerprints(rows)
-
-
-def training_template(base_name: str) -> str:
-    """TRL's variant of the family's template with markers around what the assistant says."""
-    from foundry.models.fetch import locate
-    from foundry.models.load import family_template
-
-    path = family_template(locate(base_name, Path.cwd()).family)
-    assert path is not None, "TRL is not installed"
-    return path.with_stem(f"{path.stem}_training").read_text(encoding="utf-8")
 
 
 def fingerprints(rows: Iterable[tuple[Sequence[int], Sequence[int]]]) -> dict[str, Any]:
@@ -249,16 +300,34 @@ def summarise(count: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     found = [result for result in results if result["rows"] == count]
     if len({result["ids"] for result in found}) != 1:
         raise ValueError(f"not the same ids at {count} rows")
-    sides = {side: [r for r in found if r["side"] == side] for side in SIDES}
+    sides = {side: [one for one in found if one["side"] == side] for side in SIDES}
     pairs = list(zip(sides["ours"], sides["trl"], strict=True))
     ratios = sorted(ours["rows_per_s"] / trl["rows_per_s"] for ours, trl in pairs)
     keys = ("rows_per_s", "cpu_ms_per_row", "before_mb", "peak_mb", "supervised")
     return {
         "rows": count,
-        **{s: {k: median(r[k] for r in some) for k in keys} for s, some in sides.items()},
+        **{
+            side: {key: median(one[key] for one in measured) for key in keys}
+            for side, measured in sides.items()
+        },
         "ratio": {"median": round(median(ratios), 2), "low": ratios[0], "high": ratios[-1]},
         "rounds": len(ratios),
     }
+
+
+def write(page: Path, base: str, summary: Sequence[dict[str, Any]]) -> None:
+    """Put the figures into the section `Encoding` of `docs/performance.md`."""
+    rows = dict[int, list[str]]()
+    for found in summary:
+        ratio, sides = found["ratio"], [found[side] for side in SIDES]
+        spread = f"{ratio['low']:.2f} to {ratio['high']:.2f}, {found['rounds']} rounds"
+        rows[found["rows"]] = [
+            *(f"{side['rows_per_s']:,.0f}" for side in sides),
+            f"{ratio['median']:.2f} ({spread})",
+            *(f"{side['peak_mb']:,.0f}" for side in sides),
+        ]
+    measured_on = f"{base}; {machine(LIBRARIES)}"
+    write_section(page, "Encoding", ABOUT, measured_on=measured_on, columns=COLUMNS, rows=rows)
 
 
 def lines(summary: Sequence[dict[str, Any]]) -> Iterator[str]:
