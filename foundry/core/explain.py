@@ -1,7 +1,7 @@
 """Say what pydantic found in words of the recipe: place, key, what is wrong, and the edit."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import annotated_types
 from pydantic import ValidationError
@@ -180,7 +180,7 @@ def _bounds(field: FieldInfo | None, ctx: Mapping[str, Any]) -> str:
         "le": _("at most {bound}"),
     }
     limits: dict[str, Any] = {}
-    for item in field.metadata if field else []:
+    for item in _constraints(field):
         if isinstance(item, annotated_types.Gt):
             limits["gt"] = item.gt
         elif isinstance(item, annotated_types.Ge):
@@ -191,3 +191,15 @@ def _bounds(field: FieldInfo | None, ctx: Mapping[str, Any]) -> str:
             limits["le"] = item.le
     limits = limits or {name: ctx[name] for name in words if name in ctx}
     return _(" and ").join(words[name].format(bound=limits[name]) for name in limits)
+
+
+def _constraints(field: FieldInfo | None) -> list[Any]:
+    """The bounds that a field states, also those of one member of a union."""
+    if field is None or field.metadata:
+        return field.metadata if field else []
+    members = [get_args(member)[1:] for member in get_args(field.annotation)]
+    return [item for extras in members for extra in extras for item in _stated(extra)]
+
+
+def _stated(extra: Any) -> list[Any]:
+    return extra.metadata if isinstance(extra, FieldInfo) else [extra]

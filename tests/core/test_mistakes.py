@@ -54,9 +54,10 @@ def test_impossible_learning_rate_is_refused_with_key_and_line(mistakes, rate):
     problem = one(mistakes(f"train:\n  learning_rate: {rate}"))
 
     assert problem.startswith(
-        "shop.yaml:11:3: train.learning_rate: must be a number greater than 0 and at most 1; got "
+        "shop.yaml:11:3: train.learning_rate: must be a number greater than 0 and at most 1 or "
+        "`auto`; got "
     )
-    assert problem.endswith("fix: write for example `learning_rate: 0.0002`")
+    assert problem.endswith("fix: write `learning_rate: auto`")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,11 @@ def test_missing_key_of_a_block_stands_at_the_block(mistakes):
         ("train: {gradient_checkpointing: off}", f"{YES_NO}; got the text `off`", "false"),
         ("train: {schedule: cosin}", f"{SCHEDULES}; got the text `cosin`", "schedule: cosine"),
         ("train: {schedule: 3}", f"{SCHEDULES}; got the number 3", ""),
-        ("train: {micro_batch_size: x}", "a whole number or `auto`; got the text `x`", "auto"),
+        (
+            "train: {micro_batch_size: x}",
+            "a whole number of at least 1 or `auto`; got the text `x`",
+            "auto",
+        ),
         ("train: {micro_batch_size: 0}", "a number of at least 1 or `auto`; got the number 0", ""),
         ("adapter: {target_modules: 5}", "`all-linear` or a list; got the number 5", ""),
         ("adapter: {dropout: 1}", "a number of at least 0 and less than 1; got the number 1", ""),

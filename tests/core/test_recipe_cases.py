@@ -91,6 +91,9 @@ def _lenient(tree: Node, ignored: Callable[[dict], bool]) -> Recipe:
 
 def _remove(values: dict, path: list) -> None:
     for part in path[:-1]:
+        if not isinstance(values[part], dict | list):  # the rest names a member of a union
+            del values[part]
+            return
         values = values[part]
     del values[path[-1]]
 
