@@ -15,7 +15,6 @@ from foundry.cli.rows import print_file, print_row
 from foundry.core import atomic, layers
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
-from foundry.core.load import load_recipe
 
 Data = Annotated[
     str, typer.Argument(metavar="DATA", help=_("A file, a folder or an archive with the rows."))
@@ -68,7 +67,6 @@ def new(
     made = make(wanted, seen)
     if not dry_run:
         atomic.write_text(target, made.text)
-        load_recipe(target)
     commands = _commands(target, terms(wanted), is_trainable=made.is_trainable)
     if json:
         print_json(

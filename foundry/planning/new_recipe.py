@@ -1,5 +1,6 @@
 """Write the shortest recipe for a data file: what a default says is left out."""
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from foundry.core.recipe import GENERAL
 from foundry.data.glimpse import SAMPLE_ITEMS, Glimpse, glimpse
 from foundry.data.guess import UndecidedError
 from foundry.data.places import HUB, expand, opened
-from foundry.models import catalogue
+from foundry.models import catalogue, names
 from foundry.models.at_hand import at_hand
 from foundry.planning.advice import Advice, advise
 from foundry.planning.dry_render import light_encoder
@@ -30,7 +31,8 @@ SHOWN = 3  # refused rows told where none can be used
 class Wanted:
     """What a person says; `data` is the path as the recipe writes it, relative to `out`.
 
-    `format` and `name` are None where not chosen.
+    `base` is as a person named it, a folder as seen from the working folder. `format` and `name`
+    are None where not chosen.
     """
 
     data: str
@@ -44,9 +46,18 @@ class Wanted:
     format: Mapping[str, Any] | None = None
 
     @property
+    def base_model(self) -> str:
+        """`base` as the recipe names it: a folder by its path from there, unless it is absolute."""
+        folder = names.folder_of_base(self.base, Path())
+        if folder is None or self.base.startswith("~") or folder.is_absolute():
+            return self.base
+        written = path_from(self.out, self.base)
+        return written if written.startswith((".", "/")) else f"./{written}"
+
+    @property
     def base_licence(self) -> str:
         """The licence of the base model, as far as the catalogue knows it."""
-        entry = catalogue.entry_of(self.base)
+        entry = catalogue.entry_of(self.base_model)
         return UNKNOWN if entry is None else entry.licence
 
     @property
@@ -129,7 +140,7 @@ def make(wanted: Wanted, seen: Glimpse) -> Made:
         LicenceError: Base, data and purpose do not go together.
     """
     check_use(wanted)
-    base = at_hand(wanted.base, wanted.out.parent)
+    base = at_hand(wanted.base, Path())
     advice = advise(seen, None if base is None else light_encoder(base, None))
     text = compose(wanted, advice)
     load_text(text, wanted.out)
@@ -142,9 +153,17 @@ def compose(wanted: Wanted, advice: Advice) -> str:
 
 
 def file_for(data: str) -> Path:
-    """The recipe's file where none is named: in the working folder, called like the data."""
-    place = data.split("@")[0] if data.startswith(HUB) else data
-    return Path(f"{Path(place).stem}.yaml")
+    """The recipe's file where none is named: in the working folder, called like the data.
+
+    A pattern is called like the folder that it looks into.
+    """
+    if data.startswith(HUB):
+        return Path(f"{Path(data.split('@')[0]).name}.yaml")
+    place = Path(data)
+    while glob.has_magic(str(place)) and not place.exists():
+        place = place.parent
+    place = Path(os.path.abspath(place))
+    return Path(f"{(place.name if place.is_dir() else place.stem) or unwritten.NAMELESS}.yaml")
 
 
 def path_from(out: Path, data: str) -> str:
@@ -163,8 +182,8 @@ def _lines(wanted: Wanted, advice: Advice) -> Iterator[str]:
     yield "# " + about.format(file=wanted.out.name)
     yield "schema_version: 1"
     if named(wanted) != wanted.file_name:
-        yield f"name: {named(wanted)}"
-    yield f"base_model: {scalars.write(wanted.base)}"
+        yield f"name: {scalars.write(named(wanted))}"
+    yield f"base_model: {scalars.write(wanted.base_model)}"
     if wanted.purpose != GENERAL:
         yield f"purpose: {scalars.write(wanted.purpose)}"
     yield from _data(wanted, advice)
@@ -204,7 +223,7 @@ def _settings(advice: Advice) -> Iterator[str]:
 
 
 def _measures(wanted: Wanted, advice: Advice) -> Iterator[str]:
-    entry = catalogue.load_catalogue().get(wanted.base)
+    entry = catalogue.load_catalogue().get(wanted.base_model)
     if entry is not None and entry.embedded is not None:
         yield "# " + _("`gguf` is one file that answers on this machine: `foundry chat`.")
         yield "exports: [{kind: gguf}, {kind: adapter}]"

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -300,6 +302,64 @@ def test_folder_of_tables_makes_a_recipe():
 
     assert outcome.code == 0, outcome
     assert load_recipe("tables.yaml").recipe.data.sources[0].path == "tables"
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("tables/*.csv", "tables"),
+        ("tables/**/a.csv", "tables"),
+        ("tables/.", "tables"),
+        ("tables.v2", "tables.v2"),
+        (".", "work"),
+        ("*.csv", "work"),
+        ("../work/fa?.csv", "work"),
+        ("[1].csv", "[1]"),
+    ],
+)
+def test_recipe_of_a_folder_or_a_pattern_is_called_like_the_folder(
+    data: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for file in ("tables/a.csv", "tables.v2/a.csv", "faq.csv", "[1].csv"):
+        Path("work", file).parent.mkdir(parents=True, exist_ok=True)
+        Path("work", file).write_bytes(Path("faq.csv").read_bytes())
+    monkeypatch.chdir(tmp_path / "work")
+
+    outcome = new(*FLAGS, data=data)
+
+    assert outcome.code == 0, outcome
+    assert load_recipe(f"{name}.yaml").recipe.data.sources[0].path == os.path.relpath(data)
+
+
+@pytest.mark.parametrize("base", ["models/base", "./models/base", "models/../models/base"])
+def test_base_is_found_from_the_recipes_own_folder(
+    base: str, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(tiny_llama, "models/base")
+
+    outcome = new(*FLAGS, "--base", base, "--out", "other/dir/x.yaml")
+
+    assert outcome.code == 0, outcome
+    monkeypatch.chdir("/")
+    found = load_recipe(tmp_path / "other/dir/x.yaml").recipe.base_model
+    assert found == "../../models/base"
+    assert call("recipe", "check", str(tmp_path / "other/dir/x.yaml")).code == 0
+
+
+def test_folder_called_like_a_model_is_written_as_a_folder(tiny_llama: Path):
+    shutil.copytree(tiny_llama, "gemma-3-270m")
+
+    new(*FLAGS, "--base", "gemma-3-270m")
+
+    assert load_recipe("faq.yaml").recipe.base_model == "./gemma-3-270m"
+
+
+@pytest.mark.parametrize("name", ["2024", "0x1f", "1e4", "null", "true"])
+def test_name_that_yaml_would_take_for_something_else_stays_a_name(name: str):
+    outcome = new(*FLAGS, "--name", name)
+
+    assert outcome.code == 0, outcome
+    assert load_recipe("faq.yaml").recipe.name == name
 
 
 def test_missing_data_file_is_told():
