@@ -61,19 +61,23 @@ class _Header:
         return int(value)
 
     def _string(self) -> bytes:
-        length = self._number("<Q")
-        if length > len(self.data) - self.at:
-            raise ValueError("cut short")
-        start, self.at = self.at, self.at + length
+        start = self.at + 8
+        self._step(self._number("<Q"))
         return self.data[start : self.at]
+
+    def _step(self, size: int) -> None:
+        """Go `size` bytes on, of which a broken header may ask for more than there are."""
+        if size > len(self.data) - self.at:
+            raise ValueError("cut short")
+        self.at += size
 
     def _skip(self, kind: int) -> None:
         if kind != ARRAY:
-            self.at += SIZES[kind]
+            self._step(SIZES[kind])
             return
         inner, count = self._number("<I"), self._number("<Q")
         if inner in SIZES:
-            self.at += SIZES[inner] * count
+            self._step(SIZES[inner] * count)
             return
         for _n in range(count):
             if inner == STRING:

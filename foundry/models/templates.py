@@ -7,9 +7,12 @@ template is the one that somebody looked at (C75).
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from foundry.core.errors import ProofError, ResourceError
+from foundry.core.language import gettext as _
 from foundry.models import gguf_header
 from foundry.models.load import family_template
 
@@ -44,9 +47,18 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, str]]:
             for name, text in _in_value(value.get(KEY) if isinstance(value, dict) else None):
                 yield f"{path.name}: {name}", text
     for path in sorted(folder.glob("*.gguf")):
-        for key, text in gguf_header.texts(path).items():
+        for key, text in _in_gguf(path).items():
             if key.startswith(GGUF_KEY):
                 yield f"{path.name}: {key}", text
+
+
+def _in_gguf(path: Path) -> dict[str, str]:
+    """The texts of a GGUF file that came with the base; nobody here can export it again."""
+    try:
+        return gguf_header.texts(path)
+    except ProofError as error:
+        problems = [replace(p, where=str(path), fix=_("fetch it again")) for p in error.problems]
+        raise ResourceError(problems) from error
 
 
 def _in_value(value: Any) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,14 @@
 """GGUF metadata is read without the library, and a broken file is refused."""
 
+import struct
+
 import pytest
 
 from foundry.core.errors import ProofError
-from foundry.models.gguf_header import texts
+from foundry.models.gguf_header import ARRAY, STRING, texts
 from tests.delivery.made_run import write_gguf
+
+MOST = 2**64 - 1
 
 
 def test_reads_the_texts_the_library_wrote(tmp_path):
@@ -44,6 +48,32 @@ def test_lists_nested_without_end_are_refused(tmp_path):
     nested = b"\x09\0\0\0\x01\0\0\0\0\0\0\0" * 100_000
     head = b"GGUF\x03\0\0\0" + b"\0" * 8 + b"\x01" + b"\0" * 7
     path.write_bytes(head + b"\x01" + b"\0" * 7 + b"k" + b"\x09\0\0\0" + nested)
+
+    with pytest.raises(ProofError, match="not a GGUF file"):
+        texts(path)
+
+
+def header(kind: int, value: bytes, *, fields: int = 1) -> bytes:
+    """A GGUF header that says it has `fields` fields; the first is called `k`."""
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, fields)
+    return head + struct.pack("<Q", 1) + b"k" + struct.pack("<I", kind) + value
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        header(STRING, struct.pack("<Q", MOST)),
+        header(ARRAY, struct.pack("<IQ", 10, MOST)),
+        header(ARRAY, struct.pack("<IQ", STRING, MOST)),
+        header(ARRAY, struct.pack("<IQ", ARRAY, MOST)),
+        header(4, b"1234", fields=MOST),
+        header(4, b"123"),
+    ],
+    ids=["text", "numbers", "texts", "lists", "fields", "number cut short"],
+)
+def test_counts_beyond_the_file_are_refused(tmp_path, content: bytes):
+    path = tmp_path / "a.gguf"
+    path.write_bytes(content)
 
     with pytest.raises(ProofError, match="not a GGUF file"):
         texts(path)

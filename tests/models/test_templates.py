@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from foundry.core.errors import ResourceError
 from foundry.models import templates
 from foundry.models.fetch import locate
 from foundry.models.templates import template_hashes
@@ -60,6 +61,16 @@ def test_template_of_a_gguf_alone_is_not_the_one_that_is_used(folder: Path):
     found = template_hashes(folder, "llama")
 
     assert list(found) == ["base.gguf: tokenizer.chat_template", "trl/llama3.jinja"]
+
+
+def test_broken_gguf_of_a_base_is_told_by_its_place(folder: Path, tmp_path: Path):
+    (folder / "base.gguf").write_bytes(b"GGUF\x03" + bytes(3))
+
+    with pytest.raises(ResourceError, match="not a GGUF file that can be read") as error:
+        locate(str(folder), tmp_path)
+
+    (problem,) = error.value.problems
+    assert (problem.where, problem.fix) == (str(folder / "base.gguf"), "fetch it again")
 
 
 def test_plan_shows_template_and_hash(recipe: TinyRecipe):
