@@ -26,8 +26,33 @@ RED = (AssertionError, pytest.fail.Exception, FoundryError, RowError, ValueError
 
 
 def change(owner: ModuleType | type, name: str, value: Any) -> Patch:
-    """The mutant in which `owner.name` is `value`; the name must exist."""
+    """The mutant in which `owner.name` is `value`.
+
+    Raises:
+        AttributeError: There is no such name.
+        TypeError: A function is replaced by what cannot be called as it is; a product that turns
+            that into a refusal of its own would be red for nothing.
+    """
+    original = getattr(owner, name)
+    if callable(original):
+        _check_fits(f"{owner.__name__}.{name}", original, value)
     return lambda patch: patch.setattr(owner, name, value)
+
+
+def _check_fits(place: str, original: Callable[..., Any], value: Any) -> None:
+    """With every argument that `original` takes, and with those alone that it must be given."""
+    takes = inspect.signature(original).parameters.values()
+    try:
+        given = inspect.signature(value)
+    except ValueError:  # a type of Python's own, such as `str`, does not tell
+        return
+    for chosen in (takes, [p for p in takes if p.default is p.empty]):
+        positional = [p for p in chosen if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        named = {p.name: None for p in chosen if p.kind is p.KEYWORD_ONLY}
+        try:
+            given.bind(*positional, **named)
+        except TypeError as error:
+            raise TypeError(f"the mutant of {place} does not fit its call: {error}") from error
 
 
 def case(number: str, mutants: Mapping[str, Patch]) -> Callable[[Callable[..., None]], Any]:

@@ -1,11 +1,14 @@
 """Every fault of `shared/cases.md` that this product must not have is checked, and seen failing."""
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.cases import change
 
 HERE = Path(__file__).parent
 # Issue 4: its §2.1, §2.2, §2.5, §2.6 and §2.8, and C26-C28, C70, C71, C78.
@@ -28,6 +31,39 @@ def checks() -> Iterator[tuple[str, str]]:
                 where = f"{path.relative_to(HERE)}:{node.lineno}"
                 assert isinstance(node.args[0], ast.Constant), f"{where}: write the number out"
                 yield node.args[0].value, where
+
+
+def wanted(path: str, *, limit: int = 0) -> str:
+    """What the mutants below replace."""
+    return path[:limit]
+
+
+HERE_MODULE = sys.modules[__name__]
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        lambda: "no argument",
+        lambda path: "no limit",
+        lambda path, limit: "a limit must be given",
+        lambda path, more, limit=0: "one more must be given",
+        "not a function",
+    ],
+)
+def test_mutant_that_does_not_fit_the_call_is_refused(mutant: object):
+    with pytest.raises(TypeError):
+        change(HERE_MODULE, "wanted", mutant)
+
+
+@pytest.mark.parametrize("mutant", [lambda path, limit=0: "", lambda *_a, **_o: "", wanted, str])
+def test_mutant_that_fits_the_call_is_taken(mutant: object):
+    change(HERE_MODULE, "wanted", mutant)
+
+
+def test_mutant_of_what_is_not_there_is_refused():
+    with pytest.raises(AttributeError):
+        change(HERE_MODULE, "no_such_name", None)
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,7 @@ NUMBERS = {
             excel_sheets, "displayed", lambda value, code: str(float(value))
         ),
         "dates have a time": change(
-            excel_sheets, "text_of_moment", lambda value, has_time: value.isoformat()
+            excel_sheets, "text_of_moment", lambda value, has_time=True: value.isoformat()
         ),
         "text is read as a number": change(
             rows, "as_text", lambda value, field: str(float(value)) if value[:1] == "0" else value

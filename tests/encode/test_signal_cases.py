@@ -1,5 +1,6 @@
 """The faults of `cases.md` §2.1 that the encoding must not have, each on the case's own input."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ def supervised(row: EncodedRow) -> list[int]:
 flat = collate.flat
 
 
-def masked_by_id(batch: Any) -> dict[str, Any]:
-    made = flat(batch)
+def masked_by_id(batch: Any, *, zeros: Sequence[str] = ()) -> dict[str, Any]:
+    made = flat(batch, zeros=zeros)
     made["labels"][made["labels"] == END] = IGNORED
     return made
 
