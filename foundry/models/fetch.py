@@ -12,7 +12,7 @@ from foundry.core import atomic
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
-from foundry.models import names
+from foundry.models import configuration, names
 from foundry.models.embedded import GGUF_NAME, RECORD_NAME, materialise
 from foundry.models.folder import check_folder, is_wanted, weight_names
 from foundry.models.load import check_precision, family_of, family_template, load_config
@@ -85,9 +85,12 @@ def _from_folder(folder: Path, name: str) -> BaseModel:
 
 def _context(folder: Path) -> int:
     """How many tokens the model reads; a multimodal configuration may leave it to its class."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    stated = config.get("max_position_embeddings")
-    return int(stated or load_config(folder).get_text_config().max_position_embeddings)
+    path, key = folder / "config.json", "max_position_embeddings"
+    stated = configuration.read_object(path).get(key)
+    stated = stated or load_config(folder).get_text_config().max_position_embeddings
+    if not isinstance(stated, int | float) or not 1 <= stated < math.inf:
+        raise configuration.refused(path, key, _("a number of tokens"), stated)
+    return int(stated)
 
 
 def _settings_sha256(folder: Path, family: str) -> str:
@@ -104,7 +107,10 @@ def _record(folder: Path) -> dict[str, Any]:
     """Hash and size of the weights, kept beside an embedded model and computed for the rest."""
     path = folder / RECORD_NAME
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = configuration.read_object(path)
+        for key, kind, wanted in (("sha256", str, _("a text")), ("parameters", int, _("a number"))):
+            if not isinstance(found.get(key), kind):
+                raise configuration.refused(path, key, wanted, found.get(key))
         return {"sha256": found["sha256"], "parameters": found["parameters"]}
     present = [path.name for path in folder.glob("*.safetensors")]
     weights = [folder / name for name in weight_names(folder, present)]

@@ -7,7 +7,6 @@ folders (`.git`, `.cache`) are not entered: no loader looks there, and an index 
 only files that were checked. Applies to base models and adapters alike.
 """
 
-import json
 import os
 import re
 import stat
@@ -17,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from foundry.core.environment import installed
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
-from foundry.models import contents
+from foundry.models import configuration, contents
 
 # Versions before it run code while they read a file with `weights_only=True`: CVE-2025-32434
 # (patched in 2.6) and CVE-2026-24747 (GHSA-63cw-57p8-fm3p, patched in 2.10.0).
@@ -88,10 +87,16 @@ def weight_names(folder: Path, names: Collection[str]) -> list[str]:
     Those that the index in `folder` names, else those called as transformers calls weights, else
     all. Some repositories hold the same weights again under another name
     (`consolidated.safetensors`).
+
+    Raises:
+        ResourceError: The index is not one.
     """
     if (folder / INDEX).is_file():
-        listed = json.loads((folder / INDEX).read_bytes())["weight_map"].values()
-        return sorted(set(listed) & set(names))
+        listed = configuration.read_object(folder / INDEX).get("weight_map")
+        if not isinstance(listed, dict) or not all(isinstance(n, str) for n in listed.values()):
+            wanted = _("an object of file names")
+            raise configuration.refused(folder / INDEX, "weight_map", wanted, listed)
+        return sorted(set(listed.values()) & set(names))
     return sorted(n for n in names if SHARD.fullmatch(n)) or sorted(names)
 
 

@@ -4,13 +4,17 @@ transformers brings torch with it: importing it and loading Gemma's vocabulary t
 computing, this takes one. Runs use transformers' own; a test holds the two equal.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
+from foundry.models import configuration
+
+MOST_SHOWN = 200  # characters of the library's reason
 TOKENIZER, CONFIG, TEMPLATE = "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"
 
 
@@ -61,13 +65,21 @@ class LightTokenizer:
 
 
 def open_light(folder: Path) -> LightTokenizer | None:
-    """The tokenizer in a folder; None where only transformers can make one of what is there."""
+    """The tokenizer in a folder; None where only transformers can make one of what is there.
+
+    Raises:
+        ResourceError: One of its files is broken.
+    """
     if not (folder / TOKENIZER).is_file() or not (folder / CONFIG).is_file():
         return None
     from tokenizers import Tokenizer
 
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    backend = Tokenizer.from_file(str(folder / TOKENIZER))
+    config = configuration.read_object(folder / CONFIG)
+    try:
+        backend = Tokenizer.from_file(str(folder / TOKENIZER))
+    except Exception as error:  # the library knows no narrower one
+        what = _("not a tokenizer that can be read ({error})").format(error=str(error)[:MOST_SHOWN])
+        raise ResourceError(Problem(str(folder / TOKENIZER), what, _("fetch it again"))) from error
     return LightTokenizer(backend, config, _template(folder, config))
 
 

@@ -3,7 +3,6 @@
 Weights are read from safetensors only, and never with remote code (C73, C74).
 """
 
-import json
 from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
@@ -13,6 +12,7 @@ from foundry.core import plugins
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
+from foundry.models import configuration
 from foundry.models.folder import check_folder, check_torch
 from foundry.models.names import no_configuration
 from foundry.models.quiet import quiet
@@ -151,9 +151,11 @@ def check_precision(folder: Path) -> None:
         ResourceError: Names the kind of quantisation.
     """
     path = folder / "config.json"
-    found = json.loads(path.read_text(encoding="utf-8")).get("quantization_config")
+    found = configuration.read_object(path).get("quantization_config")
+    if not isinstance(found, dict | None):
+        raise configuration.refused(path, "quantization_config", _("an object"), found)
     method = None if found is None else found.get("quant_method")
-    if found is not None and method not in RESTORABLE:
+    if found is not None and str(method) not in RESTORABLE:
         what = _("the weights are quantised ({method}); training needs them in full")
         fix = _("use the repository with full weights, such as the one ending in `-BF16`")
         raise ResourceError(Problem(str(path), what.format(method=method), fix))
@@ -195,7 +197,7 @@ def family_of(folder: Path) -> str:
     path = folder / "config.json"
     if not path.is_file():
         raise no_configuration(folder)
-    found = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+    found = str(configuration.read_object(path).get("model_type"))
     known = {t: f for f in plugins.names("family") for t in plugins.load("family", f).MODEL_TYPES}
     if found not in known:
         what = _("models of the type `{found}` cannot be trained yet; known are: {known}")
