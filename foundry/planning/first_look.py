@@ -2,7 +2,6 @@
 
 import tempfile
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 from foundry.core.errors import DataError, Problem, ResourceError
@@ -26,7 +25,10 @@ class Seen:
 
 @dataclass
 class FirstLook:
-    """What was seen; `more` counts the files that were not looked at."""
+    """What was seen; `more` counts the files that were not looked at.
+
+    An archive behind the last file that was looked at stays closed and counts as one file.
+    """
 
     files: list[Seen] = field(default_factory=list)
     more: int = 0
@@ -75,13 +77,14 @@ def _look_at(
 
 
 def _files(loaded: LoadedRecipe, given: Source | TestPart, scratch: Path) -> list[Found]:
-    """Every file that a path stands for, those of an archive unpacked."""
-    numbers, folder = count(), loaded.path.parent
-    return [
-        file
-        for found in expand(given.path, folder, given.read).files
-        for file in opened(found, scratch / str(next(numbers)), given.read).files
-    ]
+    """The files that a path stands for; archives are unpacked until there are enough to look at."""
+    files = list[Found]()
+    for number, found in enumerate(expand(given.path, loaded.path.parent, given.read).files):
+        if len(files) < MOST_FILES:
+            files += opened(found, scratch / str(number), given.read).files
+        else:
+            files.append(found)
+    return files
 
 
 def _lacking(loaded: LoadedRecipe, look: FirstLook) -> list[Problem]:

@@ -10,8 +10,10 @@ import pytest
 
 from foundry.core.errors import RecipeError
 from foundry.core.load import load_recipe
+from foundry.data import archives, places
 from foundry.encode.samples import as_marked
 from foundry.planning.dry_render import DryRender, RenderedRow, dry_render
+from foundry.planning.first_look import MOST_FILES
 from tests.tiny_recipe import TinyRecipe
 
 
@@ -166,6 +168,29 @@ def test_files_of_a_folder_are_looked_at_up_to_five(recipe: TinyRecipe):
 
     assert [file.name for file in found.files] == [f"rows/{number}.csv" for number in range(5)]
     assert found.more_files == 2
+
+
+def test_archives_behind_the_files_that_are_looked_at_stay_closed(
+    recipe: TinyRecipe, monkeypatch: pytest.MonkeyPatch
+):
+    unpacked = list[str]()
+
+    def unpack(archive: Path, work: Path) -> None:
+        unpacked.append(archive.name)
+        archives.unpack(archive, work)
+
+    monkeypatch.setattr(places, "unpack", unpack)
+    (recipe.folder / "many").mkdir()
+    for number in range(MOST_FILES):
+        with zipfile.ZipFile(recipe.folder / "many" / f"{number}.zip", "w") as archive:
+            for name in ("a.csv", "b.csv"):
+                archive.write(recipe.folder / "rows.csv", name)
+
+    found = rendered(recipe, "data.sources.0.path=many")
+
+    assert len(found.files) == MOST_FILES
+    assert unpacked == ["0.zip", "1.zip", "2.zip"]
+    assert found.more_files == 3  # one of the third archive, and two that stay closed
 
 
 def test_files_of_an_archive_are_looked_at(recipe: TinyRecipe):
