@@ -54,6 +54,11 @@ def ask_for_code(folder: Path, canary: Path, file: str = "config.json", **nested
     edit(folder / file, **(nested or {"auto_map": {"AutoModelForCausalLM": "code.Model"}}))
 
 
+def template(canary: Path) -> str:
+    """A chat template that makes the canary where Jinja is not in its sandbox."""
+    return "{{ cycler.__init__.__globals__.os.mkdir('" + str(canary) + "') }}"
+
+
 def edit(path: Path, **values: Any) -> None:
     """Set keys of a JSON file, or write one."""
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

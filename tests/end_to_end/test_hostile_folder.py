@@ -3,6 +3,7 @@
 import resource
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from foundry.models import contents, folder
@@ -22,14 +23,32 @@ def canary(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def hostile_recipe(recipe: TinyRecipe, canary: Path) -> TinyRecipe:
-    """The tiny recipe on a base with a pickle, a disguised one, an `auto_map` and a zip bomb."""
+    """The tiny recipe on a base with pickles, an `auto_map`, a zip bomb and an evil template."""
     base = recipe.folder / "base"
     (base / "pytorch_model.bin").write_bytes(hostile.torch_saved(canary))
     (base / "added_tokens.json").write_bytes(hostile.pickled(canary))
     (base / "zeros.zip").write_bytes(hostile.zip_bomb())
     (base / "vocab.json").write_bytes(hostile.zip_bomb())
+    (base / "chat_template.jinja").write_text(hostile.template(canary), encoding="utf-8")
     hostile.ask_for_code(base, canary)
     return recipe
+
+
+def test_template_would_make_the_canary(canary: Path):
+    jinja2.Environment().from_string(hostile.template(canary)).render()
+
+    assert canary.exists()
+
+
+def test_evil_template_alone_is_refused_where_rows_meet_it(recipe: TinyRecipe, canary: Path):  # C75
+    template = recipe.folder / "base" / "chat_template.jinja"
+    template.write_text(hostile.template(canary), encoding="utf-8")
+
+    outcome = recipe.train("--until", "encode", "--json")
+
+    assert outcome.code == 1, outcome
+    assert "chat template" in outcome.out
+    assert not canary.exists()
 
 
 @case(
@@ -40,7 +59,7 @@ def hostile_recipe(recipe: TinyRecipe, canary: Path) -> TinyRecipe:
     },
 )
 @pytest.mark.parametrize("verb", ["plan", "train"])
-def test_pickle_auto_map_and_zip_bomb_are_refused_by_name(
+def test_pickle_auto_map_zip_bomb_and_evil_template_are_refused_by_name(
     hostile_recipe: TinyRecipe, canary: Path, verb: str
 ):  # C73 too
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
