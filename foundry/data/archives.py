@@ -112,10 +112,10 @@ class _Gate:
         if self.size_bytes > limits.size_bytes:
             what = _("with it the archive unpacks to more than {size} bytes")
             return what.format(size=limits.size_bytes)
-        allowed = max(limits.small_bytes, limits.archive_ratio * self.archive.stat().st_size)
+        allowed = max(limits.small_bytes, limits.ratio * self.archive.stat().st_size)
         if self.size_bytes > allowed:
             what = _("with it the archive unpacks to more than {ratio} times its size")
-            return what.format(ratio=limits.archive_ratio)
+            return what.format(ratio=limits.ratio)
         return ""
 
     def _taken(self, place: PurePosixPath, *, is_folder: bool) -> str:

@@ -19,10 +19,8 @@ class Limits:
     """All parts of a document: the largest sheet that Excel opens is about half of it."""
     small_bytes: int = 64 << 20
     """Below it no ratio does harm."""
-    file_ratio: int = 700
-    """Of one packed file or document."""
-    archive_ratio: int = 200
-    """Of an archive, which holds files of which only some are rows."""
+    ratio: int = 700
+    """Of a packed file, a document or a whole archive: the same rows are read from any of them."""
     members: int = 10_000
     """Of an archive; the manifest names each file, which bounds their number."""
 

@@ -107,7 +107,7 @@ def refuse_bomb(path: Path, packed: int, expanded: int, most: int) -> None:
         what = _("unpacked it has more than {most} bytes, the largest that is read")
         fix = _("divide it into several files")
         raise DataError(Problem(str(path), what.format(most=f"{most:,}"), fix))
-    ratio = limits.LIMITS.file_ratio
+    ratio = limits.LIMITS.ratio
     if expanded > limits.LIMITS.small_bytes and expanded > ratio * packed:
         what = _(
             "{packed} bytes unpack to more than {expanded}, over {ratio} times as many: "

@@ -61,7 +61,7 @@ def let_go(decoder, line, number):
             encoding, "open_text", lambda path, codec: path.open(encoding=codec, newline="")
         ),
         "no unpacking": change(reading, "signature", lambda path: None),
-        "no limit": change(limits, "LIMITS", limits.Limits(1 << 28, file_ratio=10_000)),
+        "no limit": change(limits, "LIMITS", limits.Limits(1 << 28, ratio=10_000)),
         "the last line is let go": change(json_rows, "_line_item", let_go),
     },
 )
