@@ -170,11 +170,24 @@ def _restored(config: Any) -> Any:
 
 
 def load_config(folder: Path) -> Any:
-    """The configuration in a folder, with the defaults of its class filled in."""
+    """The configuration in a folder, with the defaults of its class filled in.
+
+    Raises:
+        ResourceError: A value in it cannot be one of its class.
+    """
     with quiet():
+        from huggingface_hub.errors import StrictDataclassError
         from transformers import AutoConfig
 
-        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        try:
+            return AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except (StrictDataclassError, AttributeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            what = _("transformers refuses a value in it ({reason})").format(reason=reason)
+            path = str(folder / "config.json")
+            raise ResourceError(Problem(path, what, _("fetch it again"))) from error
 
 
 def _auto_class(config: Any) -> Any:

@@ -13,6 +13,7 @@ from foundry.models.embedded import RECORD_NAME
 from foundry.models.fetch import locate
 from foundry.models.folder import INDEX, weight_names
 from foundry.models.light_tokenizer import open_light
+from foundry.models.load import load_config
 from tests import hostile
 
 CONFIG = "config.json"
@@ -108,3 +109,19 @@ def test_broken_tokenizer_is_told(folder: Path, file: str, content: str):
 
     assert problem.where == str(folder / file)
     assert problem.fix == "fetch it again"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"hidden_size": "x"}, "'hidden_size' expected int"),
+        ({"num_attention_heads": 7}, "not a multiple of the number of attention heads (7)"),
+    ],
+)
+def test_value_that_transformers_refuses_is_told(folder: Path, values: dict[str, Any], reason: str):
+    hostile.edit(folder / CONFIG, **values)
+
+    problem = told(load_config, folder)
+
+    assert problem.where == str(folder / CONFIG)
+    assert reason in problem.what
