@@ -216,6 +216,7 @@ def _part(way: Walk, name: str) -> Part:
 def _train(way: Walk) -> Result:
     from foundry.models.load import load_model
     from foundry.models.quiet import quiet
+    from foundry.train.arrange import Arrangement
     from foundry.train.inputs import FitInputs
 
     recipe, plan = way.loaded.recipe, way.plan
@@ -236,7 +237,11 @@ def _train(way: Walk) -> Result:
         run=way.run,
         events=way.events,
         seed=recipe.seed,
-        micro_batch_size=plan.resolved["micro_batch_size"],
+        arrangement=Arrangement(
+            "packed" if plan.resolved["packing"] == "best-fit" else "padded",
+            plan.resolved["micro_batch_size"],
+            plan.resolved["pack_tokens"],
+        ),
         steps=trainer.steps_for(recipe.train.spec, len(way.rows)),
     )
     result: TrainResult = trainer.fit(inputs, recipe.train.spec)

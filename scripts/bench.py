@@ -97,6 +97,7 @@ def measure_ours(options: argparse.Namespace) -> dict[str, Any]:
     """Our trainer as `foundry train` runs it, up to the last step."""
     from foundry.core.events import Events
     from foundry.core.rundir import RunDir
+    from foundry.train.arrange import Arrangement
     from foundry.train.inputs import FitInputs
     from foundry.train.trainers import sft
 
@@ -120,7 +121,7 @@ def measure_ours(options: argparse.Namespace) -> dict[str, Any]:
             run=run,
             events=Events([listen]),
             seed=SEED,
-            micro_batch_size=BATCH,
+            arrangement=Arrangement(),
             steps=options.steps,
         )
         spec = {"max_steps": options.steps, "learning_rate": LEARNING_RATE}

@@ -17,6 +17,7 @@ from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.models.quiet import quiet
 from foundry.train.adapters import lora
+from foundry.train.arrange import Arrangement, Kind
 from foundry.train.inputs import FitInputs
 from foundry.train.trainers import sft
 from tests.encoders import encode_all, examples
@@ -50,6 +51,8 @@ class Setup:
     adapter: lora.Spec = SMALL
     rows: Sequence[Example] = ROWS
     seed: int = 0
+    kind: Kind = "packed"
+    pack_tokens: int = 512
 
 
 def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> FitInputs:
@@ -72,7 +75,7 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
         run=RunDir(path),
         events=Events([*listeners]),
         seed=setup.seed,
-        micro_batch_size=setup.micro_batch_size,
+        arrangement=Arrangement(setup.kind, setup.micro_batch_size, setup.pack_tokens),
         steps=setup.steps,
     )
 

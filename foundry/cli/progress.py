@@ -97,7 +97,7 @@ def _sentence(event: Event) -> str | None:
         "resume": _("{stage}: goes on from step {step}"),
         "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),
         "unpacked": _(
-            "{stage}: one row at a time, since this model lets rows in one sequence see each other"
+            "{stage}: rows side by side, since this model lets rows in one sequence see each other"
         ),
         "answers": _("{stage}: {column}: {done} of {of} answers"),
     }

@@ -1,9 +1,12 @@
-"""Rows -> one flat micro-batch without padding, isolated by position ids.
+"""Rows -> one micro-batch: laid one after the other, or side by side.
 
-Several rows lie one after the other in a single sequence; `position_ids` restart at 0 with each.
-transformers builds a block-diagonal mask from that (`masking_utils.find_packed_sequence_indices`)
-as long as no attention mask and no cache is passed, so a row cannot see another (C14). There is no
-padding, hence no pad id to be mistaken for an end (C01).
+`flat` isolates rows by position ids, which restart at 0 with each. transformers builds a
+block-diagonal mask from that (`masking_utils.find_packed_sequence_indices`) as long as no attention
+mask and no cache is passed, so a row cannot see another (C14). There is no padding, hence no pad id
+to be mistaken for an end (C01).
+
+`padded` fills up behind each row. In a causal model nothing before a position depends on what comes
+after it, so no mask is needed, and no label lies on the filling.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +15,8 @@ from typing import Any
 import torch
 
 from foundry.encode.tokenize import IGNORED
+
+FILLING = 0  # any id of the vocabulary
 
 
 def flat(rows: Sequence[Mapping[str, Any]], *, zeros: Sequence[str] = ()) -> dict[str, Any]:
@@ -23,7 +28,7 @@ def flat(rows: Sequence[Mapping[str, Any]], *, zeros: Sequence[str] = ()) -> dic
 
     Returns:
         `input_ids`, `position_ids`, `labels` and the `zeros`, each int64 of shape (1, T) with T
-        the sum of the rows' lengths, and `row_ids`, the rows' ids in order.
+        the sum of the rows' lengths; `row_ids`, the rows' ids in order, and `tokens`, T.
     """
     ids = [token for row in rows for token in row["input_ids"]]
     labels = [label for row in rows for label in _without_first(row["labels"])]
@@ -33,8 +38,30 @@ def flat(rows: Sequence[Mapping[str, Any]], *, zeros: Sequence[str] = ()) -> dic
         "position_ids": torch.tensor([positions]),
         "labels": torch.tensor([labels]),
         "row_ids": [row["id"] for row in rows],
+        "tokens": len(ids),
         **{name: torch.zeros((1, len(ids)), dtype=torch.int64) for name in zeros},
     }
+
+
+def padded(rows: Sequence[Mapping[str, Any]], *, zeros: Sequence[str] = ()) -> dict[str, Any]:
+    """Put rows side by side: as `flat`, but of shape (B, T) with T the longest row's length.
+
+    `tokens` counts those of the rows alone; there are no `position_ids`, which begin at 0 anyway.
+    """
+    longest = max(len(row["input_ids"]) for row in rows)
+    ids = [_filled(row["input_ids"], longest, FILLING) for row in rows]
+    labels = [_filled(_without_first(row["labels"]), longest, IGNORED) for row in rows]
+    return {
+        "input_ids": torch.tensor(ids),
+        "labels": torch.tensor(labels),
+        "row_ids": [row["id"] for row in rows],
+        "tokens": sum(len(row["input_ids"]) for row in rows),
+        **{name: torch.zeros((len(rows), longest), dtype=torch.int64) for name in zeros},
+    }
+
+
+def _filled(values: Sequence[int], length: int, filling: int) -> list[int]:
+    return [*values, *[filling] * (length - len(values))]
 
 
 def _without_first(labels: Sequence[int]) -> list[int]:

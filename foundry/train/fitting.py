@@ -3,18 +3,15 @@
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic
 from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
-from foundry.models.language_part import token_type_inputs
 from foundry.train import checkpoint, proof
 from foundry.train.adapter_files import load_tuned, save_adapter
-from foundry.train.collate import flat
 from foundry.train.inputs import FitInputs
 from foundry.train.learning_rate import learning_rate
 from foundry.train.packing import with_rows_apart
@@ -60,17 +57,18 @@ def _trainer(
         model=inputs.model,
         args=_arguments(inputs, spec, work),
         train_dataset=Dataset.from_list(rows),
-        data_collator=_collator(inputs),
+        data_collator=_rows_of_a_step,
         processing_class=inputs.tokenizer,
         callbacks=[progress],
+        arrangement=inputs.arrangement,
     )
     trainer.remove_callback(PrinterCallback)  # prints to stdout, which is for data
     progress.trainer = trainer
     return trainer
 
 
-def _collator(inputs: FitInputs) -> Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]:
-    return partial(flat, zeros=token_type_inputs(inputs.model.get_base_model()))
+def _rows_of_a_step(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"rows": list(rows)}
 
 
 def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path) -> Any:
@@ -80,8 +78,9 @@ def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path) -> Any:
     return SFTConfig(
         output_dir=str(work),
         max_steps=inputs.steps,
-        per_device_train_batch_size=inputs.micro_batch_size,
-        gradient_accumulation_steps=spec.global_batch_size // inputs.micro_batch_size,
+        # One batch is one step; the trainer cuts it into micro-batches itself.
+        per_device_train_batch_size=spec.global_batch_size,
+        gradient_accumulation_steps=1,
         learning_rate=_learning_rate(inputs, spec),
         lr_scheduler_type=spec.schedule,
         warmup_steps=math.ceil(spec.warmup_ratio * inputs.steps),
@@ -122,12 +121,10 @@ def _probe_loss(
     trainer: SupervisedTrainer, inputs: FitInputs, spec: TrainerSettings
 ) -> dict[str, Any]:
     rows = proof.uneven(inputs.rows, spec.global_batch_size)
-    size = inputs.micro_batch_size
     as_dicts = [{"id": r.id, "input_ids": r.input_ids, "labels": r.labels} for r in rows]
-    collate = _collator(inputs)
-    batches = [collate(as_dicts[start : start + size]) for start in range(0, len(rows), size)]
-    proof.check_collated(batches, rows)
-    return proof.loss_probe(trainer, rows, batches)
+    micro_batches = trainer.micro_batches(as_dicts)
+    proof.check_collated(micro_batches, rows)
+    return proof.loss_probe(trainer, rows, micro_batches)
 
 
 def _resume(inputs: FitInputs, trainer: SupervisedTrainer) -> Path | None:

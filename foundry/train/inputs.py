@@ -7,14 +7,15 @@ from typing import Any
 from foundry.core.events import Events
 from foundry.core.records import BaseModel, EncodedRow
 from foundry.core.rundir import RunDir
+from foundry.train.arrange import Arrangement
 
 
 @dataclass(frozen=True)
 class FitInputs:
     """A model with its adapter attached, the encoded rows, and where to write.
 
-    `micro_batch_size` divides the recipe's `global_batch_size`; `stop_ids` are those that the
-    rows supervise; `tokenizer` is only handed to libraries that ask for one.
+    `stop_ids` are those that the rows supervise; `tokenizer` is only handed to libraries that ask
+    for one.
     """
 
     model: Any
@@ -25,5 +26,5 @@ class FitInputs:
     run: RunDir
     events: Events
     seed: int
-    micro_batch_size: int
+    arrangement: Arrangement
     steps: int

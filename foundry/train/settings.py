@@ -38,7 +38,17 @@ class TrainerSettings(Closed):
     )
     micro_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto",
-        description="Examples in memory at once; `auto` takes the most that fits. "
+        description="Examples at most in one forward pass; `auto` lets `pack_tokens` decide. "
+        "It changes memory and time, not the result.",
+    )
+    packing: Literal["auto", "best-fit", "none"] = Field(
+        "auto",
+        description="`best-fit` lays examples one after the other, none sees another; `none` lays "
+        "those of like length side by side. It changes memory and time, not the result.",
+    )
+    pack_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Tokens at most in one forward pass; a longer example is alone. "
         "It changes memory and time, not the result.",
     )
     schedule: Literal["linear", "cosine", "constant"] = Field(

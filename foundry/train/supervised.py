@@ -1,11 +1,13 @@
-"""TRL's SFT trainer with the loss on supervised positions only.
+"""TRL's SFT trainer, one optimizer step from each batch, with the loss on supervised positions.
 
-TRL 1.16 scores every position with the 262k-row head on the CPU (engines.md 2); here the head sees
-only the positions that are trained, and the sum is divided by the supervised tokens of the whole
-optimizer step, not of the micro-batch (C13).
+A batch of the data loader is all rows of one step. They go through the model in micro-batches, and
+every sum is divided by the supervised tokens of the whole step, not of the micro-batch (C13). TRL
+1.16 scores every position with the 262k-row head on the CPU (engines.md 2); here the head sees only
+the positions that are trained.
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,19 +17,27 @@ from trl import SFTTrainer
 from foundry.core.errors import DataError, Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.encode.tokenize import IGNORED
+from foundry.models.language_part import token_type_inputs
+from foundry.train import collate
+from foundry.train.arrange import Arrangement, arrange
 
 SUM_TOLERANCE = 1e-5  # of the same float32 numbers, added in another order
 
 
+Row = Mapping[str, Any]
+# What a micro-batch says to us and not to the model.
+OURS = ("labels", "row_ids", "tokens")
+
+
 class SupervisedTrainer(SFTTrainer):
-    """An `SFTTrainer` over flat micro-batches of rows that carry their own labels."""
+    """An `SFTTrainer` over batches `{"rows": [...]}` of rows that carry their own labels."""
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, arrangement: Arrangement, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Multimodal classes say no, of a loss of their own; without it the items are not counted.
-        self.model_accepts_loss_kwargs = True
+        self.arrangement = arrangement
+        self.zeros = token_type_inputs(self.model.get_base_model())
         self.step_loss = 0.0
         self.step_items = 0
         self.step_divisors: set[float] = set()
@@ -35,6 +45,24 @@ class SupervisedTrainer(SFTTrainer):
         self.supervised: Counter[int] = Counter()
         self.seen_rows: list[str] = []
         self.step_rows: list[str] = []
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Take the gradients of a whole optimizer step; its loss, in nats per token."""
+        rows = inputs["rows"]
+        items = sum(label != IGNORED for row in rows for label in row["labels"][1:])
+        loss = torch.zeros((), device=self.args.device)
+        for micro_batch in self.micro_batches(rows):
+            loss += super().training_step(model, micro_batch, items)
+        return loss
+
+    def micro_batches(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """The rows of a step as they go through the model."""
+        lengths = [len(row["input_ids"]) for row in rows]
+        groups = arrange(lengths, self.arrangement)
+        join = collate.padded if self.arrangement.kind == "padded" else collate.flat
+        return [join([rows[index] for index in group], zeros=self.zeros) for group in groups]
 
     def compute_loss(
         self,
@@ -79,7 +107,7 @@ class SupervisedTrainer(SFTTrainer):
         if value != value or value in (float("inf"), float("-inf")):
             raise DataError(non_finite(_("loss"), self.state.global_step + 1, rows))
         self.step_loss += value
-        self.tokens += inputs["input_ids"].numel()
+        self.tokens += inputs["tokens"]
         supervised = inputs["labels"][inputs["labels"] != IGNORED].tolist()
         self.supervised.update(supervised)
         self.step_items += len(supervised)
@@ -92,13 +120,20 @@ def supervised_loss(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
     """Sum of cross-entropies at the supervised positions, in nats, a float32 scalar.
 
     The logits at position t predict the token at t + 1 (C15); `logits_to_keep` gives the head
-    only the positions needed, S of them, with whatever the model class does after its head.
+    only the positions needed, those where any row of the micro-batch is supervised, S of them,
+    with whatever the model class does after its head.
     """
-    labels_T = inputs["labels"][0]
-    positions_S = (labels_T[1:] != IGNORED).nonzero()[:, 0]
-    tensors = {name: value for name, value in inputs.items() if name not in ("labels", "row_ids")}
-    logits_SV = model(**tensors, logits_to_keep=positions_S, use_cache=False).logits[0]
-    return cross_entropy(logits_SV.float(), labels_T[positions_S + 1], reduction="sum")
+    labels_BT = inputs["labels"]
+    positions_S = (labels_BT[:, 1:] != IGNORED).any(dim=0).nonzero()[:, 0]
+    tensors = {name: value for name, value in inputs.items() if name not in OURS}
+    logits_BSV = model(**tensors, logits_to_keep=positions_S, use_cache=False).logits
+    targets_BS = labels_BT[:, positions_S + 1]
+    return cross_entropy(
+        logits_BSV.flatten(0, 1).float(),
+        targets_BS.flatten(),
+        ignore_index=IGNORED,
+        reduction="sum",
+    )
 
 
 def non_finite(name: str, step: int, rows: list[str]) -> Problem:

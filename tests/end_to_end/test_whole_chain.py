@@ -93,7 +93,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(recipe: TinyRecipe):
 
     plan = outcome.document
     assert outcome.code == 0
-    assert plan["resolved"]["gradient_accumulation_steps"] == 2
+    assert plan["resolved"]["micro_batch_size"] == 3
     assert plan["origins"]["train.max_steps"].startswith("recipe.yaml:1:")
     assert not recipe.runs.exists()
 

@@ -24,8 +24,9 @@ from foundry.runtime.contract import Decoding
 from foundry.runtime.transformers import TransformersRuntime
 from foundry.train import collate, supervised
 from foundry.train.adapters import lora
+from foundry.train.arrange import Arrangement
 from foundry.train.inputs import FitInputs
-from foundry.train.packing import keeps_rows_apart
+from foundry.train.packing import bears_padding, keeps_rows_apart
 from foundry.train.trainers import sft
 from tests import tiny
 from tests.cases import case, change
@@ -143,6 +144,7 @@ def test_probe_finds_what_other_tokens_in_the_row_before_change(name: str, model
 
     assert leaks == (name in LEAKING)
     assert keeps_rows_apart(model, [row(FIRST), row(SECOND)]) != leaks
+    assert bears_padding(model, [row(FIRST), row(SECOND)])
 
 
 def test_answers_in_a_batch_are_those_of_each_prompt_alone(folder: Path, model: Any):  # C26
@@ -172,7 +174,7 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
         run=RunDir(tmp_path_factory.mktemp("run")),
         events=Events([heard.append]),
         seed=0,
-        micro_batch_size=2,
+        arrangement=Arrangement("packed", micro_batch_size=2),
         steps=2,
     )
     return inputs, sft.fit(inputs, fast(2, warmup_ratio=0.0)), before, heard

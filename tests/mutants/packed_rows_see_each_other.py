@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 
-from foundry.train import fitting
+from foundry.train import collate
 from tests.mutants.mutant import Mutant, Patch
 
-correct = fitting.flat
+correct = collate.flat
 
 
 def one_row(rows: Any, **named: Any) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def one_row(rows: Any, **named: Any) -> dict[str, Any]:
 
 
 def apply(patch: Patch) -> None:
-    patch.setattr(fitting, "flat", one_row)
+    patch.setattr(collate, "flat", one_row)
 
 
 MUTANTS = (Mutant("positions do not restart", apply, "train", "train.loss", "by hand it is"),)

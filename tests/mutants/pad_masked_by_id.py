@@ -3,10 +3,10 @@
 from typing import Any
 
 from foundry.encode.tokenize import IGNORED
-from foundry.train import fitting
+from foundry.train import collate, fitting
 from tests.mutants.mutant import Mutant, Patch
 
-correct, trainer = fitting.flat, fitting._trainer
+correct, trainer = collate.flat, fitting._trainer
 
 
 def masking(rows: Any, **named: Any) -> dict[str, Any]:
@@ -18,12 +18,18 @@ def masking(rows: Any, **named: Any) -> dict[str, Any]:
 
 def masking_only_in_training(*arguments: Any) -> Any:
     made = trainer(*arguments)
-    made.data_collator = masking
+    collate_rows = made.data_collator
+    made.data_collator = lambda rows: collate_rows([without_end(row) for row in rows])
     return made
 
 
+def without_end(row: Any) -> dict[str, Any]:
+    end = row["labels"][-1]
+    return {**row, "labels": [IGNORED if label == end else label for label in row["labels"]]}
+
+
 def in_the_collator(patch: Patch) -> None:
-    patch.setattr(fitting, "flat", masking)
+    patch.setattr(collate, "flat", masking)
 
 
 def after_the_probe(patch: Patch) -> None:

@@ -13,7 +13,7 @@ from foundry.encode.tokenize import IGNORED
 from foundry.models.load import open_tokenizer
 from foundry.runtime.contract import Decoding
 from foundry.runtime.transformers import TransformersRuntime
-from foundry.train import fitting, proof
+from foundry.train import collate, fitting, proof
 from foundry.train.adapters import lora
 from foundry.train.trainers import sft
 from tests.cases import case, change
@@ -56,7 +56,7 @@ def unproven(patch: pytest.MonkeyPatch) -> None:
     """The end is masked by its id, and no proof looks at what was trained."""
     patch.setattr(fitting, "_probe_loss", lambda *_: {})
     patch.setattr(proof, "check_seen", lambda *_: {})
-    patch.setattr(fitting, "flat", pad_masked_by_id.masking)
+    patch.setattr(collate, "flat", pad_masked_by_id.masking)
 
 
 @case(
