@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from foundry.core import atomic, plugins
 from foundry.core.environment import environment, peak_memory_bytes
-from foundry.core.errors import FoundryError, ProofError, RecipeError
-from foundry.core.events import Events, to_stream
+from foundry.core.errors import ProofError, RecipeError, told
+from foundry.core.events import Events, to_file
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
 from foundry.core.rundir import RunDir
@@ -103,21 +103,22 @@ def walk(
     events.emit("plan", "base", name=loaded.recipe.base_model)
     plan = make_plan(loaded, accepted_terms=accepted_terms, runs=runs)
     run = RunDir(runs / plan.run_name)
-    with run.locked(), run.file("events.jsonl").open("a", encoding="utf-8") as log:
-        events.listeners.insert(0, to_stream(log))
-        way = Walk(loaded, plan, run, events)
-        try:
-            for stage in STAGES[: STAGES.index(until) + 1]:
-                if stage == "train":
-                    _refuse_type(way)
+    events.run = plan.run_name
+    way = Walk(loaded, plan, run, events)
+    with run.locked(), events.heard_by(to_file(run.file("events.jsonl"))):
+        for stage in STAGES[: STAGES.index(until) + 1]:
+            try:
                 _take(way, stage)
-        finally:
-            events.listeners.pop(0)
+            except BaseException as error:
+                events.emit(stage, "failed", **told(error))
+                raise
     return way
 
 
 def _take(way: Walk, stage: str) -> None:
     """Run one stage, or skip it when its stamp fits."""
+    if stage == "train":
+        _refuse_type(way)
     inputs = atomic.fingerprint([way.plan.fingerprint, stage, _upstream(way, stage)])
     if way.run.is_done(stage, inputs):
         stamp = way.run.stamp(stage)
@@ -128,16 +129,12 @@ def _take(way: Walk, stage: str) -> None:
         return
     started = time.monotonic()
     way.events.emit(stage, "begin")
-    try:
-        result, outputs = RUNNERS[stage](way)
-    except FoundryError as error:
-        way.events.emit(stage, "failed", **error.as_dict())
-        raise
+    result, outputs = RUNNERS[stage](way)
     way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
     way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
     peak = peak_memory_bytes()
     seconds = round(time.monotonic() - started, 1)
-    way.events.emit(stage, "done", seconds=seconds, peak_memory_bytes=peak)
+    way.events.emit(stage, "end", seconds=seconds, peak_memory_bytes=peak)
 
 
 def _refuse_type(way: Walk) -> None:

@@ -6,20 +6,34 @@ imported when the verb is used, so that `foundry --help` answers at once.
 
 import difflib
 import os
+import signal
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from foundry.cli import output
+from foundry.cli.progress.ndjson import ndjson
 from foundry.core import plugins, secrets
 from foundry.core.environment import LIBRARIES
-from foundry.core.errors import FoundryError, Problem, RecipeError, ResourceError
+from foundry.core.errors import (
+    FoundryError,
+    InterruptedRun,
+    Problem,
+    RecipeError,
+    ResourceError,
+    Terminated,
+)
+from foundry.core.events import Events
 from foundry.core.language import gettext as _
 
 INTERRUPTED = 130
@@ -74,7 +88,7 @@ class Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            output.silence_stdout()
+            output.silence(sys.stdout)
             return None
 
 
@@ -92,34 +106,81 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # the work: 192 tokens of Gemma-3-270m under llama.cpp on two shared cores took 18-54 s, with
     # sleeping threads 6-7 s; on idle cores 2.3 s against 2.5 s. Read when the library is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    as_json = "--json" in given
     output.make_streams_robust()
+    with _terminable():
+        return _told(given)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the program as Ctrl-C does, with its own code; training saves before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
-        code = _run(given)
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _told(given: list[str]) -> int:
+    """Run a command line and tell, to a person or a program, what went wrong; the exit code."""
+    if "--events" in given and "--help" not in given:
+        return _streamed(given)
+    code, error = _outcome(given, Events())
+    if error is not None:
+        output.print_error(error, as_json="--json" in given)
+    return code
+
+
+def _streamed(given: list[str]) -> int:
+    """Run a command line whose stdout is a stream of events; the last one says how it ended."""
+    events = Events([ndjson()])
+    started = time.monotonic()
+    with redirect_stdout(output.OnStderr()):
+        code, error = _outcome(given, events)
+    if error is not None:
+        output.print_error(error, as_json=False)
+    why = {} if error is None else {k: v for k, v in error.as_dict().items() if k != "exit_code"}
+    seconds = round(time.monotonic() - started, 3)
+    events.emit(None, "done", exit=code, seconds=seconds, **why)
+    return code
+
+
+def _outcome(given: list[str], events: Events) -> tuple[int, FoundryError | None]:
+    """Run the verb; its exit code, and what went wrong where something is to be said of it."""
+    try:
+        code = _run(given, events)
         sys.stdout.flush()
-        return code
+        return code, None
     except FoundryError as error:
-        output.print_error(error, as_json=as_json)
-        return error.exit_code
+        return error.exit_code, error
     except typer.TyperException as error:
         verb = " ".join(["foundry", *given[:1]]) if given and given[0] in VERBS else "foundry"
         fix = _("see `{command}`").format(command=f"{verb} --help")
-        output.print_error(RecipeError(Problem("", error.format_message(), fix)), as_json=as_json)
-        return RecipeError.exit_code
+        wrong = RecipeError(Problem("", error.format_message(), fix))
+        return wrong.exit_code, wrong
+    except Terminated:
+        what, fix = _("stopped by a signal"), _("run the same command again to go on")
+        return InterruptedRun.exit_code, InterruptedRun(Problem("", what, fix))
     except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+        return INTERRUPTED, None
     except BrokenPipeError:
-        output.silence_stdout()
-        return 0
+        output.silence(sys.stdout)
+        return 0, None
     except Exception as error:  # what no one foresaw is told in one line and kept in a file
         told = _not_installed(error) or _internal(error)
-        output.print_error(told, as_json=as_json)
-        return told.exit_code
+        return told.exit_code, told
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], events: Events) -> int:
     command = typer.main.get_command(_app())
-    result = command.main(args=arguments, prog_name="foundry", standalone_mode=False)
+    result = command.main(arguments, prog_name="foundry", standalone_mode=False, obj=events)
     return result if isinstance(result, int) else 0
 
 

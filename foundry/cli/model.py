@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from foundry.cli.output import Json, print_json, print_table, verb_app
+from foundry.cli.output import Json, Streams, print_json, print_table, refuse_documents, verb_app
 from foundry.core.errors import FoundryError, Problem, RecipeError
+from foundry.core.events import Events
 from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.core.sizes import readable
@@ -70,6 +71,7 @@ def show(name: Name, json: Json = False) -> None:
 
 @app.command("fetch", help=_help(_("Download base models and check them."), "fetch qwen3-8b"))
 def fetch(
+    context: typer.Context,
     models: Annotated[
         list[str],
         typer.Argument(
@@ -84,13 +86,16 @@ def fetch(
     ] = False,
     token: Annotated[str | None, typer.Option("--token", hidden=True)] = None,
     json: Json = False,
+    events: Streams = False,
 ) -> None:
     """Fetch each model; what broke off is gone on with, and nothing else ever downloads."""
     _refuse_token(token)
+    if events:
+        refuse_documents({"--json": json})
     if revision is not None and len(models) > 1:
         what = _("one revision cannot be that of {count} models").format(count=len(models))
         raise RecipeError(Problem("--revision", what, _("write each as OWNER/NAME@REVISION")))
-    got = [_fetch(model, revision, dry_run=dry_run) for model in models]
+    got = [_fetch(model, revision, context.obj, dry_run=dry_run) for model in models]
     if json:
         print_json({"models": got})
         return
@@ -105,9 +110,8 @@ def _refuse_token(token: str | None) -> None:
         raise RecipeError(Problem("--token", what, fix))
 
 
-def _fetch(model: str, revision: str | None, *, dry_run: bool) -> dict[str, Any]:
-    from foundry.cli.progress import shown
-    from foundry.core.events import Events
+def _fetch(model: str, revision: str | None, events: Events, *, dry_run: bool) -> dict[str, Any]:
+    from foundry.cli.progress.shown import shown
     from foundry.models import names
     from foundry.models.download import fetch as download
     from foundry.models.embedded import materialise
@@ -120,8 +124,8 @@ def _fetch(model: str, revision: str | None, *, dry_run: bool) -> dict[str, Any]
     if wanted.entry is not None and is_embedded(wanted):
         folder = None if dry_run else str(materialise(wanted.entry))
         return {"base_model": wanted.name, "folder": folder, "licence": licence_name}
-    with shown() as listener:
-        got = asdict(download(wanted, Events([listener]), dry_run=dry_run))
+    with shown() as listener, events.heard_by(listener):
+        got = asdict(download(wanted, events, dry_run=dry_run))
     address = f"{wanted.name}@{got['revision']}"
     return {"base_model": address, **got, "licence": licence_name}
 

@@ -1,14 +1,22 @@
 """`foundry train`: take a recipe through all stages to a proven package."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from foundry.cli.output import Json, Set, note, print_json, print_table, verb_app
+from foundry.cli.output import (
+    Json,
+    Set,
+    Streams,
+    note,
+    print_json,
+    print_table,
+    refuse_documents,
+    verb_app,
+)
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.events import Events, to_stream
+from foundry.core.events import Events
 from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.core.load import LoadedRecipe, load_recipe
@@ -36,6 +44,7 @@ Runs = Annotated[Path, typer.Option("--runs", help=_("Folder of the run director
     )
 )
 def train(
+    context: typer.Context,
     recipe: Recipe,
     set: Set = None,
     until: Annotated[str, typer.Option(metavar="STAGE", help=", ".join(STAGES))] = STAGES[-1],
@@ -45,9 +54,7 @@ def train(
     accept_terms: Terms = None,
     runs: Runs = Path("runs"),
     json: Json = False,
-    events: Annotated[
-        bool, typer.Option("--events", help=_("Stream events as JSON lines."))
-    ] = False,
+    events: Streams = False,
 ) -> None:
     """Run the stages; a stage whose inputs and files are unchanged is skipped."""
     if until not in STAGES:
@@ -55,34 +62,31 @@ def train(
         known = ", ".join(STAGES)
         problem = Problem("--until", what.format(stage=until, stages=known), f"--until {STAGES[1]}")
         raise RecipeError(problem)
-    if json and events:
-        what = _("one document or a stream of events, not both on one output")
-        raise RecipeError(Problem("--events", what, _("leave out `--json`")))
+    if events:
+        refuse_documents({"--json": json, "--dry-run": dry_run})
     loaded = load_recipe(recipe, set or ())
     accepted = tuple(name.lower() for name in accept_terms or ())
     if dry_run:
         _dry_run(loaded, accepted, runs, as_json=json)
         return
     note_accepted(accepted)
-    way = _walk(loaded, runs, until, accepted, streams=events)
+    way = _walk(loaded, runs, until, accepted, context.obj)
     from foundry.pipeline import document
 
     made = document(way)
     if json:
         print_json(made)
-    elif not events:
+    else:
         _print_summary(made)
 
 
 def _walk(
-    loaded: LoadedRecipe, runs: Path, until: str, accepted: tuple[str, ...], *, streams: bool
+    loaded: LoadedRecipe, runs: Path, until: str, accepted: tuple[str, ...], events: Events
 ) -> Any:
-    from foundry.cli.progress import shown
+    from foundry.cli.progress.shown import shown
     from foundry.pipeline import walk
 
-    with shown() as listener:
-        listeners = [listener, to_stream(sys.stdout)] if streams else [listener]
-        events = Events(listeners)
+    with shown() as listener, events.heard_by(listener):
         return walk(loaded, runs=runs, events=events, until=until, accepted_terms=accepted)
 
 

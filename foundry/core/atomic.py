@@ -82,6 +82,30 @@ def copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
+def add_line(path: Path, line: str, *, durable: bool = False) -> None:
+    """Add a line of UTF-8 text to a file in one write, so that two processes mix no lines.
+
+    A last line that a power cut tore off is ended first; it stays, and is for the reader to skip.
+
+    Args:
+        path: The file; made where it is not there.
+        line: Text without a line end.
+        durable: Wait until it is on the disk.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        os.lseek(descriptor, max(0, size - 1), os.SEEK_SET)
+        torn = size > 0 and os.read(descriptor, 1) != b"\n"
+        content = (("\n" if torn else "") + line + "\n").encode("utf-8")
+        while content:  # a full disk may take a part of it; the next try says so
+            content = content[os.write(descriptor, content) :]
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def put_in_place(part: Path, path: Path) -> None:
     """Make a file that was written bit by bit, and is whole now, the file `path`."""
     sync(part)

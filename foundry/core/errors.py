@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from foundry.core import secrets
 from foundry.core.language import gettext as _
 
 
@@ -107,3 +108,19 @@ class InterruptedByUser(InterruptedRun):
     """Stopped by Ctrl-C after the state was saved."""
 
     exit_code, kind = 130, "interrupted"
+
+
+class Terminated(BaseException):
+    """SIGTERM came where no training loop was there to grant it; passes `except Exception`."""
+
+
+def told(error: BaseException) -> dict[str, Any]:
+    """What ended the work, in the form of `FoundryError.as_dict`, also where nobody foresaw it."""
+    if isinstance(error, FoundryError):
+        return error.as_dict()
+    if isinstance(error, Terminated):
+        return InterruptedRun([]).as_dict()
+    if isinstance(error, KeyboardInterrupt):
+        return InterruptedByUser([]).as_dict()
+    what = secrets.mask(f"{type(error).__name__}: {error}").split("\n")[0]
+    return FoundryError(Problem("", what)).as_dict()

@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 # Prefixes that vendors document for their tokens; the lower bounds keep names such as
 # `hf_datasets` or `sk-learn` out. A hub token has 34 letters after `hf_`.
@@ -35,3 +36,12 @@ def mask(text: str) -> str:
         if len(value) >= SHORTEST_SECRET:
             text = text.replace(value, "***")
     return TOKEN.sub("***", text)
+
+
+def mask_all(value: Any) -> Any:
+    """A JSON value with every text in it masked; tuples become lists."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: mask_all(inner) for key, inner in value.items()}
+    return [mask_all(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -29,7 +29,7 @@ def export(
         exporter.write(tuned, spec, temporary)
     record = prove(tuned, live, _subject(exporter, tuned, spec, out))
     seconds = round(time.monotonic() - started, 1)
-    events.emit("export", "done", name=name, seconds=seconds)
+    events.emit("export", "end", name=name, seconds=seconds)
     files = sorted(path for path in out.rglob("*") if path.is_file())
     return Export(
         kind=kind,

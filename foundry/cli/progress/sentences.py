@@ -1,77 +1,29 @@
-"""Show the event stream to a person: a bar on a terminal, a line now and then elsewhere."""
+"""Say an event in a sentence for people."""
 
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
-from foundry.core.events import Event, Listener
+from foundry.core.events import Event
 from foundry.core.language import gettext as _
 from foundry.core.sizes import readable
-from foundry.data.notices import not_read, sentence
+from foundry.data.notices import not_read
+from foundry.data.notices import sentence as of_notice
 
-QUIET_LINE_EVERY_S = 10.0
-
-
-@contextmanager
-def shown() -> Iterator[Listener]:
-    """A listener for `Events` that writes to stderr until the block ends."""
-    if sys.stderr.isatty():
-        with _bars() as listener:
-            yield listener
-    else:
-        yield _lines()
+# Events that come again and again and count up to a number.
+STEPS = {"step": "step", "answers": "done", "bytes": "done"}
 
 
-def _lines() -> Listener:
-    last = 0.0
-
-    def show(event: Event) -> None:
-        nonlocal last
-        text = _sentence(event)
-        now = time.monotonic()
-        if text is None or (_is_step(event) and now - last < QUIET_LINE_EVERY_S):
-            return
-        last = now
-        print(text, file=sys.stderr, flush=True)
-
-    return show
+def is_step(event: Event) -> bool:
+    """Whether the event is one of many that count up to `of`."""
+    return event["event"] in STEPS
 
 
-@contextmanager
-def _bars() -> Iterator[Listener]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task: Any = None
-
-        def show(event: Event) -> None:
-            nonlocal task
-            text = _sentence(event)
-            if text is None:
-                return
-            if not _is_step(event):
-                progress.console.print(text, markup=False, highlight=False)
-                if task is not None:
-                    progress.remove_task(task)
-                task = None
-                return
-            task = progress.add_task("") if task is None else task
-            done = event.get("step", event.get("done"))
-            progress.update(task, description=text, completed=done, total=event["of"])
-
-        yield show
+def is_last(event: Event) -> bool:
+    """Whether a step is the last of its kind."""
+    return bool(event[STEPS[event["event"]]] == event["of"])
 
 
-def _is_step(event: Event) -> bool:
-    return event["event"] in ("step", "answers", "bytes") and event["of"] != event.get("done")
-
-
-def _sentence(event: Event) -> str | None:
+def sentence(event: Event) -> str | None:
     """The event for people, or None when it is only for programs."""
+    if event["stage"] is None:
+        return None
     kind, stage = event["event"], _stage(event["stage"])
     if kind == "step":
         return _step(event)
@@ -86,8 +38,8 @@ def _sentence(event: Event) -> str | None:
         return _not_read(event)
     if kind == "source":
         return _source(event)
-    if kind == "done":
-        return _done(event)
+    if kind == "end":
+        return _end(event)
     sentences = {
         "base": _("{stage}: base model {name}; its first use converts it, which takes minutes"),
         "begin": _("{stage}: begins {name}"),
@@ -125,7 +77,7 @@ def _bytes(event: Event) -> str:
     return text.format(name=event["name"], done=done, of=of)
 
 
-def _done(event: Event) -> str:
+def _end(event: Event) -> str:
     text = _("{stage}: done {name} ({cost})")
     cost = [_("{seconds} s").format(seconds=event["seconds"])] if "seconds" in event else []
     if event.get("peak_memory_bytes"):
@@ -160,7 +112,7 @@ def _not_read(event: Event) -> str:
 
 
 def _notice(event: Event) -> str:
-    values = {**event, "stage": _stage(event["stage"]), "what": sentence(event["code"])}
+    values = {**event, "stage": _stage(event["stage"]), "what": of_notice(event["code"])}
     if event["first"]:
         return _("{stage}: look at this: {what} ({count}; first {first})").format(**values)
     return _("{stage}: look at this: {what} ({count})").format(**values)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from foundry.cli.progress import shown
+from foundry.cli.progress.sentences import sentence
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,11 @@ from foundry.cli.progress import shown
             "data: not read: 1 files (of-a-plug-in; first a)",
         ),
         (
-            "done",
+            "end",
             {"seconds": 1.5, "peak_memory_bytes": 300 << 20},
             "data: done (1.5 s, at most 300 MiB of memory so far)",
         ),
-        ("done", {"seconds": 1.5, "peak_memory_bytes": None}, "data: done (1.5 s)"),
+        ("end", {"seconds": 1.5, "peak_memory_bytes": None}, "data: done (1.5 s)"),
         (
             "notice",
             {"code": "placeholder", "count": 85, "first": "identity.json:2: {{name}}"},
@@ -48,8 +48,10 @@ from foundry.cli.progress import shown
         ),
     ],
 )
-def test_line_for_a_person(capsys, event, values, line):
-    with shown() as listener:
-        listener({"stage": "data", "event": event, **values})
+def test_sentence_for_a_person(event, values, line):
+    assert sentence({"stage": "data", "event": event, **values}) == line
 
-    assert capsys.readouterr().err == f"{line}\n"
+
+@pytest.mark.parametrize(("stage", "event"), [("train", "of-a-plug-in"), (None, "done")])
+def test_event_for_programs_only_is_not_said(stage, event):
+    assert sentence({"stage": stage, "event": event, "exit": 0}) is None
