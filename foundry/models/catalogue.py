@@ -16,6 +16,7 @@ from foundry.core.errors import Problem, RecipeError
 from foundry.core.fields import Closed, Many, Refused
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Text, Words
+from foundry.models.shape import Shape
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
@@ -52,6 +53,9 @@ class Entry(facts.Fact):
     family: Words | None = Field(description="Family plug-in; null: we cannot train it yet.")
     architecture: Words | None = Field(description="Model class in transformers.")
     parameters: Positive | None = Field(description="Weights, tied ones once; rounded unless X.")
+    shape: Shape | None = Field(
+        None, description="Its sizes, for a plan made without its weights; only if we are sure."
+    )
     context: Positive | None = Field(description="Longest input in tokens.")
     chat_template: ChatTemplate
     terminator: Words | None = Field(description="Token that ends an answer.")
