@@ -7,7 +7,7 @@ made still has its hash. The inputs of a stage are the plan and the stamps of th
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from foundry.core.events import Events, to_file
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
 from foundry.core.rundir import RunDir
+from foundry.planning.outcome import beside
 from foundry.planning.plan import make_plan
 from foundry.planning.trainers import not_read
 
@@ -216,7 +217,7 @@ def _train(way: Walk) -> Result:
     from foundry.train.arrange import Arrangement
     from foundry.train.inputs import FitInputs
 
-    recipe, plan = way.loaded.recipe, way.plan
+    recipe, plan, started = way.loaded.recipe, way.plan, time.monotonic()
     trainer = plugins.load("trainer", recipe.train.kind)
     with quiet():
         import torch
@@ -241,7 +242,9 @@ def _train(way: Walk) -> Result:
         ),
         steps=trainer.steps_for(recipe.train.spec, len(way.rows)),
     )
-    result: TrainResult = trainer.fit(inputs, recipe.train.spec)
+    fitted: TrainResult = trainer.fit(inputs, recipe.train.spec)
+    seconds = time.monotonic() - started
+    result = replace(fitted, forecast=beside(way.loaded, plan, way.results["encode"], seconds))
     atomic.write_json(way.run.file("train.json"), result.as_dict())
     return result, [way.run.file(n) for n in ("adapter", "metrics.jsonl", "train.json")]
 

@@ -1,47 +1,112 @@
-"""`foundry plan`: resolve a recipe and print every value with its origin."""
+"""`foundry plan`: what a recipe will do, take and cost, on this machine or another."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from foundry.cli.output import Json, Set, print_json, print_table, verb_app
+import typer
+
+from foundry.cli.output import Json, Set, note, print_error, print_json, print_table, verb_app
+from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
+from foundry.core.language import language
 
 if TYPE_CHECKING:
+    from foundry.core.load import LoadedRecipe
     from foundry.core.records import Plan
+    from foundry.planning.cost import Rates
+    from foundry.planning.hardware import Device
 
-from foundry.cli.train import Recipe, Runs, Terms
+from foundry.cli.train import Runs, Terms
 
-app = verb_app(_("Resolve a recipe and show what it will do."))
+app = verb_app(_("Resolve a recipe and show what it will do and cost."))
+
+Recipe = Annotated[
+    str | None,
+    typer.Argument(metavar="RECIPE", help=_("A file, or a name of `foundry recipe list`.")),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on", metavar="DEVICE", help=_("A machine of configs/hardware, such as rtx-4090.")
+    ),
+]
+Electricity = Annotated[
+    float | None, typer.Option("--electricity", metavar="NT$", help=_("Price of a kWh."))
+]
+Rent = Annotated[
+    float | None, typer.Option("--rent", metavar="NT$", help=_("Price of a rented hour."))
+]
+Calibrate = Annotated[
+    bool, typer.Option("--calibrate", help=_("Learn from the runs made on this machine."))
+]
 
 
 @app.command(
-    help=_("Print every value of a recipe with its origin.")
+    help=_("Print what a recipe takes and costs, and every value with its origin.")
     + "\n\n"
     + _("Example: {command}").format(
-        command="foundry plan retail/customer-service --accept-terms gemma"
+        command="foundry plan retail/customer-service --accept-terms gemma --on rtx-4090"
     )
 )
 def plan(
-    recipe: Recipe,
+    recipe: Recipe = None,
     set: Set = None,
+    on: On = "this-machine",
     accept_terms: Terms = None,
+    electricity: Electricity = None,
+    rent: Rent = None,
+    calibrate: Calibrate = False,
     runs: Runs = Path("runs"),
     json: Json = False,
-) -> None:
-    """Plan and write nothing."""
+) -> int:
+    """Plan and write nothing but a calibration."""
     from foundry.core.load import load_recipe
-    from foundry.planning.plan import make_plan
+    from foundry.planning import cost, hardware
 
+    if calibrate:
+        _calibrate(runs, as_json=json and recipe is None)
+    if recipe is None:
+        if calibrate:
+            return 0
+        raise RecipeError(Problem("RECIPE", _("no recipe is named"), "foundry recipe list"))
+    device = hardware.find(on)
+    rates = cost.rates(device, hardware.load_prices(), electricity=electricity, rent=rent)
     accepted = tuple(name.lower() for name in accept_terms or ())
-    made = make_plan(load_recipe(recipe, set or ()), accepted_terms=accepted, runs=runs)
-    print_plan(made, as_json=json)
+    return show(load_recipe(recipe, set or ()), device, rates, accepted, as_json=json)
 
 
-def print_plan(plan: "Plan", *, as_json: bool) -> None:
-    """The plan as a document, or as a table of value and origin."""
+def show(
+    loaded: "LoadedRecipe",
+    device: "Device",
+    rates: "Rates",
+    accepted: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> int:
+    """Print a recipe's plan for a device; the exit code is 3 where it does not fit."""
+    from foundry.planning import fit, telling
+    from foundry.planning.preview import preview
+
+    made = preview(loaded, device, rates, accepted)
+    refused = None
+    if not made.forecast.fits:
+        refused = fit.too_large(made.forecast, made.edits, device.title.text(language()))
     if as_json:
-        print_json({"run": plan.run_name, **plan.as_dict()})
-        return
+        print_json(made.as_dict(loaded))
+        return refused.exit_code if refused else 0
+    if made.plan is not None:
+        print_plan(made.plan)
+    print_table(telling.head(), telling.rows(made.forecast, device))
+    print(telling.verdict(made.forecast, device))
+    for line in telling.notes(made.forecast, device):
+        note(line)
+    if refused:
+        print_error(refused, as_json=False)
+    return refused.exit_code if refused else 0
+
+
+def print_plan(plan: "Plan") -> None:
+    """A table of value and origin."""
     rows = []
     for key, origin in plan.origins.items():
         value: object = plan.as_dict() if key.startswith("resolved.") else plan.values
@@ -52,3 +117,15 @@ def print_plan(plan: "Plan", *, as_json: bool) -> None:
         # A stranger's code: whoever plans a run sees which (C75).
         rows.append([_("chat template"), f"sha256:{digest[:16]}", place])
     print_table([_("key"), _("value"), _("origin")], rows)
+
+
+def _calibrate(runs: Path, *, as_json: bool) -> None:
+    from foundry.planning.learning import learn
+
+    learned = learn(runs)
+    if as_json:
+        print_json(learned.as_dict())
+        return
+    what = _("learned from {count} runs: time off by {time:.0%}, memory by {memory:.0%} (median)")
+    off = {"time": learned.time_error, "memory": learned.memory_error}
+    note(what.format(count=learned.calibration.runs, **off))

@@ -55,7 +55,7 @@ def train(
     runs: Runs = Path("runs"),
     json: Json = False,
     events: Streams = False,
-) -> None:
+) -> int:
     """Run the stages; a stage whose inputs and files are unchanged is skipped."""
     if until not in STAGES:
         what = _("unknown stage `{stage}`; there are: {stages}")
@@ -67,8 +67,7 @@ def train(
     loaded = load_recipe(recipe, set or ())
     accepted = tuple(name.lower() for name in accept_terms or ())
     if dry_run:
-        _dry_run(loaded, accepted, runs, as_json=json)
-        return
+        return _dry_run(loaded, accepted, as_json=json)
     note_accepted(accepted)
     way = _walk(loaded, runs, until, accepted, context.obj)
     from foundry.pipeline import document
@@ -78,6 +77,7 @@ def train(
         print_json(made)
     else:
         _print_summary(made)
+    return 0
 
 
 def _walk(
@@ -90,11 +90,13 @@ def _walk(
         return walk(loaded, runs=runs, events=events, until=until, accepted_terms=accepted)
 
 
-def _dry_run(loaded: LoadedRecipe, accepted: tuple[str, ...], runs: Path, *, as_json: bool) -> None:
-    from foundry.cli.plan import print_plan
-    from foundry.planning.plan import make_plan
+def _dry_run(loaded: LoadedRecipe, accepted: tuple[str, ...], *, as_json: bool) -> int:
+    from foundry.cli.plan import show
+    from foundry.planning import cost, hardware
 
-    print_plan(make_plan(loaded, accepted_terms=accepted, runs=runs), as_json=as_json)
+    device = hardware.find(hardware.THIS_MACHINE)
+    rates = cost.rates(device, hardware.load_prices())
+    return show(loaded, device, rates, accepted, as_json=as_json)
 
 
 def note_accepted(names: tuple[str, ...]) -> None:

@@ -33,6 +33,7 @@ class LoadedRecipe:
             `default`, or for a name and title nobody wrote `file name` and `name`.
         source_text: The recipe file as written.
         path: The recipe file.
+        overrides: The `--set` arguments that were applied.
     """
 
     recipe: Recipe
@@ -40,6 +41,7 @@ class LoadedRecipe:
     origins: Mapping[str, str]
     source_text: str
     path: Path
+    overrides: tuple[str, ...] = ()
 
 
 def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
@@ -79,7 +81,7 @@ def load_text(text: str, path: Path, overrides: Sequence[str] = ()) -> LoadedRec
         raise RecipeError(_in_order(wrong))
     values = checked.model_dump(mode="json")
     origins = {dotted(key): _origin(tree, key) for key in leaves(values)}
-    return LoadedRecipe(checked, values, origins, text, path)
+    return LoadedRecipe(checked, values, origins, text, path, tuple(overrides))
 
 
 def leaves(values: Any, path: KeyPath = ()) -> Iterator[KeyPath]:

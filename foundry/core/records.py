@@ -275,7 +275,10 @@ class ShardSet(Record):
 
 @dataclass(frozen=True)
 class TrainResult(Record):
-    """A finished training: the adapter's folder, the curve, and the learning proof."""
+    """A finished training: the adapter's folder, the curve, and the learning proof.
+
+    `forecast` is what the plan predicted beside what was measured; see `planning.outcome`.
+    """
 
     adapter: str
     steps: int
@@ -287,6 +290,7 @@ class TrainResult(Record):
     supervised_tokens: int
     trainable_parameters: int
     proof: Mapping[str, Any]
+    forecast: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -103,15 +103,38 @@ def _settings_sha256(folder: Path, family: str) -> str:
     return atomic.fingerprint(hashes)
 
 
+def count_parameters(folder: Path) -> int:
+    """Numbers in a base model's folder, from the headers of its weights alone.
+
+    Raises:
+        ResourceError: It holds no weights.
+    """
+    kept = _kept_record(folder)
+    return kept["parameters"] if kept else sum(_parameters(path) for path in _weights(folder))
+
+
 def _record(folder: Path) -> dict[str, Any]:
     """Hash and size of the weights, kept beside an embedded model and computed for the rest."""
+    kept = _kept_record(folder)
+    if kept:
+        return kept
+    hashes = {path.name: atomic.sha256(path) for path in _weights(folder)}
+    digest = next(iter(hashes.values())) if len(hashes) == 1 else atomic.fingerprint(hashes)
+    return {"sha256": digest, "parameters": count_parameters(folder)}
+
+
+def _kept_record(folder: Path) -> dict[str, Any] | None:
     path = folder / RECORD_NAME
-    if path.is_file():
-        found = configuration.read_object(path)
-        for key, kind, wanted in (("sha256", str, _("a text")), ("parameters", int, _("a number"))):
-            if not isinstance(found.get(key), kind):
-                raise configuration.refused(path, key, wanted, found.get(key))
-        return {"sha256": found["sha256"], "parameters": found["parameters"]}
+    if not path.is_file():
+        return None
+    found = configuration.read_object(path)
+    for key, kind, wanted in (("sha256", str, _("a text")), ("parameters", int, _("a number"))):
+        if not isinstance(found.get(key), kind):
+            raise configuration.refused(path, key, wanted, found.get(key))
+    return {"sha256": found["sha256"], "parameters": found["parameters"]}
+
+
+def _weights(folder: Path) -> list[Path]:
     present = [path.name for path in folder.glob("*.safetensors")]
     weights = [folder / name for name in weight_names(folder, present)]
     if not weights:
@@ -122,9 +145,7 @@ def _record(folder: Path) -> dict[str, Any]:
                 _("convert the weights to safetensors"),
             )
         )
-    hashes = {path.name: atomic.sha256(path) for path in weights}
-    digest = next(iter(hashes.values())) if len(hashes) == 1 else atomic.fingerprint(hashes)
-    return {"sha256": digest, "parameters": sum(_parameters(path) for path in weights)}
+    return weights
 
 
 def _parameters(path: Path) -> int:

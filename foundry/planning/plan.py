@@ -2,31 +2,29 @@
 
 import math
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic
-from foundry.core.environment import memory_bytes
-from foundry.core.errors import Problem, ResourceError
+from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
-from foundry.core.records import BaseModel, Plan
+from foundry.core.records import Plan
 from foundry.core.version import version
 from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
+from foundry.planning import cost, fit, hardware
+from foundry.planning.forecast import forecast, known_rows, known_shape
 from foundry.planning.refusals import check_context, check_exports, check_licences
 from foundry.planning.resolve import resolve
-
-FLOAT32_BYTES = 4
-# Live model, the reloaded one of the proof, and one being merged.
-WEIGHT_COPIES = 3
 
 
 def make_plan(
     loaded: LoadedRecipe, *, accepted_terms: Collection[str] = (), runs: Path = Path("runs")
 ) -> Plan:
-    """Fix everything that the run depends on.
+    """Fix everything that the run depends on, and refuse what this machine cannot hold.
 
     Args:
         loaded: A checked recipe.
@@ -34,7 +32,18 @@ def make_plan(
         runs: The folder that will hold the run.
 
     Raises:
-        ResourceError: The base model or a data file is missing; memory or disk cannot suffice.
+        FoundryError: See `settle`.
+        ResourceError: Memory or disk cannot suffice; says which edits fit.
+    """
+    plan = settle(loaded, accepted_terms)
+    return replace(plan, estimate=_forecast(loaded, runs))
+
+
+def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:
+    """Fix everything that the run depends on, but not what it will cost.
+
+    Raises:
+        ResourceError: The base model or a data file is missing.
         RecipeError: The recipe asks for what the base model cannot do.
         LicenceError: Base, data and purpose do not go together, or terms were not accepted.
     """
@@ -50,8 +59,6 @@ def make_plan(
         "inputs": inputs,
         "foundry": version(),
     }
-    estimate = _estimate(loaded, base)
-    _check_room(estimate, runs)
     resolved, reasons = resolve(loaded)
     return Plan(
         name=loaded.recipe.name,
@@ -65,49 +72,44 @@ def make_plan(
         licences=licences,
         accepted_terms=tuple(sorted(set(accepted_terms))),
         resolved=resolved,
-        estimate=estimate,
+        estimate={},
     )
 
 
-def _estimate(loaded: LoadedRecipe, base: BaseModel) -> dict[str, Any]:
-    """Bytes that are certain to be needed; activations come on top."""
-    weights = base.parameters * FLOAT32_BYTES
-    per_export = {"gguf": 2, "merged": 4}
-    exports = sum(base.parameters * per_export.get(b.kind, 0) for b in loaded.recipe.exports)
-    return {
-        "parameters": base.parameters,
-        "memory_bytes": weights * WEIGHT_COPIES,
-        "disk_bytes": exports * 2,  # once in the run, once in the package
-    }
+def _forecast(loaded: LoadedRecipe, runs: Path) -> dict[str, Any]:
+    """What the run will take on this machine; empty where its rows cannot be looked at yet.
+
+    Raises:
+        ResourceError: Memory or disk cannot suffice; says which edits fit.
+    """
+    device = hardware.find(hardware.THIS_MACHINE)
+    rates = cost.rates(device, hardware.load_prices())
+    known = known_shape(loaded)
+    try:
+        rows = known_rows(loaded)
+    except DataError:  # the stage that reads them says more
+        return {}
+    made = forecast(loaded, device, rates, known, rows)
+    if not made.fits:
+        raise fit.refusal(loaded, made, device, rates)
+    _check_disk(made.disk.total, runs)
+    return made.as_dict()
 
 
-def _check_room(estimate: Mapping[str, Any], runs: Path) -> None:
-    """Refuse a run whose certain needs this machine cannot meet."""
-    problems = []
-    memory = memory_bytes()
-    if memory is not None and estimate["memory_bytes"] > memory:
-        what = _("needs {needed} GiB of memory at least; this machine has {found} GiB")
-        problems.append(
-            Problem(
-                "memory",
-                what.format(needed=_gib(estimate["memory_bytes"]), found=_gib(memory)),
-                _("choose a smaller base model with `foundry model list`"),
-            )
-        )
+def _check_disk(needed: int, runs: Path) -> None:
+    """Refuse a run whose files the disk cannot hold."""
     existing = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.exists())
     free = shutil.disk_usage(existing).free
-    if estimate["disk_bytes"] > free:
+    if needed > free:
         what = _("needs {needed} GiB on disk; {found} GiB are free")
-        problems.append(
+        raise ResourceError(
             Problem(
                 str(runs),
-                what.format(needed=_gib(estimate["disk_bytes"]), found=_gib(free)),
+                what.format(needed=_gib(needed), found=_gib(free)),
                 _("free some space, or choose another folder with `--runs`"),
             )
         )
-    if problems:
-        raise ResourceError(problems)
 
 
 def _gib(count: int) -> int:
-    return math.ceil(count / 2**30)
+    return math.ceil(count / hardware.GIB)

@@ -1,15 +1,12 @@
 """The shape of a recipe's base model: from its folder, else the catalogue, else from its size."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
-from foundry.core.records import BaseModel
-from foundry.models import catalogue, names
+from foundry.models import catalogue, configuration, names
+from foundry.models.fetch import count_parameters
 from foundry.models.shape import Shape, shape_of
 
 FOLDER, CATALOGUE, SIZE = "config.json", "configs/models", "parameters"
@@ -34,10 +31,18 @@ class KnownShape:
         return self.origin == SIZE
 
 
-def shape_at_hand(base: BaseModel) -> KnownShape:
-    """The shape of a base model that lies on this machine."""
-    text = (Path(base.folder) / "config.json").read_text(encoding="utf-8")
-    return _read(json.loads(text), base.parameters)
+def shape_in(folder: Path) -> KnownShape:
+    """The shape of a base model that lies in a folder.
+
+    Raises:
+        ResourceError: The folder holds no weights.
+    """
+    config = configuration.read_object(folder / "config.json")
+    counted = count_parameters(folder)
+    try:
+        return KnownShape(shape_of(config).with_parameters(counted), FOLDER)
+    except KeyError:
+        return KnownShape(typical(counted), SIZE)
 
 
 def shape_by_name(base_model: str) -> KnownShape:
@@ -90,10 +95,3 @@ def _typical(hidden: int) -> Shape:
         vocabulary=TYPICAL_VOCABULARY,
         tied_head=False,
     )
-
-
-def _read(config: Mapping[str, Any], parameters: int) -> KnownShape:
-    try:
-        return KnownShape(shape_of(config).with_parameters(parameters), FOLDER)
-    except KeyError:
-        return KnownShape(typical(parameters), SIZE)

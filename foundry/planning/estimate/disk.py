@@ -1,0 +1,40 @@
+"""Bytes that a run leaves on the disk, by part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from foundry.core.records import Record
+from foundry.planning.estimate.job import Job
+from foundry.planning.estimate.stored import optimizer_bytes
+
+FLOAT32 = 4
+# Bytes for each number of the base: a merged model in float32, a GGUF file in up to two bytes.
+PER_EXPORT = {"merged": 4, "gguf": 2}
+
+
+@dataclass(frozen=True)
+class Disk(Record):
+    """Bytes by part."""
+
+    parts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.parts.values())
+
+
+def disk(job: Job) -> Disk:
+    """Bytes at most, the checkpoint that is being written among them."""
+    trained = FLOAT32 * job.trained_weights
+    checkpoint = trained + optimizer_bytes(job)
+    exports = sum(PER_EXPORT.get(kind, 0) * job.shape.parameters for kind in job.exports)
+    exports += trained * sum(kind not in PER_EXPORT for kind in job.exports)
+    return Disk(
+        {
+            "checkpoints": checkpoint * (job.checkpoints + 1),
+            "adapter": trained,
+            "exports": exports,
+            "package": exports,
+        }
+    )

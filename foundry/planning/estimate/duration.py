@@ -1,0 +1,83 @@
+"""Seconds that a training takes: operations, traffic, calls, and what happens once."""
+
+from dataclasses import dataclass
+
+from foundry.core.records import Record
+from foundry.planning.estimate.flops import step_flops
+from foundry.planning.estimate.job import QLORA, Job
+from foundry.planning.estimate.memory import layer_activations
+from foundry.planning.estimate.spread import Spread, exactly
+from foundry.planning.estimate.stored import weight_bytes
+from foundry.planning.hardware import Device
+
+# Reading a frozen NF4 weight back to bfloat16, once forward and once backward: 0.5 byte read and
+# 2 written, then read by the product. AdamW reads and writes weight, gradient and two moments.
+NF4_TRAFFIC, ADAMW_TRAFFIC = 2 * (0.5 + 2 + 2), 28
+# Dispatching the operations of one decoder layer forward and backward, in seconds; measured on two
+# cores with layers so small that nothing else counts.
+LAYER_CALL_S = {"cpu": 4e-3, "cuda": 1e-3}
+# Imports, two copies of the weights read at 1 GB/s, and the proofs.
+ONCE_S, LOADED_BYTES_S = 10.0, 1e9
+
+
+@dataclass(frozen=True)
+class Work(Record):
+    """What a training consists of, each in its own unit, for all its steps.
+
+    Attributes:
+        operations: Floating-point operations.
+        traffic: Bytes moved besides the operands of products.
+        calls: Forward and backward passes through one decoder layer.
+        loaded: Bytes of weights read.
+    """
+
+    operations: float
+    traffic: float
+    calls: float
+    loaded: float
+
+
+@dataclass(frozen=True)
+class TimeFactors:
+    """What a calibration says of a machine: seconds for each unit of `Work`, and once."""
+
+    per_operation: float
+    per_byte: float
+    per_call: float
+    once: float
+    bounds: tuple[float, float, float] = (0.7, 1.0, 1.4)
+
+
+def work(job: Job, backend: str) -> Work:
+    """What the steps of a training consist of."""
+    operations = step_flops(job, packs_apart=backend == "cuda").total
+    elementwise = layer_activations(job) * job.shape.layers * job.step_tokens
+    frozen = NF4_TRAFFIC * job.shape.linear_weights * job.passes if job.adapter == QLORA else 0
+    traffic = 3 * elementwise + frozen + ADAMW_TRAFFIC * job.trained_weights
+    again = 1.5 if job.gradient_checkpointing else 1.0
+    calls = job.shape.layers * job.passes * again
+    steps = job.steps
+    return Work(operations * steps, traffic * steps, calls * steps, 2.0 * weight_bytes(job))
+
+
+def seconds(job: Job, device: Device, learned: TimeFactors | None = None) -> Spread:
+    """Seconds from loading the base to the end of the learning proof."""
+    needed = work(job, device.backend)
+    tokens = job.rows.tokens
+    lengths = (tokens.low / tokens.expected, 1.0, tokens.high / tokens.expected)
+    if learned is not None:
+        steps = (
+            needed.operations * learned.per_operation
+            + needed.traffic * learned.per_byte
+            + needed.calls * learned.per_call
+        )
+        once = learned.once + needed.loaded / LOADED_BYTES_S
+        return exactly(steps).times(*lengths).plus(exactly(once)).times(*learned.bounds)
+    share = device.achievable
+    rate = Spread(share.low, share.expected, share.high)
+    peak = device.tflops.of(job.dtype) * 1e12
+    products = exactly(needed.operations / peak).over(rate)
+    around = needed.traffic / (device.bandwidth_gb_s * 1e9)
+    around += needed.calls * LAYER_CALL_S[device.backend]
+    steps_s = products.plus(exactly(around)).times(*lengths)
+    return steps_s.plus(exactly(ONCE_S + needed.loaded / LOADED_BYTES_S))

@@ -1,0 +1,88 @@
+"""Floating-point operations of a training step, by part; a multiply-add counts as two.
+
+A product with N weights costs 2N a token forward and 2N for the gradient of its input; where its
+weights are trained, 2N more (Kaplan et al. 2020, "Scaling Laws for Neural Language Models",
+section 2.1). So frozen weights cost 4NT and trained ones 6NT.
+"""
+
+from dataclasses import dataclass
+
+from foundry.core.records import Record
+from foundry.planning.estimate.job import Job
+
+# What a fused attention computes backward for each operation forward: five products to two.
+# Dao et al. (2022), "FlashAttention", section 3.1.
+ATTENTION_BACKWARD = 2.5
+# Layers whose input has no gradient: the first one's, where nothing before it is trained.
+FIRST = ("q_proj", "k_proj", "v_proj")
+
+
+@dataclass(frozen=True)
+class Flops(Record):
+    """Operations of one optimizer step."""
+
+    linear: float
+    update: float
+    attention: float
+    head: float
+    recomputed: float
+
+    @property
+    def total(self) -> float:
+        """All of them."""
+        return self.linear + self.update + self.attention + self.head + self.recomputed
+
+
+def step_flops(job: Job, *, packs_apart: bool = False) -> Flops:
+    """Operations of one step of expected length.
+
+    Args:
+        job: The training.
+        packs_apart: Whether attention skips what lies outside a row; a mask does not.
+    """
+    tokens = job.step_tokens
+    forward_linear = 2 * _active_weights(job) * tokens
+    forward_update = 2 * job.update_weights * tokens
+    forward_attention = _attention(job, packs_apart=packs_apart)
+    again = forward_linear + forward_update + forward_attention
+    return Flops(
+        linear=forward_linear * (3 if job.is_full else 2) - _skipped_linear(job, tokens),
+        update=forward_update * 3 - _skipped_update(job, tokens),
+        attention=forward_attention * (1 + ATTENTION_BACKWARD),
+        head=2 * job.shape.hidden * job.shape.vocabulary * job.step_supervised * _head_passes(job),
+        recomputed=again if job.gradient_checkpointing else 0.0,
+    )
+
+
+def _active_weights(job: Job) -> int:
+    """Numbers of the linear layers that one token is multiplied with."""
+    shape = job.shape
+    return shape.layers * sum(one.inputs * one.outputs * one.active for one in shape.linears())
+
+
+def _head_passes(job: Job) -> int:
+    return 3 if job.is_full else 2
+
+
+def _skipped_linear(job: Job, tokens: float) -> float:
+    """The first layer's input needs no gradient while what made it is frozen."""
+    if job.is_full or job.gradient_checkpointing:
+        return 0.0
+    first = sum(one.inputs * one.outputs for one in job.shape.linears() if one.name in FIRST)
+    return 2 * first * tokens
+
+
+def _skipped_update(job: Job, tokens: float) -> float:
+    if job.is_full or job.gradient_checkpointing:
+        return 0.0
+    return 2 * sum(job.rank * one.inputs for one in job.adapted if one.name in FIRST) * tokens
+
+
+def _attention(job: Job, *, packs_apart: bool) -> float:
+    """Forward: two products of heads x head_dim for each pair of positions."""
+    shape = job.shape
+    pair = 4 * shape.heads * shape.head_dim
+    seen = job.rows.tokens.expected if packs_apart else job.step_tokens / job.passes
+    full = shape.layers if shape.full_layers is None else shape.full_layers
+    near = min(seen, shape.sliding_window or seen) if packs_apart else seen
+    return pair * job.step_tokens * (full * seen + (shape.layers - full) * near)

@@ -1,0 +1,153 @@
+"""What is asked of a machine: which weights are trained, how, on how many tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from foundry.core.load import LoadedRecipe
+from foundry.models.shape import Linear, Shape
+from foundry.planning.estimate.rows import Rows
+from foundry.planning.hardware import Device
+from foundry.planning.shapes import KnownShape
+
+# Tokens in one forward pass where the recipe leaves it open: on a CPU more gain nothing
+# (shared/performance.md); on a GPU 4,096 is what the figures of others are of.
+PACK_TOKENS = {"cpu": 512, "cuda": 4096}
+FULL, QLORA = "full", "qlora"
+PAGED_8BIT = "adamw-8bit"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, with nothing open.
+
+    Attributes:
+        shape: Of the base model.
+        is_guessed: Whether the shape is a typical one of as many parameters.
+        adapter: The kind; `full` trains every weight.
+        rank: Of the update; 0 where there is none.
+        targets: Names of the layers that get an update; None means every linear layer.
+        dtype: What matrix products are computed in, and what frozen weights are kept in.
+        steps: Optimizer steps.
+        global_batch_size: Rows in a step.
+        pack_tokens: Positions at most in a forward pass.
+        micro_batch_size: Rows at most in a forward pass.
+        rows: Lengths and numbers of the rows.
+        checkpoints: How many checkpoints stay.
+        exports: Kinds of the exports.
+    """
+
+    shape: Shape
+    is_guessed: bool
+    adapter: str
+    rank: int
+    targets: tuple[str, ...] | None
+    dtype: str
+    optimizer: str
+    gradient_checkpointing: bool
+    steps: int
+    global_batch_size: int
+    micro_batch_size: int
+    pack_tokens: int
+    rows: Rows
+    checkpoints: int = 2
+    exports: tuple[str, ...] = ()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the base's own weights are trained."""
+        return self.adapter == FULL
+
+    @property
+    def adapted(self) -> list[Linear]:
+        """The layers of one decoder layer that get an update."""
+        if self.is_full:
+            return []
+        return [
+            one
+            for one in self.shape.linears()
+            if one.copies == 1 and (self.targets is None or one.name in self.targets)
+        ]
+
+    @property
+    def update_weights(self) -> int:
+        """Numbers of the update: rank x (inputs + outputs) for each adapted layer."""
+        one_layer = sum(self.rank * (one.inputs + one.outputs) for one in self.adapted)
+        return one_layer * self.shape.layers
+
+    @property
+    def trained_weights(self) -> int:
+        """Numbers that the optimizer changes."""
+        return self.shape.parameters if self.is_full else self.update_weights
+
+    @property
+    def step_tokens(self) -> float:
+        """Tokens of a step, expected."""
+        return self.global_batch_size * self.rows.tokens.expected
+
+    @property
+    def step_supervised(self) -> float:
+        """Supervised tokens of a step, expected."""
+        return self.global_batch_size * self.rows.supervised.expected
+
+    @property
+    def passes(self) -> float:
+        """Forward passes of a step, expected."""
+        by_rows = self.global_batch_size / self.micro_batch_size
+        return max(1.0, by_rows, self.step_tokens / self.largest_pass)
+
+    @property
+    def largest_pass(self) -> int:
+        """Positions of the largest forward pass: a full pack, or a longer row alone."""
+        all_rows = self.global_batch_size * self.rows.longest
+        by_rows = self.micro_batch_size * self.rows.longest
+        return max(min(self.pack_tokens, all_rows, by_rows), self.rows.longest)
+
+    @property
+    def largest_supervised(self) -> int:
+        """Supervised positions of the largest forward pass, expected."""
+        share = self.rows.supervised.expected / self.rows.tokens.expected
+        return max(1, round(self.largest_pass * share))
+
+
+def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) -> Job:
+    """What a recipe asks of a device; `auto` as the device has it."""
+    from foundry.core import plugins
+
+    recipe = loaded.recipe
+    train, adapter = recipe.train.spec.model_dump(), recipe.adapter.spec.model_dump()
+    targets = adapter.get("target_modules", "all-linear")
+    trainer = plugins.load("trainer", recipe.train.kind)
+    return Job(
+        shape=known.shape,
+        is_guessed=known.is_guessed,
+        adapter=recipe.adapter.kind,
+        rank=adapter.get("rank", 0),
+        targets=None if isinstance(targets, str) else tuple(targets),
+        dtype=_settled(train, "dtype", "float32" if device.backend == "cpu" else "bfloat16"),
+        optimizer=_settled(train, "optimizer", "adamw"),
+        gradient_checkpointing=_settled(train, "gradient_checkpointing", False),
+        steps=trainer.steps_for(recipe.train.spec, rows.count),
+        global_batch_size=train["global_batch_size"],
+        micro_batch_size=_settled(train, "micro_batch_size", train["global_batch_size"]),
+        pack_tokens=_settled(train, "pack_tokens", PACK_TOKENS[device.backend]),
+        rows=rows,
+        checkpoints=train.get("keep_checkpoints", 2),
+        exports=tuple(block.kind for block in recipe.exports),
+    )
+
+
+def open_settings(loaded: LoadedRecipe) -> set[str]:
+    """Keys of the `train` block that the recipe leaves to the machine."""
+    train = loaded.recipe.train.spec.model_dump()
+    return {key for key, value in train.items() if value == "auto"}
+
+
+def with_settings(job: Job, **settings: Any) -> Job:
+    """The job with other settings."""
+    return replace(job, **settings)
+
+
+def _settled(values: Mapping[str, Any], key: str, automatic: Any) -> Any:
+    found = values.get(key, "auto")
+    return automatic if found == "auto" else found

@@ -1,0 +1,117 @@
+"""Bytes of memory at the peak of a training, by part, as low, expected and high.
+
+What can be counted is counted: weights, update, gradients, optimizer. Activations follow from what
+autograd keeps of one decoder layer; what libraries take is measured, and learned by calibration.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from foundry.core.records import Record
+from foundry.planning.estimate.job import FULL, Job
+from foundry.planning.estimate.spread import Spread, exactly, total
+from foundry.planning.estimate.stored import BYTES, optimizer_bytes, weight_bytes
+
+MIB = 2**20
+FLOAT32 = 4
+# Copies of the head's output at once: logits, their softmax, the gradient of both.
+HEAD_COPIES = (2, 3, 4)
+# What the count of a layer's activations misses, and what the allocator has in excess.
+ACTIVATION_BOUNDS = (0.7, 1.0, 1.4)
+GUESSED_BOUNDS = (0.5, 1.0, 2.0)
+# Python with torch, transformers, peft and trl, and a tokenizer at 1.5 kB an entry, on the CPU; a
+# CUDA context with cuBLAS on a GPU.
+LIBRARIES = {"cpu": (600 * MIB, 900 * MIB, 1500 * MIB), "cuda": (500 * MIB, 900 * MIB, 1800 * MIB)}
+TOKENIZER_BYTES = 1500
+# Of what a GPU's allocator holds, the share that no tensor is in.
+FRAGMENTS = (0.0, 0.05, 0.12)
+
+
+@dataclass(frozen=True)
+class Memory(Record):
+    """Bytes at the peak. `parts` add up to `total`, `learned` names what a calibration changed."""
+
+    parts: Mapping[str, Spread]
+    total: Spread
+    learned: bool = False
+
+
+@dataclass(frozen=True)
+class MemoryFactors:
+    """What a calibration says of a machine: bytes of libraries, and factors of activations."""
+
+    libraries: tuple[float, float, float]
+    activations: tuple[float, float, float]
+
+
+def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memory:
+    """Bytes that a training takes at its peak.
+
+    Args:
+        job: The training.
+        backend: `cpu`, where the process itself is meant, or `cuda`, the memory of the device.
+        factors: What was learned on this machine.
+    """
+    kept = _kept(job)
+    step = {"activations": _activations(job, factors), "logits": _logits(job)}
+    proof = exactly(weight_bytes(job))
+    if backend == "cpu" and proof.expected > total(step.values()).expected:
+        # After the last step the saved adapter is read back upon a second copy of the base; beside
+        # a GPU that copy is expected in the computer's own memory.
+        step = {"proof": proof}
+    parts = {**kept, **step, "libraries": _libraries(job, backend, factors)}
+    if backend == "cuda":
+        held = total(kept.values()).plus(total(step.values()))
+        parts["fragments"] = held.times(*FRAGMENTS)
+    return Memory(parts, total(parts.values()), factors is not None)
+
+
+def _kept(job: Job) -> dict[str, Spread]:
+    """What is there from the first step to the last."""
+    trained = job.trained_weights
+    parts = {"weights": weight_bytes(job)}
+    if job.adapter != FULL:
+        parts["adapter"] = FLOAT32 * trained
+    parts["gradients"] = FLOAT32 * trained
+    parts["optimizer"] = optimizer_bytes(job)
+    parts["first_copy"] = FLOAT32 * trained  # what the learning proof compares with
+    return {name: exactly(count) for name, count in parts.items()}
+
+
+def layer_activations(job: Job) -> float:
+    """Bytes that autograd keeps of one decoder layer for one token.
+
+    Inputs and outputs of the norms (inputs in float32), queries, keys, values and the attention's
+    output, the four tensors inside a gated feed-forward layer, and the update's inner vectors.
+    """
+    shape, number = job.shape, BYTES[job.dtype]
+    norms = 2 * shape.hidden * (FLOAT32 + number)
+    attention = (3 * shape.heads + 2 * shape.kv_heads) * shape.head_dim * number
+    inside = 4 if shape.gated else 3
+    feed_forward = inside * shape.intermediate * (shape.experts_per_token or 1) * number
+    update = len(job.adapted) * job.rank * FLOAT32
+    return norms + attention + feed_forward + update
+
+
+def _activations(job: Job, factors: MemoryFactors | None) -> Spread:
+    tokens, layers = job.largest_pass, job.shape.layers
+    layer = layer_activations(job) * tokens
+    if job.gradient_checkpointing:
+        kept = layers * job.shape.hidden * BYTES[job.dtype] * tokens + layer
+    else:
+        kept = layers * layer
+    mask = FLOAT32 * tokens**2 * (2 if job.shape.sliding_window else 1)
+    bounds = factors.activations if factors else ACTIVATION_BOUNDS
+    bounds = GUESSED_BOUNDS if job.is_guessed else bounds
+    return exactly(kept + mask).times(*bounds)
+
+
+def _logits(job: Job) -> Spread:
+    count = FLOAT32 * job.largest_supervised * job.shape.vocabulary
+    return exactly(count).times(*HEAD_COPIES)
+
+
+def _libraries(job: Job, backend: str, factors: MemoryFactors | None) -> Spread:
+    bounds = factors.libraries if factors else LIBRARIES[backend]
+    tokenizer = TOKENIZER_BYTES * job.shape.vocabulary if backend == "cpu" else 0
+    return Spread(*bounds).plus(exactly(tokenizer))

@@ -1,0 +1,156 @@
+"""What a recipe will take on a machine: operations, memory, disk, hours, money, and if it fits."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from foundry.core.load import LoadedRecipe
+from foundry.core.records import Record
+from foundry.models.at_hand import at_hand
+from foundry.planning import calibration
+from foundry.planning.cost import Cost, Rates, cost
+from foundry.planning.dry_render import light_encoder
+from foundry.planning.estimate.disk import Disk, disk
+from foundry.planning.estimate.duration import Work, seconds, work
+from foundry.planning.estimate.flops import Flops, step_flops
+from foundry.planning.estimate.job import Job, job_of, open_settings
+from foundry.planning.estimate.memory import Memory, memory
+from foundry.planning.estimate.rows import Rows, rows_of
+from foundry.planning.estimate.spread import Spread
+from foundry.planning.hardware import Device
+from foundry.planning.shapes import KnownShape, shape_by_name, shape_in
+
+# Of its memory, what a card's driver and screen leave, and what an operating system leaves that
+# lives in the same memory; assumed.
+LEFT_BY_DRIVER, LEFT_BY_SYSTEM = 0.96, 0.9
+SMALLEST_PACK = 128
+
+
+@dataclass(frozen=True)
+class Forecast(Record):
+    """What one training takes on one device.
+
+    Attributes:
+        device: Its name.
+        job: What is trained, how, on how many tokens, after `auto` was settled.
+        shape_from: `config.json`, `configs/models`, or `parameters` (a typical model).
+        step: Operations of one step.
+        operations: Those of all steps.
+        memory: Bytes at the peak, by part.
+        usable_bytes: Memory that the device has for it.
+        disk: Bytes the run leaves, by part.
+        seconds: Time of the training stage.
+        cost: Hours, energy, money.
+        work: What `seconds` was computed from; a calibration reads it.
+        learned_from: Runs on this machine that the figures were corrected with.
+    """
+
+    device: str
+    job: Job
+    shape_from: str
+    step: Flops
+    operations: float
+    memory: Memory
+    usable_bytes: int
+    disk: Disk
+    seconds: Spread
+    cost: Cost
+    work: Work
+    learned_from: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the expected peak is within what the device has."""
+        return self.memory.total.expected <= self.usable_bytes
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether the peak may be above what the device has, though it is not expected."""
+        return self.fits and self.memory.total.high > self.usable_bytes
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, with what is computed of them."""
+        return {**super().as_dict(), "fits": self.fits, "is_tight": self.is_tight} | {
+            "job": {**asdict(self.job), "shape": self.job.shape.model_dump(mode="json")},
+            "disk": {**self.disk.as_dict(), "total": self.disk.total},
+            "trained_parameters": self.job.trained_weights,
+            "parameters": self.job.shape.parameters,
+            "step_tokens": self.job.step_tokens,
+            "step_supervised": self.job.step_supervised,
+        }
+
+
+def known_shape(loaded: LoadedRecipe) -> KnownShape:
+    """The shape of a recipe's base model, whether or not it is on this machine.
+
+    Raises:
+        RecipeError, ResourceError: It names nothing there is, or nothing is known of its size.
+    """
+    here = at_hand(loaded.recipe.base_model, loaded.path.parent)
+    name = loaded.recipe.base_model
+    return shape_by_name(name) if here is None else shape_in(here.folder)
+
+
+def known_rows(loaded: LoadedRecipe) -> Rows:
+    """How many rows a recipe trains on and how long they are, by its own tokenizer if it is here.
+
+    Raises:
+        DataError, ResourceError: A file is missing or cannot be read.
+    """
+    base = at_hand(loaded.recipe.base_model, loaded.path.parent)
+    encoder = None if base is None else light_encoder(base, loaded.recipe.encode.system)
+    with tempfile.TemporaryDirectory(prefix="foundry-") as work:
+        return rows_of(loaded, encoder, Path(work))
+
+
+def forecast(
+    loaded: LoadedRecipe, device: Device, rates: Rates, known: KnownShape, rows: Rows
+) -> Forecast:
+    """What a recipe takes on a device, with `auto` settled as it fits best.
+
+    Settings left to the machine are the largest pack, then no checkpointing, that surely fit; else
+    those that take the least.
+    """
+    asked = job_of(loaded, known, rows, device)
+    made = [_of(job, known, device, rates) for job in _settings(asked, open_settings(loaded))]
+    sure = [one for one in made if one.memory.total.high <= one.usable_bytes]
+    fitting = sure or [one for one in made if one.fits]
+    return fitting[0] if fitting else min(made, key=lambda one: one.memory.total.expected)
+
+
+def _settings(job: Job, open_keys: set[str]) -> Iterator[Job]:
+    """Ways to settle what is left open, best first."""
+    packs = [job.pack_tokens]
+    if "pack_tokens" in open_keys:
+        least = max(SMALLEST_PACK, job.rows.longest)
+        while packs[-1] // 2 >= least:
+            packs.append(packs[-1] // 2)
+    checkpointing = [job.gradient_checkpointing]
+    if "gradient_checkpointing" in open_keys:
+        checkpointing = [False, True]
+    for twice in checkpointing:
+        for tokens in packs:
+            yield replace(job, pack_tokens=tokens, gradient_checkpointing=twice)
+
+
+def _of(job: Job, known: KnownShape, device: Device, rates: Rates) -> Forecast:
+    learned = calibration.of(device)
+    step = step_flops(job, packs_apart=device.backend == "cuda")
+    took = seconds(job, device, learned.time if learned else None)
+    left = LEFT_BY_SYSTEM if device.unified_memory else LEFT_BY_DRIVER
+    return Forecast(
+        device=device.name,
+        job=job,
+        shape_from=known.origin,
+        step=step,
+        operations=step.total * job.steps,
+        memory=memory(job, device.backend, learned.memory if learned else None),
+        usable_bytes=int(device.memory_bytes * left),
+        disk=disk(job),
+        seconds=took,
+        cost=cost(took, device, rates),
+        work=work(job, device.backend),
+        learned_from=learned.runs if learned else 0,
+    )

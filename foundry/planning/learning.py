@@ -1,0 +1,173 @@
+"""Learn a machine's speed and memory from its runs, for `foundry plan --calibrate`.
+
+Time is a sum of operations, bytes, calls and what happens once, each with a rate of the machine;
+memory a sum of what is counted, the libraries and a factor of the activations. The rates are those
+with the least squared relative error over the runs, drawn towards the plan's own where few runs
+say little (ridge; Hoerl and Kennard 1970), and never negative.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
+from foundry.core.records import Record
+from foundry.planning import calibration, hardware
+from foundry.planning.calibration import Calibration, machine_key
+from foundry.planning.estimate.duration import LAYER_CALL_S, LOADED_BYTES_S, ONCE_S, TimeFactors
+from foundry.planning.estimate.memory import ACTIVATION_BOUNDS, LIBRARIES, MemoryFactors
+
+# How much the plan's own rates weigh, as a share of one run each.
+RIDGE = 0.05
+# Beyond the largest error seen, since the next run may be off by more.
+MARGIN = 1.1
+WORK = ("operations", "traffic", "calls")
+
+
+@dataclass(frozen=True)
+class Learned(Record):
+    """A calibration, and the median relative errors of runs that were left out of theirs."""
+
+    calibration: Calibration
+    time_error: float
+    memory_error: float
+    path: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run: what it consisted of, and what it took."""
+
+    work: Mapping[str, float]
+    parts: Mapping[str, float]
+    seconds: float
+    peak_bytes: float
+
+
+def learn(runs: Path) -> Learned:
+    """Learn from every finished training of this machine below `runs`, and keep it.
+
+    Raises:
+        ResourceError: There is none.
+    """
+    found = samples(runs)
+    if not found:
+        what = _("no finished training of this machine is below this folder")
+        raise ResourceError(Problem(str(runs), what, _("train a recipe first")))
+    made = calibrate(found)
+    errors = left_out(found)
+    path = calibration.keep(made)
+    return Learned(made, median(t for t, _m in errors), median(m for _t, m in errors), str(path))
+
+
+def samples(runs: Path) -> list[Sample]:
+    """The finished trainings of this machine below a folder."""
+    made = []
+    for path in sorted(runs.glob("*/train.json")):
+        found = json.loads(path.read_text(encoding="utf-8")).get("forecast")
+        if found and found["machine"] == machine_key() and found["measured"]["peak_memory_bytes"]:
+            made.append(_sample(found))
+    return made
+
+
+def calibrate(found: Sequence[Sample]) -> Calibration:
+    """The factors that fit the samples best."""
+    time, memory = _time(found), _memory(found)
+    return Calibration(len(found), time, memory)
+
+
+def left_out(found: Sequence[Sample]) -> list[tuple[float, float]]:
+    """Relative errors of time and memory of each sample by a calibration from the others.
+
+    Of a single sample, by the calibration from itself.
+    """
+    errors = []
+    for number, one in enumerate(found):
+        others = [*found[:number], *found[number + 1 :]] or found
+        made = calibrate(others)
+        errors.append(
+            (
+                abs(expected_seconds(one, made.time) / one.seconds - 1),
+                abs(expected_bytes(one, made.memory, 1) / one.peak_bytes - 1),
+            )
+        )
+    return errors
+
+
+def expected_seconds(one: Sample, factors: TimeFactors) -> float:
+    """Seconds of a sample by factors."""
+    steps = (
+        one.work["operations"] * factors.per_operation
+        + one.work["traffic"] * factors.per_byte
+        + one.work["calls"] * factors.per_call
+    )
+    return steps + factors.once + one.work["loaded"] / LOADED_BYTES_S
+
+
+def expected_bytes(one: Sample, factors: MemoryFactors, bound: int) -> float:
+    """Peak of a sample by factors; `bound` is 0 for low, 1 for expected, 2 for high."""
+    activations = one.parts.get("activations", 0.0)
+    return (
+        one.parts["counted"] + factors.libraries[bound] + activations * factors.activations[bound]
+    )
+
+
+def _sample(found: Mapping[str, Any]) -> Sample:
+    parts = {name: part["expected"] for name, part in found["memory"]["parts"].items()}
+    libraries = LIBRARIES["cpu"][1]
+    counted = sum(parts.values()) - parts.get("activations", 0.0) - libraries
+    return Sample(
+        work=found["work"],
+        parts={"counted": counted, "activations": parts.get("activations", 0.0)},
+        seconds=found["measured"]["seconds"],
+        peak_bytes=found["measured"]["peak_memory_bytes"],
+    )
+
+
+def _time(found: Sequence[Sample]) -> TimeFactors:
+    machine = hardware.find(hardware.THIS_MACHINE)
+    rate = machine.tflops.float32 * 1e12 * machine.achievable.expected
+    prior = (1 / rate, 1 / (machine.bandwidth_gb_s * 1e9), LAYER_CALL_S["cpu"], ONCE_S)
+    rows = [[*(one.work[key] for key in WORK), 1.0] for one in found]
+    targets = [max(one.seconds - one.work["loaded"] / LOADED_BYTES_S, 0.1) for one in found]
+    per_operation, per_byte, per_call, once = _fit(rows, targets, prior)
+    made = TimeFactors(per_operation, per_byte, per_call, once)
+    ratios = [one.seconds / expected_seconds(one, made) for one in found]
+    bounds = (min(0.8, min(ratios) / MARGIN), 1.0, max(1.25, max(ratios) * MARGIN))
+    return TimeFactors(per_operation, per_byte, per_call, once, bounds)
+
+
+def _memory(found: Sequence[Sample]) -> MemoryFactors:
+    prior = (float(LIBRARIES["cpu"][1]), ACTIVATION_BOUNDS[1])
+    rows = [[1.0, one.parts["activations"]] for one in found]
+    targets = [one.peak_bytes - one.parts["counted"] for one in found]
+    libraries, activations = _fit(rows, targets, prior)
+    missed = [t - libraries - a * activations for t, (_one, a) in zip(targets, rows, strict=True)]
+    below, above = min(0.0, *missed) * MARGIN, max(0.0, *missed) * MARGIN
+    spare = 0.05 * libraries
+    return MemoryFactors(
+        libraries=(max(0.0, libraries + below), libraries, libraries + above + spare),
+        activations=(0.85 * activations, activations, 1.15 * activations),
+    )
+
+
+def _fit(
+    rows: Sequence[Sequence[float]], targets: Sequence[float], prior: Sequence[float]
+) -> list[float]:
+    """Rates that are not negative, with the least squared relative error, near `prior`."""
+    import numpy
+    from scipy.optimize import nnls
+
+    scaled = [
+        [value * rate / target for value, rate in zip(row, prior, strict=True)]
+        for row, target in zip(rows, targets, strict=True)
+    ]
+    weight = RIDGE**0.5
+    drawn = [[weight if i == j else 0.0 for j in range(len(prior))] for i in range(len(prior))]
+    wanted = [1.0] * len(targets) + [weight] * len(prior)
+    found, _rest = nnls(numpy.array(scaled + drawn), numpy.array(wanted))
+    return [float(factor * rate) for factor, rate in zip(found, prior, strict=True)]

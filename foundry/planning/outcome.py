@@ -1,0 +1,66 @@
+"""What a training took beside what its plan predicted; kept in `train.json` of every run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from foundry.core.environment import peak_memory_bytes
+from foundry.core.load import LoadedRecipe
+from foundry.core.records import Plan
+from foundry.planning import hardware
+from foundry.planning.calibration import machine_key
+from foundry.planning.estimate.duration import work
+from foundry.planning.estimate.job import Job, job_of, with_settings
+from foundry.planning.estimate.memory import memory
+from foundry.planning.estimate.rows import Rows
+from foundry.planning.estimate.spread import exactly
+from foundry.planning.forecast import known_shape
+
+
+def beside(
+    loaded: LoadedRecipe, plan: Plan, shards: Mapping[str, Any], seconds: float
+) -> dict[str, Any]:
+    """Predicted beside measured, and what a calibration learns from.
+
+    Args:
+        loaded: The recipe.
+        plan: What the run was made from.
+        shards: The record of the encoded rows.
+        seconds: What the training stage took in this process.
+
+    Returns:
+        `predicted` as the plan had it before the first step; `measured`; `work` and `memory`, the
+        plan's own figures for the rows that were really trained on, without any calibration.
+    """
+    job = _trained(loaded, plan, shards)
+    backend = "cpu" if plan.resolved["device"] == "cpu" else "cuda"
+    predicted = {key: plan.estimate.get(key) for key in ("seconds", "memory", "learned_from")}
+    return {
+        "machine": machine_key(),
+        "predicted": predicted | {"tokens": _tokens(plan.estimate)},
+        "measured": {
+            "seconds": round(seconds, 3),
+            "peak_memory_bytes": peak_memory_bytes(),
+            "tokens": job.step_tokens * job.steps,
+        },
+        "work": work(job, backend).as_dict(),
+        "memory": memory(job, backend).as_dict(),
+    }
+
+
+def _trained(loaded: LoadedRecipe, plan: Plan, shards: Mapping[str, Any]) -> Job:
+    """The training as it was, its rows counted."""
+    rows = Rows(
+        count=shards["rows"],
+        tokens=exactly(shards["tokens"] / shards["rows"]),
+        supervised=exactly(shards["supervised_tokens"] / shards["rows"]),
+        longest=shards["longest"],
+        origin="tokenizer",
+    )
+    asked = job_of(loaded, known_shape(loaded), rows, hardware.load_devices()["cpu-laptop"])
+    kept = ("micro_batch_size", "pack_tokens", "dtype", "optimizer", "gradient_checkpointing")
+    settled = {key: plan.resolved[key] for key in kept if key in plan.resolved}
+    return with_settings(asked, **settled)
+
+
+def _tokens(estimate: Mapping[str, Any]) -> float | None:
+    return estimate["step_tokens"] * estimate["job"]["steps"] if estimate else None

@@ -1,0 +1,93 @@
+"""What a recipe will take on any machine, whether or not its base model is on this one."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from foundry.core.load import LoadedRecipe
+from foundry.core.records import BaseModel, Plan
+from foundry.data.places import require_inputs
+from foundry.models import names
+from foundry.models.at_hand import at_hand
+from foundry.models.fetch import is_embedded
+from foundry.planning.cost import Rates
+from foundry.planning.fit import Edit, edits_for
+from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
+from foundry.planning.hardware import Device
+from foundry.planning.plan import settle
+from foundry.planning.refusals import check_context, check_licences
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A forecast, the edits that fit where the recipe does not, and the plan if it can be made."""
+
+    forecast: Forecast
+    device: Device
+    edits: tuple[Edit, ...]
+    plan: Plan | None
+
+    def as_dict(self, loaded: LoadedRecipe) -> dict[str, Any]:
+        """The document of `--json`; `run` is None where the base model is not here yet."""
+        plan = self.plan
+        given = {"values": dict(loaded.values), "origins": dict(loaded.origins)}
+        told = given if plan is None else plan.as_dict()
+        return {
+            "run": None if plan is None else plan.run_name,
+            **told,
+            "estimate": self.forecast.as_dict(),
+            "device": self.device.model_dump(mode="json"),
+            "edits": [edit.as_dict() for edit in self.edits],
+        }
+
+
+def preview(
+    loaded: LoadedRecipe, device: Device, rates: Rates, accepted: Collection[str]
+) -> Preview:
+    """Plan a recipe for a device.
+
+    Args:
+        loaded: A checked recipe.
+        device: What is to train it.
+        rates: What an hour and a kWh cost there.
+        accepted: Names of licences whose conditions the user accepted.
+
+    Raises:
+        ResourceError: A data file is missing, or nothing is known of the base model.
+        RecipeError: The recipe asks for what the base model cannot do.
+        LicenceError: Base, data and purpose do not go together, or terms were not accepted.
+    """
+    require_inputs(loaded)
+    plan = settle(loaded, accepted) if _is_here(loaded) else None
+    if plan is None:
+        base = _promised(loaded.recipe.base_model)
+        check_licences(loaded, base, accepted)
+        check_context(loaded, base)
+    made = forecast(loaded, device, rates, known_shape(loaded), known_rows(loaded))
+    edits = () if made.fits else tuple(edits_for(loaded, device, rates))
+    return Preview(made, device, edits, plan)
+
+
+def _is_here(loaded: LoadedRecipe) -> bool:
+    name = loaded.recipe.base_model
+    if at_hand(name, loaded.path.parent) is not None:
+        return True
+    return not names.is_path(name) and is_embedded(names.wanted(name))
+
+
+def _promised(base_model: str) -> BaseModel:
+    """What the catalogue says of a base model that is not on this machine."""
+    wanted = names.wanted(base_model)
+    entry = wanted.entry
+    return BaseModel(
+        name=wanted.name,
+        family=(entry.family if entry else None) or "",
+        hub_id=wanted.hub_id,
+        revision=wanted.revision,
+        sha256="",
+        licence=entry.licence if entry else "unknown",
+        folder="",
+        gguf=None,
+        parameters=(entry.parameters if entry else None) or 0,
+        context=(entry.context if entry else None) or 10**9,
+    )

@@ -1,0 +1,153 @@
+"""What the plan counts against what torch, PEFT and bitsandbytes really make, within 1 %."""
+
+import pytest
+
+from foundry.core import plugins
+from foundry.models.quiet import quiet
+from foundry.models.shape import shape_of
+from foundry.planning.estimate.flops import step_flops
+from foundry.planning.estimate.job import Job
+from foundry.planning.estimate.rows import Rows
+from foundry.planning.estimate.spread import exactly
+from foundry.planning.estimate.stored import nf4_bytes, optimizer_bytes, weight_bytes
+from tests import tiny
+
+FAMILIES = ["llama", "gemma3", "qwen3"]
+TOKENS, SUPERVISED, RANK = 48, 12, 4
+
+
+def job(shape, **settings) -> Job:
+    """One pass of one row a step."""
+    rows = Rows(8, exactly(TOKENS), exactly(SUPERVISED), TOKENS, "tokenizer")
+    values = {
+        "shape": shape,
+        "is_guessed": False,
+        "adapter": "lora",
+        "rank": RANK,
+        "targets": None,
+        "dtype": "float32",
+        "optimizer": "adamw",
+        "gradient_checkpointing": False,
+        "steps": 1,
+        "global_batch_size": 1,
+        "micro_batch_size": 1,
+        "pack_tokens": TOKENS,
+        "rows": rows,
+    }
+    return Job(**{**values, **settings})
+
+
+def model_of(family: str):
+    return tiny.tiny_model(family, tiny.tiny_tokenizer(family), tied=True)
+
+
+def adapted(family: str):
+    lora = plugins.load("adapter", "lora")
+    return lora.attach(model_of(family), lora.Spec(rank=RANK))
+
+
+def shape_from(model):
+    return shape_of(model.config.to_dict())
+
+
+def counted(model) -> int:
+    """Operations of a step as torch counts them, the head on the supervised positions alone.
+
+    torch 2.13 does not count the CPU's fused attention, so attention is written out.
+    """
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    ids = torch.arange(TOKENS)[None] % 600
+    kept = torch.arange(TOKENS - SUPERVISED, TOKENS)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        logits = model(input_ids=ids, logits_to_keep=kept, use_cache=False).logits
+        logits.float().logsumexp(-1).sum().backward()
+    return counter.get_total_flops()
+
+
+def written_out(flops) -> float:
+    """The total with attention written out, which computes twice as much backward, not 2.5."""
+    return flops.total - flops.attention * 0.5 / 3.5
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_operations_of_an_update_are_those_torch_counts(family):
+    model = adapted(family)
+
+    expected = written_out(step_flops(job(shape_from(model.get_base_model()))))
+
+    assert expected == pytest.approx(counted(model), rel=0.01)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_operations_of_all_weights_are_those_torch_counts(family):
+    model = model_of(family)
+
+    expected = written_out(step_flops(job(shape_from(model), adapter="full")))
+
+    assert expected == pytest.approx(counted(model), rel=0.01)
+
+
+def test_operations_of_checkpointing_are_those_torch_counts():
+    model = adapted("llama")
+    with quiet():
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+
+    asked = job(shape_from(model.get_base_model()), gradient_checkpointing=True)
+    expected = written_out(step_flops(asked))
+
+    assert expected == pytest.approx(counted(model), rel=0.01)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_update_has_as_many_numbers_as_peft_makes(family):
+    model = adapted(family)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+    assert job(shape_from(model.get_base_model())).trained_weights == trained
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_take_the_bytes_of_their_tensors(family):
+    model = model_of(family)
+    held = sum(p.numel() * p.element_size() for p in model.parameters())
+
+    assert weight_bytes(job(shape_from(model))) == pytest.approx(held, rel=0.01)
+
+
+def test_adamw_keeps_two_numbers_for_each_trained_one():
+    import torch
+
+    model = adapted("llama")
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained)
+    for parameter in trained:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    held = sum(
+        value.numel() * value.element_size()
+        for state in optimizer.state.values()
+        for value in state.values()
+    )
+
+    expected = optimizer_bytes(job(shape_from(model.get_base_model())))
+
+    assert expected == pytest.approx(held, rel=0.01)
+
+
+@pytest.mark.parametrize("rows, columns", [(64, 64), (576, 1536), (640, 2048), (100, 77)])
+def test_nf4_takes_the_bytes_that_bitsandbytes_stores(rows, columns):
+    torch = pytest.importorskip("torch")
+    functional = pytest.importorskip("bitsandbytes.functional")
+    packed, state = functional.quantize_4bit(
+        torch.ones(rows, columns), blocksize=64, compress_statistics=True, quant_type="nf4"
+    )
+    outer = state.state2
+    kept = [packed, state.absmax, state.code, state.offset, outer.absmax, outer.code]
+
+    held = sum(tensor.numel() * tensor.element_size() for tensor in kept)
+
+    assert nf4_bytes(rows * columns) == held

@@ -1,0 +1,95 @@
+"""A plan for every device of configs/hardware: parts, hours, money, and what fits."""
+
+import json
+
+import pytest
+
+from foundry.core import shipped
+from foundry.core.load import load_recipe
+from foundry.planning import fit, hardware
+from foundry.planning.cost import rates
+from foundry.planning.forecast import forecast, known_rows, known_shape
+from tests.tiny_recipe import call
+
+SHOP = "retail/customer-service"
+TAIDE = ("--accept-terms", "taide-g", "--set", "base_model=gemma-3-taide-12b")
+DEVICES = sorted(path.stem for path in (shipped.root() / "configs" / "hardware").rglob("*.yaml"))
+PARTS = {"weights", "adapter", "gradients", "optimizer", "libraries"}
+
+
+@pytest.fixture(scope="module")
+def taide() -> tuple:
+    """Recipe, shape and rows of the shop on TAIDE, which is gated and not on this machine."""
+    loaded = load_recipe(SHOP, TAIDE[3:])
+    return loaded, known_shape(loaded), known_rows(loaded)
+
+
+def test_there_are_nine_devices():
+    assert len(DEVICES) == 9
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_gated_base_is_planned_before_it_is_fetched(device: str, taide):
+    loaded, shape, rows = taide
+    machine = hardware.find(device)
+    prices = rates(machine, hardware.load_prices())
+
+    made = forecast(loaded, machine, prices, shape, rows)
+
+    assert shape.origin == "configs/models"
+    assert set(made.memory.parts) >= PARTS
+    for bound in ("low", "expected", "high"):
+        parts = [part.as_dict()[bound] for part in made.memory.parts.values()]
+        assert made.memory.total.as_dict()[bound] == pytest.approx(sum(parts))
+    assert 0 < made.cost.hours.low < made.cost.hours.high
+    assert made.cost.electricity.expected > 0
+    if not made.fits:
+        edits = fit.edits_for(loaded, machine, prices)
+        assert edits
+        for edit in edits:
+            again = load_recipe(SHOP, [*TAIDE[3:], *edit.settings])
+            assert forecast(again, machine, prices, known_shape(again), known_rows(again)).fits
+
+
+def test_what_does_not_fit_is_refused_with_flags_to_paste():
+    outcome = call("plan", SHOP, "--on", "rtx-4060-ti-16g", *TAIDE)
+    document = json.loads(call("plan", SHOP, "--on", "rtx-4060-ti-16g", "--json", *TAIDE).out)
+
+    assert outcome.code == 3
+    assert document["run"] is None
+    assert (document["estimate"]["fits"], bool(document["edits"])) == (False, True)
+    assert "--set " in outcome.err
+    assert "GeForce RTX 4060 Ti" in outcome.out
+
+
+def test_prices_can_be_given():
+    options = ("--electricity", "10", "--rent", "100")
+    outcome = call("plan", SHOP, "--on", "h200", "--json", *TAIDE, *options)
+    cost = json.loads(outcome.out)["estimate"]["cost"]
+
+    assert cost["electricity"]["expected"] == pytest.approx(10 * cost["kwh"]["expected"])
+    assert cost["rent"]["expected"] == pytest.approx(100 * cost["hours"]["expected"])
+    assert cost["rates"]["rent_from"] == "--rent"
+
+
+@pytest.mark.parametrize("settings", [(), ("train.gradient_checkpointing=true",)])
+def test_the_first_edit_that_is_enough_alone_is_offered_alone(settings):
+    loaded = load_recipe(SHOP, ["base_model=gemma-3-12b-it", "train.micro_batch_size=8", *settings])
+    device = hardware.find("a100-80g")
+    prices = rates(device, hardware.load_prices())
+    made = forecast(loaded, device, prices, known_shape(loaded), known_rows(loaded))
+    small = device.model_copy(update={"memory_gb": made.memory.total.expected / 1e9})
+
+    edits = fit.edits_for(loaded, small, prices)
+
+    assert len(edits[0].settings) == 1
+    assert edits[0].settings[0].startswith("train.")
+
+
+def test_the_table_speaks_chinese(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FOUNDRY_LANG", "zh-TW")
+
+    outcome = call("plan", SHOP, "--on", "rtx-4090", *TAIDE)
+
+    assert "記憶體" in outcome.out
+    assert "小時" in outcome.out
