@@ -12,6 +12,7 @@ from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Plan
+from foundry.core.rundir import RunDir
 from foundry.core.version import version
 from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
@@ -36,7 +37,9 @@ def make_plan(
         ResourceError: Memory or disk cannot suffice; says which edits fit.
     """
     plan = settle(loaded, accepted_terms)
-    return replace(plan, estimate=_forecast(loaded, runs))
+    planned = RunDir(runs / plan.run_name).stamp("plan")  # a run that goes on is not foretold again
+    estimate = _forecast(loaded, runs) if planned is None else planned["result"]["estimate"]
+    return replace(plan, estimate=estimate)
 
 
 def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:

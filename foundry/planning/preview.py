@@ -69,10 +69,10 @@ def preview(
 
 
 def _is_here(loaded: LoadedRecipe) -> bool:
-    name = loaded.recipe.base_model
-    if at_hand(name, loaded.path.parent) is not None:
+    name, folder = loaded.recipe.base_model, loaded.path.parent
+    if names.is_path(name) or (folder / name / "config.json").is_file():
         return True
-    return not names.is_path(name) and is_embedded(names.wanted(name))
+    return at_hand(name, folder) is not None or is_embedded(names.wanted(name))
 
 
 def _promised(base_model: str) -> BaseModel:

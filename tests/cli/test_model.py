@@ -63,7 +63,7 @@ def test_list_as_json_holds_every_fact(told):
     assert models["gemma-3-270m"]["parameters"] == 268_098_176
     assert models["gemma-3-270m"]["trainable_here"] is True
     assert models["gemma-3-taide-12b"]["fallback"] == "llama-breeze2-8b"
-    assert models["gemma-3-taide-12b"]["marks"]["parameters"] == "R"
+    assert models["gemma-3-taide-12b"]["marks"]["parameters"].startswith("X ")
 
 
 def test_titles_are_in_the_language_in_force(told, monkeypatch):

@@ -29,6 +29,7 @@ for name, line in json.load(sys.stdin).items():
 print(json.dumps(ended))
 """
 FLAGS = ("--licence", "own-data", "--basis", "own-work", "--by", "me", "--json")
+LLAMA = ("--accept-terms", "llama3.1", "--set", "name=llama-faq")
 NOT_FETCHED = ("llama-3.1-8b", "llama-3.1-8b@refs/pr/1", "owner/name")
 
 
@@ -40,7 +41,7 @@ def commands(tiny_llama: Path) -> dict[str, list[str]]:
     }
     for n, base in enumerate([*NOT_FETCHED, str(tiny_llama)]):
         lines[f"check {base}"] = ["recipe", "check", f"{n}.yaml", "--json"]
-        lines[f"plan {base}"] = ["plan", f"{n}.yaml", "--json", *ACCEPT]
+        lines[f"plan {base}"] = ["plan", f"{n}.yaml", "--json", "--on", "h200", *ACCEPT, *LLAMA]
     lines["plan folder"] = lines.pop(f"plan {tiny_llama}")
     lines["check folder"] = lines.pop(f"check {tiny_llama}")
     for name in NOT_FETCHED:
@@ -83,14 +84,18 @@ def test_recipe_on_a_folder_is_checked_as_far_as_it_can_be(ended):
     assert (code, document["is_base_here"]) == (0, False), document
 
 
+@pytest.mark.parametrize("base", NOT_FETCHED[:2])
+def test_recipe_on_a_model_of_the_catalogue_is_planned_without_it(ended, base: str):
+    code, document = ended[f"plan {base}"]
+
+    assert (code, document["run"], document["estimate"]["fits"]) == (0, None, True), document
+
+
 @pytest.mark.parametrize(
     ("command", "package"),
     [
-        *(
-            (f"{verb} {base}", "huggingface_hub")
-            for verb in ("plan", "fetch")
-            for base in NOT_FETCHED
-        ),
+        *((f"fetch {base}", "huggingface_hub") for base in NOT_FETCHED),
+        ("plan owner/name", "huggingface_hub"),
         ("plan folder", "safetensors"),
     ],
 )
