@@ -3,7 +3,7 @@
 Time is a sum of operations, bytes, calls and what happens once, each with a rate of the machine;
 memory a sum of what is counted, the libraries and a factor of the activations. The rates are those
 with the least squared relative error over the runs, drawn towards the plan's own where few runs
-say little (ridge; Hoerl and Kennard 1970), and never negative.
+say little (ridge; Hoerl and Kennard 1970), and never negative, since logarithms are fitted.
 """
 
 import json
@@ -21,8 +21,9 @@ from foundry.planning.calibration import Calibration, machine_key
 from foundry.planning.estimate.duration import LAYER_CALL_S, LOADED_BYTES_S, ONCE_S, TimeFactors
 from foundry.planning.estimate.memory import ACTIVATION_BOUNDS, LIBRARIES, MemoryFactors
 
-# How much the plan's own rates weigh, as a share of one run each.
-RIDGE = 0.05
+# How much the plan's own rates weigh against one run: a rate that is e times another costs as much
+# as a run that is off by a tenth. No rate is more than e^8, 3,000 times, another.
+RIDGE, FARTHEST = 0.01, 8.0
 # Beyond the largest error seen, since the next run may be off by more.
 MARGIN = 1.1
 WORK = ("operations", "traffic", "calls")
@@ -158,16 +159,15 @@ def _memory(found: Sequence[Sample]) -> MemoryFactors:
 def _fit(
     rows: Sequence[Sequence[float]], targets: Sequence[float], prior: Sequence[float]
 ) -> list[float]:
-    """Rates that are not negative, with the least squared relative error, near `prior`."""
+    """Rates with the least squared relative error, near `prior` by their logarithms."""
     import numpy
-    from scipy.optimize import nnls
+    from scipy.optimize import least_squares
 
-    scaled = [
-        [value * rate / target for value, rate in zip(row, prior, strict=True)]
-        for row, target in zip(rows, targets, strict=True)
-    ]
-    weight = RIDGE**0.5
-    drawn = [[weight if i == j else 0.0 for j in range(len(prior))] for i in range(len(prior))]
-    wanted = [1.0] * len(targets) + [weight] * len(prior)
-    found, _rest = nnls(numpy.array(scaled + drawn), numpy.array(wanted))
-    return [float(factor * rate) for factor, rate in zip(found, prior, strict=True)]
+    parts = numpy.array(rows) * numpy.array(prior) / numpy.array(targets)[:, None]
+
+    def errors(logarithms: Any) -> Any:
+        missed = parts @ numpy.exp(logarithms) - 1
+        return numpy.concatenate([missed, RIDGE**0.5 * logarithms])
+
+    found = least_squares(errors, numpy.zeros(len(prior)), bounds=(-FARTHEST, FARTHEST)).x
+    return [float(rate * factor) for rate, factor in zip(prior, numpy.exp(found), strict=True)]
