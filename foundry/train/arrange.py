@@ -19,12 +19,14 @@ class Arrangement:
 
     `packed` lays them one after the other in one sequence, `padded` side by side, those of like
     length together, and `single` gives each its own. A pass holds at most `micro_batch_size` rows
-    and `pack_tokens` positions; a longer row is alone.
+    and `pack_tokens` positions; a longer row is alone. `by_row` says that attention is told where
+    each row ends, which is found out before training and never chosen.
     """
 
     kind: Kind = "packed"
     micro_batch_size: int = 8
     pack_tokens: int = 512
+    by_row: bool = False
 
 
 def arrange(lengths: Sequence[int], arrangement: Arrangement) -> list[list[int]]:

@@ -1,9 +1,10 @@
 """Rows -> one micro-batch: laid one after the other, or side by side.
 
-`flat` isolates rows by position ids, which restart at 0 with each. transformers builds a
-block-diagonal mask from that (`masking_utils.find_packed_sequence_indices`) as long as no attention
-mask and no cache is passed, so a row cannot see another (C14). There is no padding, hence no pad id
-to be mistaken for an end (C01).
+`flat` isolates rows by position ids, which restart at 0 with each, and by their lengths where
+attention reads them (`foundry/train/attention.py`). Else transformers builds a block-diagonal mask
+from the positions (`masking_utils.find_packed_sequence_indices`) as long as no attention mask and
+no cache is passed. So a row cannot see another (C14). There is no padding, hence no pad id to be
+mistaken for an end (C01).
 
 `padded` fills up behind each row. In a causal model nothing before a position depends on what comes
 after it, so no mask is needed, and no label lies on the filling.
@@ -19,12 +20,15 @@ from foundry.encode.tokenize import IGNORED
 FILLING = 0  # any id of the vocabulary
 
 
-def flat(rows: Sequence[Mapping[str, Any]], *, zeros: Sequence[str] = ()) -> dict[str, Any]:
+def flat(
+    rows: Sequence[Mapping[str, Any]], *, zeros: Sequence[str] = (), by_row: bool = False
+) -> dict[str, Any]:
     """Join rows with the keys `id`, `input_ids`, `labels`.
 
     Args:
         rows: What to join.
         zeros: Names of further inputs, which are 0 at each token; see `token_type_inputs`.
+        by_row: Whether to say in `row_lengths` how many tokens each row has.
 
     Returns:
         `input_ids`, `position_ids`, `labels` and the `zeros`, each int64 of shape (1, T) with T
@@ -32,13 +36,15 @@ def flat(rows: Sequence[Mapping[str, Any]], *, zeros: Sequence[str] = ()) -> dic
     """
     ids = [token for row in rows for token in row["input_ids"]]
     labels = [label for row in rows for label in _without_first(row["labels"])]
-    positions = [position for row in rows for position in range(len(row["input_ids"]))]
+    lengths = [len(row["input_ids"]) for row in rows]
+    positions = [position for length in lengths for position in range(length)]
     return {
         "input_ids": torch.tensor([ids]),
         "position_ids": torch.tensor([positions]),
         "labels": torch.tensor([labels]),
         "row_ids": [row["id"] for row in rows],
         "tokens": len(ids),
+        **({"row_lengths": lengths} if by_row else {}),
         **{name: torch.zeros((1, len(ids)), dtype=torch.int64) for name in zeros},
     }
 

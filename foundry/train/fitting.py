@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from foundry.core import atomic
 from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.train import checkpoint, proof
 from foundry.train.adapter_files import load_tuned, save_adapter
+from foundry.train.fused import fused_updates
+from foundry.train.head import Head, head_of, is_whole
 from foundry.train.inputs import FitInputs
 from foundry.train.learning_rate import learning_rate
 from foundry.train.packing import with_rows_apart
@@ -19,6 +23,8 @@ from foundry.train.progress import Progress, keep_until
 from foundry.train.settings import TrainerSettings
 from foundry.train.signals import stop_on_signals
 from foundry.train.supervised import SupervisedTrainer
+
+HEAD_PROBE_TOKENS = 32
 
 
 def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
@@ -28,8 +34,7 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
     atomic.remove(work)
     before, layers = proof.copies(inputs.model), proof.updated_layers(inputs.model)
     inputs.events.emit("train", "layers", layers=layers)
-    inputs = with_rows_apart(inputs)
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, with_rows_apart(inputs) as inputs, fused_updates(inputs.model):
         progress = Progress(inputs, stop, keep=spec.keep_checkpoints)
         trainer = _trainer(inputs, spec, progress, work)
         evidence = {"layers": layers, "loss": _probe_loss(trainer, inputs, spec)}
@@ -61,10 +66,19 @@ def _trainer(
         processing_class=inputs.tokenizer,
         callbacks=[progress],
         arrangement=inputs.arrangement,
+        head=_head(inputs),
     )
     trainer.remove_callback(PrinterCallback)  # prints to stdout, which is for data
     progress.trainer = trainer
     return trainer
+
+
+def _head(inputs: FitInputs) -> Head | None:
+    """The head for a loss without logits; None where the class does more with them than we know."""
+    base = inputs.model.get_base_model()
+    head = head_of(base)
+    tokens = torch.tensor([inputs.rows[0].input_ids[:HEAD_PROBE_TOKENS]])
+    return head if head is not None and is_whole(base, head, tokens) else None
 
 
 def _rows_of_a_step(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

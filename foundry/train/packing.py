@@ -1,12 +1,15 @@
-"""Whether a model keeps rows apart that lie in one sequence: asked of the model, not of a list.
+"""How a model keeps rows apart that go through it together: asked of the model, not of a list.
 
-Where a class takes no notice of position ids that begin anew, a row sees the row before: Qwen3.5's
-and Granite's recurrent layers on the CPU, and gpt-oss, whose attention is written out (engines.md
-7). Then rows of like length lie side by side. The loss is the same: its sums are divided by the
-supervised tokens of the whole step either way (C13, C14).
+First it is tried whether each row can be attended to by itself (`foundry/train/attention.py`),
+which needs no mask. Else the class's own mask is tried. Where that takes no notice of position ids
+that begin anew either, a row sees the row before: Qwen3.5's and Granite's recurrent layers on the
+CPU, and gpt-oss, whose attention is written out (engines.md 7). Then rows of like length lie side
+by side. The loss is the same: its sums are divided by the supervised tokens of the whole step each
+time (C13, C14).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +17,7 @@ import torch
 
 from foundry.core.records import EncodedRow
 from foundry.train.arrange import Kind
+from foundry.train.attention import attention_by_row
 from foundry.train.collate import flat, padded
 from foundry.train.inputs import FitInputs
 
@@ -21,20 +25,65 @@ from foundry.train.inputs import FitInputs
 # the three classes above let through: 9e-3 at least.
 LARGEST_NOISE = 1e-3
 PROBE_TOKENS = 32
+# Settings that say how far back a layer sees; a row longer than one of them is looked at too.
+REACHES = ("sliding_window", "attention_chunk_size")
+
+Row = Mapping[str, Any]
 
 
-def with_rows_apart(inputs: FitInputs) -> FitInputs:
-    """`inputs`, arranged such that no row sees another or what another is filled up with."""
-    if inputs.arrangement.kind == "packed" and not keeps_rows_apart(inputs.model, inputs.rows):
-        inputs.events.emit("train", "unpacked")
-        inputs = _arranged(inputs, "padded")
-    if inputs.arrangement.kind == "padded" and not bears_padding(inputs.model, inputs.rows):
-        inputs = _arranged(inputs, "single")
-    return inputs
+@contextmanager
+def with_rows_apart(inputs: FitInputs) -> Iterator[FitInputs]:
+    """Inside, `inputs` arranged such that no row sees another or what another is filled up with."""
+    kind, base = inputs.arrangement.kind, inputs.model.get_base_model()
+    with ExitStack() as stack:
+        if kind != "single" and attends_by_row(base, inputs.rows):
+            stack.enter_context(attention_by_row(base))
+            yield replace(inputs, arrangement=replace(inputs.arrangement, by_row=True))
+            return
+        if kind == "packed" and not keeps_rows_apart(inputs.model, inputs.rows):
+            inputs.events.emit("train", "unpacked")
+            kind = "padded"
+        if kind == "padded" and not bears_padding(inputs.model, inputs.rows):
+            kind = "single"
+        yield _arranged(inputs, kind)
 
 
 def _arranged(inputs: FitInputs, kind: Kind) -> FitInputs:
     return replace(inputs, arrangement=replace(inputs.arrangement, kind=kind))
+
+
+def attends_by_row(model: Any, rows: Sequence[EncodedRow]) -> bool:
+    """Whether rows attended to one by one have the logits that the class gives to each alone.
+
+    `model` is a transformers model. The first two rows are tried, and the longest where it is
+    longer than what some layer sees.
+    """
+    probes = [_beginning(row, PROBE_TOKENS) for row in rows[:2]]
+    longest, reach = max(rows, key=lambda row: len(row.input_ids)), _reach(model)
+    if len(longest.input_ids) > reach:
+        probes.append(_beginning(longest, reach + PROBE_TOKENS))
+    alone = [_logits(model, flat([probe]), _ends([probe])) for probe in probes]
+    try:
+        with attention_by_row(model):
+            packed_1SV = _logits(model, flat(probes, by_row=True), _ends(probes))
+    except (TypeError, ValueError):  # a class that takes no such input, or no such attention
+        return False
+    return _alike(packed_1SV[0], torch.cat(alone, dim=1)[0])
+
+
+def _ends(rows: Sequence[Row]) -> torch.Tensor:
+    """The positions of the last tokens of each row in a pack of them."""
+    positions, border = list[int](), 0
+    for row in rows:
+        border += len(row["input_ids"])
+        positions += range(max(border - len(row["input_ids"]), border - PROBE_TOKENS), border)
+    return torch.tensor(positions)
+
+
+def _reach(model: Any) -> int:
+    """Tokens that every layer sees at least."""
+    settings = model.config.get_text_config().to_dict()
+    return min((settings[name] for name in REACHES if settings.get(name)), default=2**31)
 
 
 def keeps_rows_apart(model: Any, rows: Sequence[EncodedRow]) -> bool:
@@ -64,12 +113,15 @@ def _alike(found_TV: torch.Tensor, alone_TV: torch.Tensor) -> bool:
 
 
 @torch.no_grad()
-def _logits(model: Any, batch: Mapping[str, Any]) -> torch.Tensor:
-    """Float32 logits at every position of a micro-batch, shape (B, T, vocabulary)."""
-    names = ("input_ids", "position_ids")
-    tensors = {name: batch[name] for name in names if name in batch}
+def _logits(
+    model: Any, batch: Mapping[str, Any], positions: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Float32 logits of a micro-batch at some positions or all, shape (B, T, vocabulary)."""
+    names = ("input_ids", "position_ids", "row_lengths")
+    given = {name: batch[name] for name in names if name in batch}
+    kept = 0 if positions is None else positions  # 0 is transformers' word for all
     was_training = model.training
     model.eval()
-    logits_BTV: torch.Tensor = model(**tensors, use_cache=False).logits.float()
+    logits_BTV: torch.Tensor = model(**given, logits_to_keep=kept, use_cache=False).logits.float()
     model.train(was_training)
     return logits_BTV

@@ -3,7 +3,7 @@
 A batch of the data loader is all rows of one step. They go through the model in micro-batches, and
 every sum is divided by the supervised tokens of the whole step, not of the micro-batch (C13). TRL
 1.16 scores every position with the 262k-row head on the CPU (engines.md 2); here the head sees only
-the positions that are trained.
+the positions that are trained, and holds no logits where it can (`foundry/train/head.py`).
 """
 
 from collections import Counter
@@ -20,6 +20,7 @@ from foundry.encode.tokenize import IGNORED
 from foundry.models.language_part import token_type_inputs
 from foundry.train import collate
 from foundry.train.arrange import Arrangement, arrange
+from foundry.train.head import Head, head_loss, hidden_states
 
 SUM_TOLERANCE = 1e-5  # of the same float32 numbers, added in another order
 
@@ -34,9 +35,11 @@ class SupervisedTrainer(SFTTrainer):
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *args: Any, arrangement: Arrangement, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, arrangement: Arrangement, head: Head | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.arrangement = arrangement
+        self.arrangement, self.head = arrangement, head
         self.zeros = token_type_inputs(self.model.get_base_model())
         self.step_loss = 0.0
         self.step_items = 0
@@ -61,8 +64,10 @@ class SupervisedTrainer(SFTTrainer):
         """The rows of a step as they go through the model."""
         lengths = [len(row["input_ids"]) for row in rows]
         groups = arrange(lengths, self.arrangement)
-        join = collate.padded if self.arrangement.kind == "padded" else collate.flat
-        return [join([rows[index] for index in group], zeros=self.zeros) for group in groups]
+        if self.arrangement.kind == "padded":
+            return [collate.padded([rows[n] for n in group], zeros=self.zeros) for group in groups]
+        named = {"zeros": self.zeros, "by_row": self.arrangement.by_row}
+        return [collate.flat([rows[n] for n in group], **named) for group in groups]
 
     def compute_loss(
         self,
@@ -75,7 +80,7 @@ class SupervisedTrainer(SFTTrainer):
 
         `num_items_in_batch` counts the supervised tokens of all micro-batches of the step.
         """
-        loss = supervised_loss(model, inputs) / num_items_in_batch
+        loss = supervised_loss(model, inputs, self.head) / num_items_in_batch
         if self.model.training:
             self._count(inputs, loss, float(num_items_in_batch))
         return loss
@@ -116,24 +121,26 @@ class SupervisedTrainer(SFTTrainer):
         self.step_rows += rows
 
 
-def supervised_loss(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+def supervised_loss(model: Any, inputs: dict[str, Any], head: Head | None = None) -> torch.Tensor:
     """Sum of cross-entropies at the supervised positions, in nats, a float32 scalar.
 
     The logits at position t predict the token at t + 1 (C15); `logits_to_keep` gives the head
-    only the positions needed, those where any row of the micro-batch is supervised, S of them,
-    with whatever the model class does after its head.
+    only the positions needed, those where any row of the micro-batch is supervised, S of them.
+    With `head` no logits are held; without it the model class does what it does after its head.
     """
     labels_BT = inputs["labels"]
     positions_S = (labels_BT[:, 1:] != IGNORED).any(dim=0).nonzero()[:, 0]
-    tensors = {name: value for name, value in inputs.items() if name not in OURS}
-    logits_BSV = model(**tensors, logits_to_keep=positions_S, use_cache=False).logits
     targets_BS = labels_BT[:, positions_S + 1]
-    return cross_entropy(
-        logits_BSV.flatten(0, 1).float(),
-        targets_BS.flatten(),
-        ignore_index=IGNORED,
-        reduction="sum",
-    )
+    given = {name: value for name, value in inputs.items() if name not in OURS}
+    given |= {"logits_to_keep": positions_S, "use_cache": False}
+    if head is None:
+        logits_BSV = model(**given).logits.float()
+        named: dict[str, Any] = {"ignore_index": IGNORED, "reduction": "sum"}
+        return cross_entropy(logits_BSV.flatten(0, 1), targets_BS.flatten(), **named)
+    with hidden_states(model.get_base_model()) as seen:
+        model(**given)
+    is_supervised_BS = targets_BS != IGNORED
+    return head_loss(seen[0][is_supervised_BS], head, targets_BS[is_supervised_BS])
 
 
 def non_finite(name: str, step: int, rows: list[str]) -> Problem:

@@ -50,8 +50,8 @@ def text(wrapper: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> BaseMo
     return locate(str(folder), Path())
 
 
-def images(rows: Any, *, zeros: Any = ()) -> dict[str, Any]:
-    batch = flat(rows, zeros=zeros)
+def images(rows: Any, *, zeros: Any = (), by_row: bool = False) -> dict[str, Any]:
+    batch = flat(rows, zeros=zeros, by_row=by_row)
     return {**batch, **{name: torch.ones_like(batch[name]) for name in zeros}}
 
 

@@ -9,10 +9,10 @@ from tests.mutants.mutant import Mutant, Patch
 correct = supervised.supervised_loss
 
 
-def shifted(model: Any, inputs: dict[str, Any]) -> Any:
+def shifted(model: Any, inputs: dict[str, Any], head: Any = None) -> Any:
     labels = inputs["labels"].roll(-1, dims=1)
     labels[:, -1] = IGNORED
-    return correct(model, {**inputs, "labels": labels})
+    return correct(model, {**inputs, "labels": labels}, head)
 
 
 def apply(patch: Patch) -> None:

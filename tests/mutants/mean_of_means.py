@@ -12,7 +12,7 @@ cut, step = SupervisedTrainer.micro_batches, SupervisedTrainer.training_step
 
 def mean_of_means(self: Any, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
     own = (inputs["labels"] != IGNORED).sum()
-    loss = supervised.supervised_loss(model, inputs) / own
+    loss = supervised.supervised_loss(model, inputs, self.head) / own
     loss = loss / self.current_gradient_accumulation_steps
     if self.model.training:
         self._count(inputs, loss, float(named["num_items_in_batch"]))

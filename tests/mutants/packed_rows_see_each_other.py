@@ -13,7 +13,7 @@ correct = collate.flat
 def one_row(rows: Any, **named: Any) -> dict[str, Any]:
     batch = correct(rows, **named)
     batch["position_ids"] = torch.arange(batch["input_ids"].shape[1])[None]
-    return batch
+    return {**batch, **({"row_lengths": None} if "row_lengths" in batch else {})}
 
 
 def apply(patch: Patch) -> None:

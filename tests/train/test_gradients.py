@@ -75,7 +75,7 @@ def test_every_update_has_a_gradient_at_the_first_step_and_is_not_zero_after_fiv
     for name, parameter in proof.trainable(inputs.model).items():
         parameter.register_post_accumulate_grad_hook(partial(note, name))
     layer = inputs.model.get_base_model().get_decoder().layers[0]
-    layer.mlp.register_forward_pre_hook(lambda *_: reads.append(inputs.model.training))
+    layer.mlp.register_forward_pre_hook(lambda *_: reads.append(layer.training))
 
     sft.fit(inputs, fast(STEPS, gradient_checkpointing=True))
 

@@ -1,5 +1,7 @@
 """Rows that lie in one sequence do not see each other, or none shares one (C14)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from foundry.core.events import Event
 from foundry.encode.tokenize import IGNORED
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
-from foundry.train import collate, fitting, supervised
+from foundry.train import attention, collate, fitting, supervised
 from foundry.train.inputs import FitInputs
 from foundry.train.trainers import sft
 from tests.cases import case, change
@@ -19,7 +21,7 @@ from tests.tiny_run import Setup, fast, open_run
 
 A, B = [20, 21, 22, 23, 24], [30, 31, 32, 33]
 ROWS = {"A": A, "other A": [40, 41, 42, 43, 44], "B": B}
-flat, loss = collate.flat, supervised.supervised_loss
+flat, loss, attend = collate.flat, supervised.supervised_loss, attention.attend
 
 
 def going_on(rows: Any, **named: Any) -> dict[str, Any]:
@@ -28,21 +30,21 @@ def going_on(rows: Any, **named: Any) -> dict[str, Any]:
     return {**batch, "position_ids": torch.arange(batch["input_ids"].shape[1])[None]}
 
 
-def with_a_mask(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+def with_a_mask(model: Any, inputs: dict[str, Any], head: Any = None) -> torch.Tensor:
     """An all-ones mask goes along, which turns packed detection off (transformers PR 46634)."""
     mask = torch.ones_like(inputs["input_ids"])
     handle = model.register_forward_pre_hook(
         lambda _module, args, kwargs: (args, {**kwargs, "attention_mask": mask}), with_kwargs=True
     )
     try:
-        return loss(model, inputs)
+        return loss(model, inputs, head)
     finally:
         handle.remove()
 
 
-def without_positions(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+def without_positions(model: Any, inputs: dict[str, Any], head: Any = None) -> torch.Tensor:
     """The model is not told where a row begins."""
-    return loss(model, {**inputs, "position_ids": None})
+    return loss(model, {**inputs, "position_ids": None}, head)
 
 
 SEEN = {
@@ -115,21 +117,30 @@ def test_loss_of_a_pack_weighs_its_rows_by_their_tokens(model: Any):
     assert mean("A", "B") == pytest.approx(by_tokens, rel=1e-5)
 
 
+def mixing(
+    module: Any, q: Any, k: Any, v: Any, mask: Any, *, row_lengths: Any = None, **named: Any
+) -> Any:
+    """Attention that takes the rows of a pack for one."""
+    return attend(module, q, k, v, mask, **named)
+
+
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> str:
     """An attention backend that takes no mask: each token sees all before it."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
     from transformers.modeling_utils import AttentionInterface
 
-    def attend(module: Any, q: Any, k: Any, v: Any, _mask: Any, **options: Any) -> Any:
+    def unmasked(module: Any, q: Any, k: Any, v: Any, _mask: Any, **options: Any) -> Any:
         return sdpa_attention_forward(module, q, k, v, None, **options)
 
-    monkeypatch.setitem(AttentionInterface._global_mapping, "blind", attend)
+    monkeypatch.setitem(AttentionInterface._global_mapping, "blind", unmasked)
+    monkeypatch.setattr(attention, "attend", mixing)
     return "blind"
 
 
-def packed_anyway(inputs: FitInputs) -> FitInputs:
-    return inputs
+@contextmanager
+def packed_anyway(inputs: FitInputs) -> Iterator[FitInputs]:
+    yield inputs
 
 
 @case("C14", {"rows are packed anyway": change(fitting, "with_rows_apart", packed_anyway)})
