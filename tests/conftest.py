@@ -186,3 +186,8 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{path} differs; see `make golden`"
 
     return compare
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: an archive made anew holds the time, workers must agree."""
+    return argname if isinstance(val, bytes) else None
