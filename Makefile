@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
-.PHONY: setup demo test test-fast check format bench bench-encode messages golden clean
+.PHONY: setup demo test test-fast check format bench bench-search bench-encode messages golden clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -40,9 +40,13 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Useful tokens per second against a plain TRL script; wants an otherwise idle machine.
+# Training speed against TRL's defaults and its own best switches; wants an otherwise idle machine.
 bench: $(STAMP)
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench.py --write
+
+# Find TRL's best switches on this machine, which `make bench` then uses.
+bench-search: $(STAMP)
+	$(BIN)/python scripts/bench.py --search
 
 # Rows rendered, masked and tokenised per second against TRL's own preparation.
 bench-encode: $(STAMP)

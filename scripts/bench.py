@@ -1,234 +1,280 @@
-"""Useful tokens per second of our trainer and of a plain TRL script on the same rows.
+"""Training speed of our trainer, of TRL's defaults and of TRL with its own best switches.
 
-    python scripts/bench.py [--base gemma-3-270m] [--steps 10] [--rounds 5] [--json]
+    python scripts/bench.py --search            # find TRL's best switches, once per machine
+    python scripts/bench.py [--rounds 5] [--steps 10] [--data ALPACA.json] [--write]
 
-Each measurement is a process of its own; the two alternate, so that a machine that warms up or has
-other work weighs on both. *Useful* tokens are those that are not padding; the first step, which
-warms up, is not counted. TRL is given its best settings on a processor: float32, no gradient
-checkpointing, one row at a time. Both train the same LoRA on the same batches from the same seed.
+Each measurement is a process of its own; the sides alternate, so that a machine that warms up or
+has other work weighs on all. *Useful* tokens are those that are not padding; the first step, which
+warms up, is not counted. All train the same LoRA on the same batches of 8 rows from the same seed,
+and the first loss of each must be the same, or there is no result. Peak memory is that of the
+process at the end of the last step. Every measurement is kept in `--results` and not made again
+for the same code, machine and rows; so a run that was stopped goes on. `--write` puts the figures
+into `docs/performance.md`.
 """
 
 import argparse
+import hashlib
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-SIDES = ("ours", "trl")
-BATCH = 8
-SEED = 0
-LEARNING_RATE = 5e-4
+# Run as a file, Python looks for modules beside it; what is measured is the checkout's `foundry`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from foundry.core import atomic
+from scripts.performance import PAGE, machine, put_section
+
+ROOT = Path(__file__).resolve().parents[1]
+BASES = ("smollm2-135m", "gemma-3-270m")
+SIDES = ("ours", "trl-tuned", "trl-defaults")
+LIBRARIES = ("torch", "transformers", "peft", "trl")
+SWITCHES = ROOT / "scripts" / "bench_trl.json"
+LOSS_TOLERANCE = 1e-4  # float32 sums in another order; bfloat16, in which TRL's defaults run: below
+HALF_LOSS_TOLERANCE = 5e-2
+# What a person can switch in TRL's trainer and what may be faster on a processor.
+GRID = [
+    {"bf16": half, "gradient_checkpointing": again, "micro_batch": rows, "packing": packed}
+    for half in (False, True)
+    for again in (False, True)
+    for rows in (1, 2, 4, 8)
+    for packed in (False, True)
+    if not (packed and rows > 1)
+]
+COLUMNS = (
+    *("base, side", "useful tokens/s", "supervised tokens/s", "peak MB", "share of GEMM peak"),
+    *("ours ÷ it: speed", "ours ÷ it: memory", "first loss", "n"),
+)
+ABOUT = (
+    "LoRA of rank 16 on every linear layer, 8 rows a step, rows of at most 512 tokens; the same "
+    "rows, seed and adapter on each side, measured in turns. Medians with their range; ratios of "
+    "neighbouring measurements. *Share*: operations that training cannot do without, over a square "
+    "float32 matrix product measured in the same process before. `make bench`."
+)
+Result = dict[str, Any]
 
 
 def main() -> None:
-    """Run every round, or, when called by itself with `--side`, one measurement."""
     options = parse()
-    if options.side:
-        measured = {"ours": measure_ours, "trl": measure_trl}[options.side](options)
-        # Kilobytes on Linux; see getrusage(2).
-        measured["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        Path(options.out).write_text(json.dumps(measured), encoding="utf-8")
+    if options.search:
+        for base in options.base:
+            search(base, options)
         return
-    results = [measure(side, options) for _round in range(options.rounds) for side in SIDES]
-    summary = summarise(results)
-    print(json.dumps({**summary, "runs": results}, indent=2) if options.json else shown(summary))
+    results = [
+        found for base in options.base for found in measured(base, options, rounds=options.rounds)
+    ]
+    summary = {base: summarise([r for r in results if r["base"] == base]) for base in options.base}
+    print(json.dumps(summary, indent=2) if options.json else "\n".join(shown(summary)))
+    if options.write:
+        write(PAGE, summary, options)
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Compare our trainer's speed with plain TRL's.")
-    parser.add_argument("--base", default="gemma-3-270m")
+    parser = argparse.ArgumentParser(description="Compare our trainer's speed with TRL's.")
+    parser.add_argument("--base", action="append", help="may be repeated; default: both")
     parser.add_argument("--steps", type=int, default=10, help="optimizer steps of 8 rows")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--data", help="rows of an Alpaca JSON file instead of the shop's recipe")
+    parser.add_argument("--pack-tokens", type=int, default=512)
+    parser.add_argument("--side", action="append", choices=SIDES, help="default: all")
+    parser.add_argument("--limit", type=int, default=1200, help="seconds for one measurement")
+    parser.add_argument("--results", type=Path, default=ROOT / "runs" / "bench.jsonl")
+    parser.add_argument("--search", action="store_true", help="try TRL's switches, keep the best")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-    parser.add_argument("--out", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    parser.add_argument("--write", action="store_true", help="put the figures into the page")
+    options = parser.parse_args()
+    options.base, options.side = options.base or list(BASES), options.side or list(SIDES)
+    return options
 
 
-def measure(side: str, options: argparse.Namespace) -> dict[str, Any]:
-    """One measurement in a fresh process."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder, "result.json")
-        command = [sys.executable, __file__, "--side", side, "--out", str(out)]
-        command += ["--base", options.base, "--steps", str(options.steps)]
-        subprocess.run(command, check=True, stdout=sys.stderr)
-        found = {"side": side, **json.loads(out.read_text(encoding="utf-8"))}
-    print(f"{side}: {found['tokens_per_s']:.1f} tokens/s", file=sys.stderr)
+def measured(base: str, options: argparse.Namespace, *, rounds: int) -> Iterator[Result]:
+    """Every side in turn, so many rounds."""
+    for number in range(rounds):
+        for side in options.side:
+            yield one(side, base, number, given(side, base, options), options)
+
+
+def given(side: str, base: str, options: argparse.Namespace) -> Result:
+    """What a measurement is told, which is also what makes it the same as another."""
+    steps = 2 if side == "trl-defaults" else options.steps  # minutes a step in bfloat16
+    told: Result = {"base": base, "data": options.data, "steps": steps}
+    if side == "ours":
+        return {**told, "side": side, "pack_tokens": options.pack_tokens, "code": code()}
+    return {**told, "side": "trl", "trl": {} if side == "trl-defaults" else best_switches(base)}
+
+
+def one(side: str, base: str, number: int, told: Result, options: argparse.Namespace) -> Result:
+    """One measurement, from the file of results where it was made before."""
+    key = {**told, "round": number, "machine": machine(LIBRARIES)}
+    kept = read(options.results)
+    for found in kept:
+        if found["key"] == key:
+            return dict(found)
+    found = {"key": key, "side": side, "base": base} | run(told, options.limit)
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(line) + "\n" for line in [*kept, found]]
+    atomic.write_text(options.results, "".join(lines))
+    rate = found["tokens_per_s"]
+    print(f"{base} {side} {number + 1}: {rate:.1f} tokens/s", file=sys.stderr)
     return found
 
 
-def prepared(options: argparse.Namespace) -> tuple[Any, Any, list[Any]]:
-    """Base, encoder and as many encoded rows of the shop's recipe as the steps need."""
-    from foundry.core.load import load_recipe
-    from foundry.data.prepare import prepare, read_examples
-    from foundry.encode.rows import encode
-    from foundry.encode.tokenize import open_encoder
-    from foundry.models.fetch import locate
+def read(results: Path) -> list[Result]:
+    if not results.is_file():
+        return []
+    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
 
-    loaded = load_recipe("retail/customer-service")
-    base = locate(options.base, loaded.path.parent)
-    encoder = open_encoder(base)
+
+def run(told: Result, limit: int) -> Result:
+    """A measurement in a fresh process; a rate of 0 where it took longer than `limit` seconds."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder, "data")
-        manifest = prepare(loaded.recipe.data, folder=loaded.path.parent, out=out)
-        examples = read_examples(out.parent / manifest.part("train").file)
-    return base, encoder, [encode(e, encoder).row for e in examples[: options.steps * BATCH]]
+        asked, out = Path(folder, "asked.json"), Path(folder, "result.json")
+        asked.write_text(json.dumps(told), encoding="utf-8")
+        command = [sys.executable, str(ROOT / "scripts" / "bench_sides.py"), str(asked), str(out)]
+        environment = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
+        try:
+            subprocess.run(
+                command, check=True, stdout=subprocess.DEVNULL, timeout=limit, env=environment
+            )
+        except subprocess.TimeoutExpired:
+            nothing = dict.fromkeys(("tokens_per_s", "supervised_per_s", "share", "peak_mb"), 0.0)
+            return {**nothing, "tokens": 0, "first_loss": None, "longer_than_s": limit}
+        return dict(json.loads(out.read_text(encoding="utf-8")))
 
 
-def with_adapter(base: Any) -> Any:
-    """The base with our default LoRA, the same one at every call."""
-    import torch
-
-    from foundry.models.load import load_model
-    from foundry.train.adapters import lora
-
-    model = load_model(base)
-    torch.manual_seed(SEED)
-    return lora.attach(model, lora.Spec())
+def code() -> str:
+    """A digest of our own sources: other code is another measurement."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "foundry").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
-def measure_ours(options: argparse.Namespace) -> dict[str, Any]:
-    """Our trainer as `foundry train` runs it, up to the last step."""
-    from foundry.core.events import Events
-    from foundry.core.rundir import RunDir
-    from foundry.train.arrange import Arrangement
-    from foundry.train.inputs import FitInputs
-    from foundry.train.trainers import sft
+def search(base: str, options: argparse.Namespace) -> None:
+    """Measure each combination of switches once and keep the fastest whose loss is ours.
 
-    base, encoder, rows = prepared(options)
-    marks: list[tuple[float, int]] = []
-    losses: list[float] = []
-
-    def listen(event: dict[str, Any]) -> None:
-        if event["event"] == "step":
-            marks.append((time.monotonic(), event["tokens"]))
-            losses.append(event["loss"])
-
-    with tempfile.TemporaryDirectory() as folder:
-        run = RunDir(Path(folder))
-        inputs = FitInputs(
-            model=with_adapter(base),
-            tokenizer=encoder.tokenizer,
-            base=base,
-            rows=rows,
-            stop_ids=stops_of(rows),
-            run=run,
-            events=Events([listen]),
-            seed=SEED,
-            arrangement=Arrangement(),
-            steps=options.steps,
-        )
-        spec = {"max_steps": options.steps, "learning_rate": LEARNING_RATE}
-        sft.fit(inputs, sft.Spec(**spec, schedule="constant", checkpoint_every=10_000))
-    return rated(marks) | {"first_loss": losses[0]}
+    Three steps each. Combinations that train on other batches (packing) or round otherwise
+    (bfloat16) are measured and written down too, but not chosen.
+    """
+    options.steps = 3
+    ours = one("ours", base, 0, given("ours", base, options), options)
+    tried = []
+    for switches in GRID:
+        told = {"base": base, "data": options.data, "steps": 3, "side": "trl", "trl": switches}
+        found = one("trl", base, 0, told, options)
+        is_same = found["first_loss"] is not None and same(found, ours, LOSS_TOLERANCE)
+        rate = round(found["tokens_per_s"], 1)
+        tried.append({"switches": switches, "tokens_per_s": rate, "same_loss": is_same})
+    tried.sort(key=lambda entry: -entry["tokens_per_s"])
+    best = next(entry["switches"] for entry in tried if entry["same_loss"])
+    known = json.loads(SWITCHES.read_text(encoding="utf-8")) if SWITCHES.is_file() else {}
+    known[base] = {"machine": machine(LIBRARIES), "best": best, "tried": tried}
+    atomic.write_json(SWITCHES, known)
 
 
-def stops_of(rows: Sequence[Any]) -> list[int]:
-    """The ids that end the rows' answers."""
-    return sorted({[t for t in row.labels if t >= 0][-1] for row in rows})
-
-
-def measure_trl(options: argparse.Namespace) -> dict[str, Any]:
-    """A plain `SFTTrainer` on the same ids and labels."""
-    from foundry.models.quiet import quiet
-
-    base, encoder, rows = prepared(options)
-    model = with_adapter(base)
-    with quiet(), tempfile.TemporaryDirectory() as folder:
-        from datasets import Dataset
-        from transformers import TrainerCallback
-        from trl import SFTConfig, SFTTrainer
-
-        marks: list[tuple[float, int]] = []
-
-        class Clock(TrainerCallback):
-            def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-                marks.append((time.monotonic(), int(state.num_input_tokens_seen)))
-
-        table = [{"input_ids": list(r.input_ids), "labels": list(r.labels)} for r in rows]
-        trainer = SFTTrainer(
-            model=model,
-            args=SFTConfig(
-                output_dir=folder,
-                max_steps=options.steps,
-                per_device_train_batch_size=1,
-                gradient_accumulation_steps=BATCH,
-                learning_rate=LEARNING_RATE,
-                lr_scheduler_type="constant",
-                gradient_checkpointing=False,
-                bf16=False,
-                use_cpu=True,
-                seed=SEED,
-                data_seed=SEED,
-                save_strategy="no",
-                logging_steps=1,
-                report_to="none",
-                disable_tqdm=True,
-                max_length=None,
-                include_num_input_tokens_seen="non_padding",
-            ),
-            train_dataset=Dataset.from_list(table),
-            processing_class=encoder.tokenizer,
-            callbacks=[Clock()],
-        )
-        trainer.train()
-        losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    return rated(marks) | {"first_loss": losses[0]}
-
-
-def rated(marks: Sequence[tuple[float, int]]) -> dict[str, Any]:
-    """Tokens per second from the end of the first step on."""
-    (begin, before), (end, after) = marks[0], marks[-1]
-    tokens, seconds = after - before, end - begin
-    return {"tokens": tokens, "seconds": round(seconds, 3), "tokens_per_s": tokens / seconds}
-
-
-def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Medians of each side, and of the ratio of neighbours with its range.
+def best_switches(base: str) -> Result:
+    """What the search found.
 
     Raises:
-        ValueError: The two sides did not train on the same number of tokens.
+        SystemExit: There was none yet.
+    """
+    known = json.loads(SWITCHES.read_text(encoding="utf-8")) if SWITCHES.is_file() else {}
+    if base not in known:
+        raise SystemExit(f"{base}: no switches known; run `python scripts/bench.py --search`")
+    return dict(known[base]["best"])
+
+
+def same(found: Result, other: Result, tolerance: float) -> bool:
+    return abs(found["first_loss"] - other["first_loss"]) <= tolerance * abs(other["first_loss"])
+
+
+def summarise(results: Sequence[Result]) -> dict[str, Result]:
+    """Medians with ranges of each side; ratios of ours to each other of the same round.
+
+    Raises:
+        ValueError: A side's first loss is another than ours: not the same rows, or not the same
+            model.
     """
     by_side = {side: [r for r in results if r["side"] == side] for side in SIDES}
-    if len({r["tokens"] for r in results}) != 1:
-        raise ValueError(f"not the same rows: {[(r['side'], r['tokens']) for r in results]}")
-    pairs = zip(by_side["ours"], by_side["trl"], strict=True)
-    ratios = sorted(ours["tokens_per_s"] / trl["tokens_per_s"] for ours, trl in pairs)
-    return {
-        **{
-            side: {
-                "tokens_per_s": round(median(r["tokens_per_s"] for r in found), 1),
-                "peak_mb": median(r["peak_mb"] for r in found),
-                "first_loss": found[0]["first_loss"],
-            }
-            for side, found in by_side.items()
-        },
-        "ratio": {"median": round(median(ratios), 2), "low": ratios[0], "high": ratios[-1]},
-        "rounds": len(ratios),
-        "tokens": results[0]["tokens"],
-    }
+    ours = by_side["ours"]
+    made = {}
+    for side, found in by_side.items():
+        done = [r for r in found if r["first_loss"] is not None]
+        tolerance = HALF_LOSS_TOLERANCE if side == "trl-defaults" else LOSS_TOLERANCE
+        if not all(same(r, ours[0], tolerance) for r in done):
+            losses = {(r["side"], r["first_loss"]) for r in [ours[0], *done]}
+            raise ValueError(f"not the same first loss: {losses}")
+        if not found:
+            continue
+        pairs = [(a, b) for a, b in zip(ours, found, strict=False) if b in done]
+        made[side] = {
+            "n": len(found),
+            "first_loss": done[0]["first_loss"] if done else None,
+            "longer_than_s": max((r.get("longer_than_s", 0) for r in found), default=0),
+            **{key: spread([r[key] for r in done]) for key in MEASURES},
+            "speed": spread([a["tokens_per_s"] / b["tokens_per_s"] for a, b in pairs]),
+            "memory": spread([a["peak_mb"] / b["peak_mb"] for a, b in pairs]),
+        }
+    return made
 
 
-def shown(summary: dict[str, Any]) -> str:
-    """The summary for people."""
-    lines = [f"{'':6}{'useful tokens/s':>16}{'peak MB':>9}{'first loss':>12}"]
-    for side in SIDES:
-        row = summary[side]
-        lines.append(
-            f"{side:6}{row['tokens_per_s']:16.1f}{row['peak_mb']:9.0f}{row['first_loss']:12.4f}"
-        )
-    ratio = summary["ratio"]
-    lines.append(
-        f"ours / trl: {ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}, "
-        f"{summary['rounds']} rounds of {summary['tokens']} tokens)"
+MEASURES = ("tokens_per_s", "supervised_per_s", "share", "peak_mb")
+
+
+def spread(values: Sequence[float]) -> Mapping[str, float] | None:
+    """Median, lowest and highest; None of nothing."""
+    if not values:
+        return None
+    return {"median": median(values), "low": min(values), "high": max(values)}
+
+
+def cells(side: str, row: Result) -> list[str]:
+    """A row of the table after its name."""
+    if row["first_loss"] is None:
+        return [f"none within {row['longer_than_s']} s", *["–"] * 6, str(row["n"])]
+    ratios = ["–", "–"]
+    if side != "ours":
+        ratios = [_range(row["speed"], ".2f"), _range(row["memory"], ".2f")]
+    return [
+        _range(row["tokens_per_s"], ".1f"),
+        _range(row["supervised_per_s"], ".1f"),
+        _range(row["peak_mb"], ",.0f"),
+        _range(row["share"], ".0%"),
+        *ratios,
+        f"{row['first_loss']:.4f}",
+        str(row["n"]),
+    ]
+
+
+def _range(found: Mapping[str, float], form: str) -> str:
+    return f"{found['median']:{form}} ({found['low']:{form}} to {found['high']:{form}})"
+
+
+def shown(summary: Mapping[str, Mapping[str, Result]]) -> Iterator[str]:
+    """The table in Markdown."""
+    yield f"| {' | '.join(COLUMNS)} |"
+    yield f"|---|{'--:|' * (len(COLUMNS) - 1)}"
+    for base, sides in summary.items():
+        for side, row in sides.items():
+            yield f"| {base}, {side} | {' | '.join(cells(side, row))} |"
+
+
+def write(page: Path, summary: Mapping[str, Any], options: argparse.Namespace) -> None:
+    """Put the table into the section `Training` of the page."""
+    rows = Path(options.data).name if options.data else "the shop's recipe"
+    known = json.loads(SWITCHES.read_text(encoding="utf-8"))
+    best = [
+        f"- {base}, TRL's best switches: `{json.dumps(known[base]['best'])}`" for base in summary
+    ]
+    measured_on = f"{machine(LIBRARIES)}; {options.steps} steps of rows of {rows}"
+    put_section(
+        page, "Training", "\n".join([ABOUT, "", measured_on, "", *shown(summary), "", *best])
     )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -38,17 +38,28 @@ def write_section(
         columns: The heads of the table; the first is that of the size.
         rows: The other cells, by size.
     """
-    begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->\n"
-    text = page.read_text(encoding="utf-8") if page.is_file() else TITLE
-    before, found, rest = text.partition(begin)
-    old, _end, after = rest.partition(end)
+    _before, old, _after = _around(page, name)
     kept = _rows(old) if f"\n{measured_on}\n" in old else {}
     table = [f"| {' | '.join(cells)} |" for cells in (columns, ["--:"] * len(columns))]
     for size, cells in sorted({**kept, **rows}.items()):
         table.append(f"| {' | '.join([f'{size:,}', *cells])} |")
-    section = "\n".join([f"## {name}\n", f"{about}\n", f"{measured_on}\n", *table, ""])
-    start = before if found else before.rstrip("\n") + "\n\n"
-    atomic.write_text(page, start + begin + section + end + after)
+    put_section(page, name, "\n".join([f"{about}\n", f"{measured_on}\n", *table]))
+
+
+def put_section(page: Path, name: str, body: str) -> None:
+    """Put a section in the place of the one of its name, or at the end of the page."""
+    before, _old, after = _around(page, name)
+    section = f"<!-- {name}: generated -->\n## {name}\n\n{body}\n<!-- {name}: end -->\n"
+    atomic.write_text(page, before + section + after)
+
+
+def _around(page: Path, name: str) -> tuple[str, str, str]:
+    """The page before a section, the section, and the page after it."""
+    begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->\n"
+    text = page.read_text(encoding="utf-8") if page.is_file() else TITLE
+    before, found, rest = text.partition(begin)
+    old, _end, after = rest.partition(end)
+    return (before if found else before.rstrip("\n") + "\n\n"), old, after
 
 
 def _rows(section: str) -> Rows:

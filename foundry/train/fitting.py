@@ -18,6 +18,7 @@ from foundry.train.fused import fused_updates
 from foundry.train.head import Head, head_of, is_whole
 from foundry.train.inputs import FitInputs
 from foundry.train.learning_rate import learning_rate
+from foundry.train.memory import give_back_freed_memory
 from foundry.train.packing import with_rows_apart
 from foundry.train.progress import Progress, keep_until
 from foundry.train.settings import TrainerSettings
@@ -30,6 +31,7 @@ HEAD_PROBE_TOKENS = 32
 def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
     """See `foundry.train.trainers.sft.fit`."""
     started = time.monotonic()
+    give_back_freed_memory()
     work = inputs.run.file("checkpoints", ".work")
     atomic.remove(work)
     before, layers = proof.copies(inputs.model), proof.updated_layers(inputs.model)

@@ -1,35 +1,105 @@
-"""The speed comparison compares the same rows and drops the step that warms up."""
+"""The speed comparison compares the same rows, drops the first step, goes on where it stopped."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
-from scripts import bench
+from scripts import bench, bench_sides
+from scripts.performance import put_section
 
 
-def result(side: str, rate: float, tokens: int = 100) -> dict[str, object]:
-    return {
-        "side": side,
-        "tokens_per_s": rate,
-        "tokens": tokens,
-        "peak_mb": 1,
-        "first_loss": 3.0,
-    }
+def result(side: str, rate: float, loss: float | None = 3.0, peak: int = 10) -> dict[str, Any]:
+    measures = {"tokens_per_s": rate, "supervised_per_s": rate / 2, "share": 0.5, "peak_mb": peak}
+    return {"side": side, "base": "tiny", "first_loss": loss, **measures}
+
+
+class NoModel(torch.nn.Module):
+    """A model of which nothing is counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder, self.head = torch.nn.Linear(2, 3), torch.nn.Linear(3, 5)
+
+    def get_base_model(self) -> "NoModel":
+        return self
+
+    def get_decoder(self) -> torch.nn.Module:
+        return self.decoder
+
+    def get_output_embeddings(self) -> torch.nn.Module:
+        return self.head
 
 
 def test_the_first_step_is_not_counted():
-    found = bench.rated([(10.0, 500), (12.0, 700), (14.0, 900)])
+    marks = [(10.0, 500, 50), (12.0, 700, 80), (14.0, 900, 90)]
 
-    assert (found["tokens"], found["seconds"], found["tokens_per_s"]) == (400, 4.0, 100.0)
+    found = bench_sides.rated(NoModel(), marks, peak=1e9)
+
+    assert (found["tokens"], found["seconds"]) == (400, 4.0)
+    assert (found["tokens_per_s"], found["supervised_per_s"]) == (100.0, 10.0)
 
 
 def test_ratio_is_of_neighbours_with_its_range():
-    rates = [("ours", 30.0), ("trl", 10.0), ("ours", 20.0), ("trl", 20.0), ("ours", 40.0)]
+    rates = [("ours", 30.0), ("trl-tuned", 10.0), ("ours", 20.0), ("trl-tuned", 20.0)]
 
-    found = bench.summarise([result(*rate) for rate in [*rates, ("trl", 20.0)]])
+    found = bench.summarise([result(*rate) for rate in rates])
 
-    assert found["ratio"] == {"median": 2.0, "low": 1.0, "high": 3.0}
-    assert found["ours"]["tokens_per_s"] == 30.0
+    assert found["trl-tuned"]["speed"] == {"median": 2.0, "low": 1.0, "high": 3.0}
+    assert found["ours"]["tokens_per_s"]["median"] == 25.0
 
 
-def test_other_rows_are_no_comparison():
-    with pytest.raises(ValueError, match="not the same rows"):
-        bench.summarise([result("ours", 30.0), result("trl", 10.0, tokens=99)])
+def test_other_loss_is_no_comparison():
+    with pytest.raises(ValueError, match="not the same first loss"):
+        bench.summarise([result("ours", 30.0), result("trl-tuned", 10.0, loss=3.01)])
+
+
+def test_side_that_took_too_long_is_shown_as_such():
+    late = {**result("trl-defaults", 0.0, loss=None), "longer_than_s": 600}
+
+    summary = bench.summarise([result("ours", 30.0), late])
+
+    assert "none within 600 s" in "\n".join(bench.shown({"tiny": summary}))
+
+
+def options(tmp_path: Path) -> argparse.Namespace:
+    return argparse.Namespace(results=tmp_path / "bench.jsonl", limit=1)
+
+
+def test_measurement_that_was_made_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[Any] = []
+
+    def run(told: Any, _limit: int) -> Any:
+        made.append(told)
+        return result("ours", 30.0)
+
+    monkeypatch.setattr(bench, "run", run)
+    for pack, number in ((512, 0), (512, 0), (512, 1), (256, 0)):
+        bench.one("ours", "tiny", number, {"pack_tokens": pack}, options(tmp_path))
+
+    assert made == [{"pack_tokens": 512}, {"pack_tokens": 512}, {"pack_tokens": 256}]
+    assert len(bench.read(tmp_path / "bench.jsonl")) == 3
+
+
+def test_section_is_put_in_the_place_of_the_old_one(tmp_path: Path):
+    page = tmp_path / "performance.md"
+    put_section(page, "Other", "stays")
+    put_section(page, "Training", "old")
+
+    put_section(page, "Training", "new")
+
+    text = page.read_text(encoding="utf-8")
+    assert "stays" in text and "new" in text and "old" not in text
+
+
+def test_switches_that_were_searched_are_those_of_the_trainer():
+    known = (
+        json.loads(bench.SWITCHES.read_text(encoding="utf-8")) if bench.SWITCHES.is_file() else {}
+    )
+
+    assert all(entry["best"] in bench.GRID for entry in known.values())
