@@ -137,7 +137,7 @@ def _settings(job: Job, open_keys: set[str]) -> Iterator[Job]:
 
 def _of(job: Job, known: KnownShape, device: Device, rates: Rates) -> Forecast:
     learned = calibration.of(device)
-    step = step_flops(job, packs_apart=device.backend == "cuda")
+    step = step_flops(job)
     took = seconds(job, device, learned.time if learned else None)
     left = LEFT_BY_SYSTEM if device.unified_memory else LEFT_BY_DRIVER
     return Forecast(

@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,20 @@ def make_plan(
     plan = settle(loaded, accepted_terms)
     planned = RunDir(runs / plan.run_name).stamp("plan")  # a run that goes on is not foretold again
     estimate = _forecast(loaded, runs) if planned is None else planned["result"]["estimate"]
-    return replace(plan, estimate=estimate)
+    return replace(_fitted(plan, estimate), estimate=estimate)
+
+
+def _fitted(plan: Plan, estimate: Mapping[str, Any]) -> Plan:
+    """The plan with a smaller pack where only that was found to fit."""
+    fitting = estimate["job"]["pack_tokens"] if estimate else plan.resolved["pack_tokens"]
+    if fitting >= plan.resolved["pack_tokens"]:
+        return plan
+    reason = _("computed: the most that fits the memory")
+    return replace(
+        plan,
+        resolved={**plan.resolved, "pack_tokens": fitting},
+        origins={**plan.origins, "resolved.pack_tokens": reason},
+    )
 
 
 def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:

@@ -13,7 +13,7 @@ from foundry.planning.estimate.stored import nf4_bytes, optimizer_bytes, weight_
 from tests import tiny
 
 FAMILIES = ["llama", "gemma3", "qwen3"]
-TOKENS, SUPERVISED, RANK = 48, 12, 4
+TOKENS, SUPERVISED, RANK = 32, 12, 4  # tokens within the tiny Gemma's window
 
 
 def job(shape, **settings) -> Job:
@@ -51,9 +51,10 @@ def shape_from(model):
 
 
 def counted(model) -> int:
-    """Operations of a step as torch counts them, the head on the supervised positions alone.
+    """Operations of a step as torch counts them, with logits at the supervised positions alone.
 
-    torch 2.13 does not count the CPU's fused attention, so attention is written out.
+    torch 2.13 counts neither the CPU's fused attention nor what is added in place, as our loss at
+    the head does; so both are written out here.
     """
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -67,9 +68,14 @@ def counted(model) -> int:
     return counter.get_total_flops()
 
 
-def written_out(flops) -> float:
-    """The total with attention written out, which computes twice as much backward, not 2.5."""
-    return flops.total - flops.attention * 0.5 / 3.5
+def written_out(flops, *, is_full: bool = False) -> float:
+    """The total with attention written out, which computes twice as much backward, not 2.5.
+
+    Logits that are kept are not made again for the gradient of a trained head: three passes, not
+    four.
+    """
+    again = flops.head / 4 if is_full else 0
+    return flops.total - flops.attention * 0.5 / 3.5 - again
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -85,7 +91,7 @@ def test_operations_of_an_update_are_those_torch_counts(family):
 def test_operations_of_all_weights_are_those_torch_counts(family):
     model = model_of(family)
 
-    expected = written_out(step_flops(job(shape_from(model), adapter="full")))
+    expected = written_out(step_flops(job(shape_from(model), adapter="full")), is_full=True)
 
     assert expected == pytest.approx(counted(model), rel=0.01)
 

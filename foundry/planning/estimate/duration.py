@@ -50,7 +50,7 @@ class TimeFactors:
 
 def work(job: Job, backend: str) -> Work:
     """What the steps of a training consist of."""
-    operations = step_flops(job, packs_apart=backend == "cuda").total
+    operations = step_flops(job).total
     elementwise = layer_activations(job) * job.shape.layers * job.step_tokens
     frozen = NF4_TRAFFIC * job.shape.linear_weights * job.passes if job.adapter == QLORA else 0
     traffic = 3 * elementwise + frozen + ADAMW_TRAFFIC * job.trained_weights

@@ -33,17 +33,12 @@ class Flops(Record):
         return self.linear + self.update + self.attention + self.head + self.recomputed
 
 
-def step_flops(job: Job, *, packs_apart: bool = False) -> Flops:
-    """Operations of one step of expected length.
-
-    Args:
-        job: The training.
-        packs_apart: Whether attention skips what lies outside a row; a mask does not.
-    """
+def step_flops(job: Job) -> Flops:
+    """Operations of one step of expected length."""
     tokens = job.step_tokens
     forward_linear = 2 * _active_weights(job) * tokens
     forward_update = 2 * job.update_weights * tokens
-    forward_attention = _attention(job, packs_apart=packs_apart)
+    forward_attention = _attention(job)
     again = forward_linear + forward_update + forward_attention
     return Flops(
         linear=forward_linear * (3 if job.is_full else 2) - _skipped_linear(job, tokens),
@@ -61,7 +56,8 @@ def _active_weights(job: Job) -> int:
 
 
 def _head_passes(job: Job) -> int:
-    return 3 if job.is_full else 2
+    """Logits and the gradient of what reaches the head; logits again and its own (`train.head`)."""
+    return 4 if job.is_full else 2
 
 
 def _skipped_linear(job: Job, tokens: float) -> float:
@@ -78,11 +74,10 @@ def _skipped_update(job: Job, tokens: float) -> float:
     return 2 * sum(job.rank * one.inputs for one in job.adapted if one.name in FIRST) * tokens
 
 
-def _attention(job: Job, *, packs_apart: bool) -> float:
-    """Forward: two products of heads x head_dim for each pair of positions."""
-    shape = job.shape
+def _attention(job: Job) -> float:
+    """Forward: two products of heads x head_dim for each pair of positions of a row."""
+    shape, row = job.shape, job.rows.tokens.expected
     pair = 4 * shape.heads * shape.head_dim
-    seen = job.rows.tokens.expected if packs_apart else job.step_tokens / job.passes
     full = shape.layers if shape.full_layers is None else shape.full_layers
-    near = min(seen, shape.sliding_window or seen) if packs_apart else seen
-    return pair * job.step_tokens * (full * seen + (shape.layers - full) * near)
+    near = min(row, shape.sliding_window or row)
+    return pair * job.step_tokens * (full * row + (shape.layers - full) * near)

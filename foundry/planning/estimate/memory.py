@@ -14,8 +14,9 @@ from foundry.planning.estimate.stored import BYTES, optimizer_bytes, weight_byte
 
 MIB = 2**20
 FLOAT32 = 4
-# Copies of the head's output at once: logits, their softmax, the gradient of both.
-HEAD_COPIES = (2, 3, 4)
+# Logits of one block of the vocabulary at once (`foundry/train/head.py`), with the copies that a
+# float32 product, its exponentials and a cap make; where a class does more after its head, all.
+HEAD_BLOCK, HEAD_COPIES = 4096, (1, 2, 3)
 # What the count of a layer's activations misses, and what the allocator has in excess.
 ACTIVATION_BOUNDS = (0.7, 1.0, 1.4)
 GUESSED_BOUNDS = (0.5, 1.0, 2.0)
@@ -100,15 +101,16 @@ def _activations(job: Job, factors: MemoryFactors | None) -> Spread:
         kept = layers * job.shape.hidden * BYTES[job.dtype] * tokens + layer
     else:
         kept = layers * layer
-    mask = FLOAT32 * tokens**2 * (2 if job.shape.sliding_window else 1)
     bounds = factors.activations if factors else ACTIVATION_BOUNDS
     bounds = GUESSED_BOUNDS if job.is_guessed else bounds
-    return exactly(kept + mask).times(*bounds)
+    return exactly(kept).times(*bounds)
 
 
 def _logits(job: Job) -> Spread:
-    count = FLOAT32 * job.largest_supervised * job.shape.vocabulary
-    return exactly(count).times(*HEAD_COPIES)
+    """Of the head: a block of logits, the hidden states that reach it, and their gradient."""
+    block = min(HEAD_BLOCK, job.shape.vocabulary)
+    logits = exactly(FLOAT32 * job.largest_supervised * block).times(*HEAD_COPIES)
+    return logits.plus(exactly(3 * FLOAT32 * job.largest_supervised * job.shape.hidden))
 
 
 def _libraries(job: Job, backend: str, factors: MemoryFactors | None) -> Spread:
