@@ -8,7 +8,7 @@ from foundry.core import shipped
 from foundry.core.load import load_recipe
 from foundry.planning import fit, hardware
 from foundry.planning.cost import rates
-from foundry.planning.forecast import forecast, known_rows, known_shape
+from foundry.planning.forecast import LEFT_BY_DRIVER, forecast, known_rows, known_shape
 from tests.tiny_recipe import call
 
 SHOP = "retail/customer-service"
@@ -78,7 +78,9 @@ def test_the_first_edit_that_is_enough_alone_is_offered_alone(settings):
     device = hardware.find("a100-80g")
     prices = rates(device, hardware.load_prices())
     made = forecast(loaded, device, prices, known_shape(loaded), known_rows(loaded))
-    small = device.model_copy(update={"memory_gb": made.memory.total.expected / 1e9})
+    lacking = 0.3 * made.memory.parts["activations"].expected
+    usable = (made.memory.total.expected - lacking) / LEFT_BY_DRIVER
+    small = device.model_copy(update={"memory_gb": usable / hardware.GB})
 
     edits = fit.edits_for(loaded, small, prices)
 
