@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from foundry.core.faults import fault_point
+
 CHUNK_BYTES = 1 << 20
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -21,10 +23,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    fault_point("file-write")
     try:
         yield temporary
         sync(temporary)
+        fault_point("file-rename")
         os.replace(temporary, path)
+        fault_point("file-done")
         sync(path.parent)
     finally:
         with suppress(FileNotFoundError):
@@ -38,12 +43,15 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.tmp")
     remove(temporary)
     temporary.mkdir()
+    fault_point("folder-write")
     try:
         yield temporary
         for file in sorted(p for p in temporary.rglob("*") if p.is_file()):
             sync(file)
         remove(path)
+        fault_point("folder-rename")
         os.replace(temporary, path)
+        fault_point("folder-done")
         sync(path.parent)
     finally:
         remove(temporary)
@@ -109,8 +117,41 @@ def add_line(path: Path, line: str, *, durable: bool = False) -> None:
 def put_in_place(part: Path, path: Path) -> None:
     """Make a file that was written bit by bit, and is whole now, the file `path`."""
     sync(part)
+    fault_point("part-rename")
     os.replace(part, path)
     sync(path.parent)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file and flush it to disk; a torn line left by a crash is removed first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = f"{line}\n".encode()
+    fault_point("line-write")
+    with path.open("a+b") as stream:
+        stream.truncate(whole_lines(path))
+        half = len(content) // 2
+        stream.write(content[:half])
+        stream.flush()
+        fault_point("line-half")
+        stream.write(content[half:])
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def whole_lines(path: Path) -> int:
+    """Bytes of a file up to the end of its last whole line; 0 where there is no file."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        while end > 0:
+            begin = max(0, end - CHUNK_BYTES)
+            stream.seek(begin)
+            found = stream.read(end - begin).rfind(b"\n")
+            if found >= 0:
+                return begin + found + 1
+            end = begin
+    return 0
 
 
 def sha256(path: Path) -> str:

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from foundry.core import atomic
 from foundry.core.environment import peak_memory_bytes
 from foundry.core.errors import LockedError, Problem
+from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 
 STAGES = ("plan", "data", "encode", "train", "export", "evaluate", "package")
@@ -53,6 +54,7 @@ class RunDir:
             raise LockedError(self._held()) from error
         try:
             atomic.write_text(self.file(".owner"), str(os.getpid()))
+            fault_point("lock-held")
             yield
         finally:
             self.file(".owner").unlink(missing_ok=True)
@@ -106,6 +108,7 @@ class RunDir:
             "result": dict(result),
             "outputs": {self.relative(f): atomic.sha256(f) for f in files},
         }
+        fault_point("stamp")
         atomic.write_json(self.file("stamps", f"{stage}.json"), stamp)
 
 

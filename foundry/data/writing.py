@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from foundry.core import atomic
+from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 from foundry.core.records import Part, Refusal
 from foundry.data.intake import LINE
@@ -30,6 +31,7 @@ def write_parts(taken: Taken, division: Division, out: Path) -> tuple[Part, ...]
                     if number >= 0:
                         streams[number].write(line)
                         rows[number] += 1
+            fault_point("rows-write")
     groups = _groups(taken, division)
     return tuple(
         Part(name, f"{out.name}/{path.name}", count, atomic.sha256(path), distinct)

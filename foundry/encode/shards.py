@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from foundry.core import atomic
 from foundry.core.errors import DataError
+from foundry.core.faults import fault_point
 from foundry.core.recipe import Encode
 from foundry.core.records import EncodedRow, Example, Plan, ShardSet
 from foundry.encode.checks import check_many
@@ -157,6 +158,7 @@ def _write(batches_of_rows: Iterable[Sequence[EncodedRow]], path: Path) -> None:
             if tokens >= GROUP_TOKENS:
                 writer.write_table(_table(group))
                 group, tokens = [], 0
+        fault_point("rows-write")
         if group:
             writer.write_table(_table(group))
 

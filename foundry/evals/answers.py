@@ -7,7 +7,6 @@ another model must never be taken for this one's.
 """
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -99,19 +98,13 @@ def resume_answers(path: Path, made_from: str) -> dict[str, Answer]:
 def append_answer(path: Path, answer: Answer) -> None:
     """Add one answer and flush it to disk; a torn line left by a crash is removed first."""
     record = {**asdict(answer), "text": LONE_SURROGATE.sub("\ufffd", answer.text)}
-    line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as stream:
-        stream.truncate(_committed_bytes(path))
-        stream.write(line.encode("utf-8"))
-        stream.flush()
-        os.fsync(stream.fileno())
+    atomic.append_line(path, json.dumps(record, ensure_ascii=False, allow_nan=False))
 
 
 def _parse(path: Path) -> tuple[str | None, dict[str, Answer]]:
     if not path.exists():
         return None, {}
-    content = path.read_bytes()[: _committed_bytes(path)]
+    content = path.read_bytes()[: atomic.whole_lines(path)]
     made_from: str | None = None
     answers: dict[str, Answer] = {}
     for number, line in enumerate(content.splitlines(), start=1):
@@ -125,20 +118,6 @@ def _parse(path: Path) -> tuple[str | None, dict[str, Answer]]:
             raise DataError(_damaged(path, number)) from error
         answers[answer.item_id] = answer
     return made_from, answers
-
-
-def _committed_bytes(path: Path) -> int:
-    """Bytes up to and with the last line end; looks back in blocks, whatever the file's size."""
-    with path.open("rb") as stream:
-        end = stream.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - atomic.CHUNK_BYTES)
-            stream.seek(start)
-            found = stream.read(end - start).rfind(b"\n")
-            if found >= 0:
-                return start + found + 1
-            end = start
-    return 0
 
 
 def _damaged(path: Path, line: int) -> Problem:

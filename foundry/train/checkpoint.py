@@ -6,12 +6,12 @@ that would run code (C73): hashes say nothing about a checkpoint that somebody e
 """
 
 import json
-import os
 import re
 from pathlib import Path
 
 from foundry.core import atomic
 from foundry.core.errors import Problem, ResourceError
+from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 from foundry.models.folder import check_folder, check_torch
 from foundry.models.quiet import quiet
@@ -32,6 +32,7 @@ def commit(written: Path, folder: Path, step: int, *, keep: int) -> Path:
         step: Optimizer steps done.
         keep: How many of the newest stay; older ones go only after this one is in place.
     """
+    fault_point("checkpoint-hashes")
     for name in UNWANTED:
         (written / name).unlink(missing_ok=True)
     files = sorted(path for path in written.rglob("*") if path.is_file())
@@ -39,10 +40,11 @@ def commit(written: Path, folder: Path, step: int, *, keep: int) -> Path:
     for path in files:
         atomic.sync(path)
     atomic.write_json(written / MANIFEST, {"step": step, "files": hashes})
+    fault_point("checkpoint-rename")
     target = folder / f"step-{step:06d}"
     atomic.remove(target)
-    os.replace(written, target)
-    atomic.sync(folder)
+    atomic.put_in_place(written, target)
+    fault_point("checkpoint-drop")
     for old in committed(folder)[:-keep]:
         atomic.remove(old)
     return target

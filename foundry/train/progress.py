@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 
 from foundry.core import atomic
 from foundry.core.errors import DataError
+from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 from foundry.train import checkpoint
 from foundry.train.inputs import FitInputs
@@ -55,8 +56,7 @@ class Progress(TrainerCallback):
             "tokens": trainer.tokens,
             "supervised_tokens": trainer.supervised.total(),
         }
-        with self.metrics.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(record) + "\n")
+        atomic.append_line(self.metrics, json.dumps(record))
         self.inputs.events.emit("train", "step", **record, **self._pace(state))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -67,6 +67,7 @@ class Progress(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Hash what the Trainer wrote and rename it into place."""
+        fault_point("checkpoint-state")
         written = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         seen = {
             "tokens": self._trainer.tokens,
@@ -101,6 +102,6 @@ class Progress(TrainerCallback):
 def keep_until(metrics: Path, step: int) -> None:
     """Cut `metrics.jsonl` back to the steps that a checkpoint holds."""
     if metrics.exists():
-        lines = metrics.read_text(encoding="utf-8").splitlines()
+        lines = metrics.read_bytes()[: atomic.whole_lines(metrics)].decode().splitlines()
         kept = [line for line in lines if json.loads(line)["step"] <= step]
         atomic.write_text(metrics, "".join(line + "\n" for line in kept))
