@@ -100,6 +100,7 @@ def add_line(path: Path, line: str, *, durable: bool = False) -> None:
         line: Text without a line end.
         durable: Wait until it is on the disk.
     """
+    fault_point("log-write")
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
@@ -123,7 +124,7 @@ def put_in_place(part: Path, path: Path) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line to a file and flush it to disk; a torn line left by a crash is removed first."""
+    """Add a line to a file of one process and flush it to disk; a torn last line is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = f"{line}\n".encode()
     fault_point("line-write")

@@ -21,6 +21,7 @@ POINTS = {
     "folder-rename": "the temporary folder is whole, what it replaces is gone",
     "folder-done": "the folder is in place",
     "part-rename": "what was written bit by bit is whole",
+    "log-write": "the line of the log before is whole",
     "line-write": "the line before is whole",
     "line-half": "half a line is written",
     "rows-write": "some rows of a part or a shard are written, not all",

@@ -12,7 +12,7 @@ import torch
 from foundry.core import atomic
 from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
-from foundry.train import checkpoint, proof
+from foundry.train import proof
 from foundry.train.adapter_files import load_tuned, save_adapter
 from foundry.train.fused import fused_updates
 from foundry.train.head import Head, head_of, is_whole
@@ -20,7 +20,8 @@ from foundry.train.inputs import FitInputs
 from foundry.train.learning_rate import learning_rate
 from foundry.train.memory import give_back_freed_memory
 from foundry.train.packing import with_rows_apart
-from foundry.train.progress import Progress, keep_until
+from foundry.train.progress import Progress
+from foundry.train.resuming import train_on
 from foundry.train.settings import TrainerSettings
 from foundry.train.signals import stop_on_signals
 from foundry.train.supervised import SupervisedTrainer
@@ -40,8 +41,7 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
         progress = Progress(inputs, stop, keep=spec.keep_checkpoints)
         trainer = _trainer(inputs, spec, progress, work)
         evidence = {"layers": layers, "loss": _probe_loss(trainer, inputs, spec)}
-        resume = _resume(inputs, trainer)
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        train_on(inputs, trainer)
         step = trainer.state.global_step
         if stop.signal_number is not None and step < inputs.steps:
             raise stop.interrupted(step, inputs.steps)
@@ -141,26 +141,6 @@ def _probe_loss(
     micro_batches = trainer.micro_batches(as_dicts)
     proof.check_collated(micro_batches, rows)
     return proof.loss_probe(trainer, rows, micro_batches)
-
-
-def _resume(inputs: FitInputs, trainer: SupervisedTrainer) -> Path | None:
-    """Find the checkpoint to go on from and give the trainer back its counts."""
-    path, skipped = checkpoint.newest_whole(inputs.run.file("checkpoints"))
-    for reason in skipped:
-        inputs.events.emit("train", "skipped-checkpoint", reason=reason)
-    metrics = inputs.run.file("metrics.jsonl")
-    if path is None:
-        keep_until(metrics, 0)
-        return None
-    checkpoint.check_code(path)
-    seen = json.loads((path / "foundry.json").read_text(encoding="utf-8"))
-    trainer.tokens = seen["tokens"]
-    trainer.supervised.update({int(k): n for k, n in seen["supervised"].items()})
-    trainer.seen_rows += seen["seen_rows"]
-    step = int(path.name.removeprefix("step-"))
-    keep_until(metrics, step)
-    inputs.events.emit("train", "resume", step=step)
-    return path
 
 
 def _prove(inputs: FitInputs, trainer: SupervisedTrainer, before: Any) -> dict[str, Any]:

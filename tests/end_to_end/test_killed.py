@@ -79,7 +79,7 @@ def die_at_the_rename(*, done: bool) -> None:
             replace(source, target)
         return killed.die()
 
-    checkpoint.os.replace = rename
+    atomic.os.replace = rename
 
 
 def die_in_the_trainer() -> None:

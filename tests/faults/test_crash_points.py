@@ -1,7 +1,6 @@
 """Killed at every point of every commit; the same command again gives what it would have (C65)."""
 
 import ast
-import itertools
 import signal
 import sys
 from collections import Counter
@@ -10,18 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from foundry.core import atomic, faults
-from foundry.core.rundir import STAGES
+from foundry.core import faults
 from tests.faults import small
-from tests.once import once
-from tests.tiny_recipe import TinyRecipe
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
 PRODUCT = Path(faults.__file__).parents[1]
 KILLED = -signal.SIGKILL
-# Met by downloads of base models; the others by a run up to its adapter.
-ELSEWHERE = {"part-rename"}
-MADE = {"export": "exports", "evaluate": "evals", "package": "package"}
 
 
 def called() -> Iterator[str]:
@@ -49,9 +42,7 @@ def test_only_the_writer_renames_and_only_it_syncs():
 
 
 @pytest.mark.parametrize("wanted", ["file-write", "file-write:2", "file-write:1:ENOSPC"])
-def test_point_strikes_once_and_where_it_is_asked_to(
-    wanted: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_point_strikes_once_and_where_it_is_asked_to(wanted: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(faults, "_met", Counter())
     monkeypatch.setattr(faults.os, "kill", lambda *_: (_ for _ in ()).throw(OSError("killed")))
     struck = []
@@ -75,13 +66,11 @@ def test_killed_at_each_point_in_turn_the_run_ends_as_if_it_were_not(
     passed = small.traced(straight, tmp_path / "trace", "--until", "train")
     recipe = small.quick(tmp_path / "struck" / "tiny", tiny_base)
 
-    codes = {
-        name: small.struck(recipe, name, "--until", "train")
-        for name in dict.fromkeys(passed)
-    }
+    points = dict.fromkeys(passed)
+    codes = {name: small.struck(recipe, name, "--until", "train") for name in points}
     small.again(recipe, "--until", "train")
 
-    assert set(codes) == set(faults.POINTS) - ELSEWHERE
+    assert set(codes) == set(faults.POINTS)
     assert set(codes.values()) == {KILLED}
     assert small.made(recipe) == small.made(straight)
     leftovers = [path.name for path in recipe.run.path.rglob("*") if path.suffix == ".tmp"]

@@ -1,0 +1,64 @@
+"""Go on from the newest whole checkpoint, exactly: counts, curve, and a run that was at its end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from foundry.train import checkpoint
+from foundry.train.inputs import FitInputs
+from foundry.train.progress import keep_until
+from foundry.train.supervised import SupervisedTrainer
+
+
+def train_on(inputs: FitInputs, trainer: SupervisedTrainer) -> None:
+    """Train from the newest whole checkpoint of the run, or from the start, to the last step.
+
+    Raises:
+        ResourceError: There are checkpoints and none can be used.
+    """
+    path = _newest(inputs, trainer)
+    if path is None:
+        trainer.train()
+    elif step_of(path) < inputs.steps:
+        trainer.train(resume_from_checkpoint=str(path))
+    else:
+        _take_end(trainer, path, inputs.steps)
+
+
+def step_of(path: Path) -> int:
+    """The optimizer steps that a checkpoint holds, read from its name."""
+    return int(path.name.removeprefix("step-"))
+
+
+def _take_end(trainer: Any, path: Path, steps: int) -> None:
+    """Load a run that had done its last step.
+
+    The Trainer (transformers 5.24) looks whether it is at the end only after a step, so that it
+    would do one more wherever the end is not that of an epoch.
+    """
+    from transformers import TrainerState
+    from transformers.trainer import TRAINER_STATE_NAME
+
+    trainer._load_from_checkpoint(str(path))
+    trainer.create_optimizer_and_scheduler(num_training_steps=steps)
+    trainer._load_optimizer_and_scheduler(str(path))
+    trainer.state = TrainerState.load_from_json(str(path / TRAINER_STATE_NAME))
+
+
+def _newest(inputs: FitInputs, trainer: SupervisedTrainer) -> Path | None:
+    """The checkpoint to go on from; gives the trainer back its counts."""
+    path, skipped = checkpoint.newest_whole(inputs.run.file("checkpoints"))
+    for reason in skipped:
+        inputs.events.emit("train", "skipped-checkpoint", reason=reason)
+    metrics = inputs.run.file("metrics.jsonl")
+    if path is None:
+        keep_until(metrics, 0)
+        return None
+    checkpoint.check_code(path)
+    seen = json.loads((path / "foundry.json").read_text(encoding="utf-8"))
+    trainer.tokens = seen["tokens"]
+    trainer.supervised.update({int(k): n for k, n in seen["supervised"].items()})
+    trainer.seen_rows += seen["seen_rows"]
+    keep_until(metrics, step_of(path))
+    inputs.events.emit("train", "resume", step=step_of(path))
+    return path
