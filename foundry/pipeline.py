@@ -73,7 +73,12 @@ class Walk:
         from foundry.delivery.artefact import Tuned
 
         title = f"{self.plan.name} {self.plan.values['package']['version']}"
-        return Tuned(self.plan.base, self.run.file("adapter"), self.encoder, self.stop_ids, title)
+        return Tuned(self.plan.base, self.trained, self.encoder, self.stop_ids, title)
+
+    @property
+    def trained(self) -> Path:
+        """The folder of what was trained."""
+        return self.run.file(self.results["train"]["adapter"])
 
     @property
     def exports(self) -> list[Export]:
@@ -219,13 +224,13 @@ def _train(way: Walk) -> Result:
 
     recipe, plan, started = way.loaded.recipe, way.plan, time.monotonic()
     trainer = plugins.load("trainer", recipe.train.kind)
+    adapter = plugins.load("adapter", recipe.adapter.kind)
     with quiet():
         import torch
 
         torch.manual_seed(recipe.seed)
-        model = plugins.load("adapter", recipe.adapter.kind).attach(
-            load_model(plan.base), recipe.adapter.spec
-        )
+        model = load_model(plan.base, storage=adapter.BASE)
+        model = adapter.attach(model, recipe.adapter.spec)
     inputs = FitInputs(
         model=model,
         tokenizer=way.encoder.tokenizer,
@@ -241,12 +246,13 @@ def _train(way: Walk) -> Result:
             plan.resolved["pack_tokens"],
         ),
         steps=trainer.steps_for(recipe.train.spec, len(way.rows)),
+        storage=adapter.BASE,
     )
     fitted: TrainResult = trainer.fit(inputs, recipe.train.spec)
     seconds = time.monotonic() - started
     result = replace(fitted, forecast=beside(way.loaded, plan, way.results["encode"], seconds))
     atomic.write_json(way.run.file("train.json"), result.as_dict())
-    return result, [way.run.file(n) for n in ("adapter", "metrics.jsonl", "train.json")]
+    return result, [way.run.file(n) for n in (result.adapter, "metrics.jsonl", "train.json")]
 
 
 def _export(way: Walk) -> Result:
@@ -278,11 +284,12 @@ def _evaluate(way: Walk) -> Result:
         encoder=way.encoder,
         stop_ids=way.stop_ids,
         tuned=lambda: way.tuned.model,
+        untrained=way.tuned.untrained,
         base_gguf=Path(base.gguf) if base.gguf else None,
         delivered=_delivered(way),
         identity={
             "base": base.sha256,
-            "adapter": atomic.sha256(run.file("adapter", "adapter_model.safetensors")),
+            "adapter": [atomic.sha256(p) for p in sorted(way.trained.glob("*.safetensors"))],
             "exports": [export.files for export in way.exports],
         },
         train=read_examples(run.file(_part(way, "train").file)),

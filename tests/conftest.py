@@ -154,23 +154,24 @@ def recipe(tiny_base: Path, tmp_path: Path) -> TinyRecipe:
 @pytest.fixture(scope="session")
 def trained_llama(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> "Trained":
     """The tiny Llama with a rank-stabilised update: scale 32 / sqrt(16) = 8 (C39)."""
-    return _trained(tiny_llama, tmp_path_factory, rank_stabilized=True)
+    from foundry.train.adapters import rslora
+
+    return _trained(tiny_llama, tmp_path_factory, rslora)
 
 
 @pytest.fixture(scope="session")
 def trained_gemma3(tiny_gemma3: Path, tmp_path_factory: pytest.TempPathFactory) -> "Trained":
     """The tiny Gemma 3 with a plain update: scale 32 / 16 = 2."""
-    return _trained(tiny_gemma3, tmp_path_factory, rank_stabilized=False)
+    from foundry.train.adapters import lora
+
+    return _trained(tiny_gemma3, tmp_path_factory, lora)
 
 
-def _trained(
-    folder: Path, tmp_path_factory: pytest.TempPathFactory, *, rank_stabilized: bool
-) -> "Trained":
-    from foundry.train.adapters.lora import Spec
+def _trained(folder: Path, tmp_path_factory: pytest.TempPathFactory, adapter: Any) -> "Trained":
     from tests import tiny_run
 
-    adapter = Spec(rank=16, alpha=32, rank_stabilized=rank_stabilized)
-    setup = tiny_run.Setup(folder, steps=40, micro_batch_size=8, adapter=adapter)
+    spec = adapter.Spec(rank=16, alpha=32)
+    setup = tiny_run.Setup(folder, steps=40, micro_batch_size=8, adapter=spec, method=adapter)
     return tiny_run.train(setup, tmp_path_factory.mktemp("trained"))
 
 

@@ -43,16 +43,20 @@ SMALL = lora.Spec(rank=4, alpha=8)
 
 @dataclass(frozen=True)
 class Setup:
-    """What a test may choose of a run; the rest is as a recipe without these keys has it."""
+    """What a test may choose of a run; the rest is as a recipe without these keys has it.
+
+    `method` is the module of the adapter whose `Spec` is `adapter`.
+    """
 
     folder: Path
     steps: int = 4
     micro_batch_size: int = 4
-    adapter: lora.Spec = SMALL
+    adapter: Any = SMALL
     rows: Sequence[Example] = ROWS
     seed: int = 0
     kind: Kind = "packed"
     pack_tokens: int = 512
+    method: Any = lora
 
 
 def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> FitInputs:
@@ -64,7 +68,7 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
     rows, report = encode_all(setup.rows, encoder, max_seq_len=128, overlong="fail")
     with quiet():
         torch.manual_seed(setup.seed)
-        model = lora.attach(load_model(base), setup.adapter)
+        model = setup.method.attach(load_model(base, storage=setup.method.BASE), setup.adapter)
     path.mkdir(parents=True, exist_ok=True)
     return FitInputs(
         model=model,
@@ -77,6 +81,7 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
         seed=setup.seed,
         arrangement=Arrangement(setup.kind, setup.micro_batch_size, setup.pack_tokens),
         steps=setup.steps,
+        storage=setup.method.BASE,
     )
 
 

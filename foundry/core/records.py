@@ -275,9 +275,10 @@ class ShardSet(Record):
 
 @dataclass(frozen=True)
 class TrainResult(Record):
-    """A finished training: the adapter's folder, the curve, and the learning proof.
+    """A finished training: the curve, the learning proof, and the folder of what was trained.
 
-    `forecast` is what the plan predicted beside what was measured; see `planning.outcome`.
+    `adapter` is that folder, which holds a whole model where all weights were trained. `forecast`
+    is what the plan predicted beside what was measured; see `planning.outcome`.
     """
 
     adapter: str

@@ -41,7 +41,6 @@ FOREIGN = {
     "training": "train",
     "training_args": "train",
     "training_arguments": "train",
-    "use_rslora": "rank_stabilized",
 }
 
 

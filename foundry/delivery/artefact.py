@@ -1,6 +1,7 @@
 """What exporters are given, and what they must be able to say about what they wrote."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 from foundry.core.records import BaseModel
 from foundry.encode.tokenize import Encoder
 from foundry.models.quiet import quiet
-from foundry.train.adapter_files import load_tuned
+from foundry.train.adapter_files import load_tuned, merge, untrained
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A trained model: the original base, the adapter on disk, and how it is spoken to.
+    """A trained model: the original base, what was trained on disk, and how it is spoken to.
 
+    `adapter` is the folder of the adapter, or of the whole model where all weights were trained.
     `stop_ids` are all ids that end an answer: the trained terminators first, then the EOS that the
     base declares. `title` names the model in metadata.
     """
@@ -33,13 +35,17 @@ class Tuned:
 
     @cached_property
     def merged(self) -> Any:
-        """Base and adapter as one float32 model, merged on the unquantised base (C30)."""
-        with quiet():
-            return self.fresh().merge_and_unload()
+        """One float32 model for exporters to read, merged on the unquantised base (C30)."""
+        return self.freshly_merged()
 
-    def fresh(self) -> Any:
-        """Base and adapter loaded anew, for an exporter that changes the model."""
-        return load_tuned(self.base, self.adapter)
+    def freshly_merged(self) -> Any:
+        """The same loaded anew, for an exporter that changes the model."""
+        with quiet():
+            return merge(load_tuned(self.base, self.adapter))
+
+    def untrained(self) -> AbstractContextManager[Any]:
+        """The base, inside the block; the live model is not to be asked there."""
+        return untrained(self.model, self.base)
 
 
 def all_stop_ids(trained: Sequence[int], declared: Any, eos: int | None) -> tuple[int, ...]:

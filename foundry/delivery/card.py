@@ -56,7 +56,7 @@ def card(
         licences: The base's name and each source's, with their licences; the base first.
     """
     header = yaml.safe_dump(
-        front_matter(record, evidence, licences[0][1]),
+        front_matter(record, evidence, licences[0][1], plan.values["adapter"]["kind"]),
         allow_unicode=True,
         sort_keys=False,
         width=1000,
@@ -67,9 +67,9 @@ def card(
 
 
 def front_matter(
-    record: PackageRecord, evidence: Evidence, base_licence: Licence
+    record: PackageRecord, evidence: Evidence, base_licence: Licence, adapter: str
 ) -> dict[str, Any]:
-    """The metadata that the hub reads."""
+    """The metadata that the hub reads; `adapter` is the recipe's kind of it."""
     kinds = [export.kind for export in record.exports]
     relation, library = next(RELATIONS[kind] for kind in RELATIONS if kind in kinds)
     return {
@@ -80,7 +80,7 @@ def front_matter(
         "language": ["zh", "en"],
         **_licence(base_licence),
         "datasets": [PurePosixPath(s["path"]).name for s in learned(evidence.manifest)],
-        "tags": list(dict.fromkeys(["zh-TW", "foundry", "lora", *kinds])),
+        "tags": list(dict.fromkeys(["zh-TW", "foundry", adapter, *kinds])),
         "model-index": [{"name": record.name, "results": list(_results(evidence.report))}],
     }
 

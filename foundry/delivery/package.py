@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from foundry.core import atomic
+from foundry.core import atomic, plugins
 from foundry.core.errors import GateError, LicenceError, Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.core.language import language
@@ -52,6 +52,12 @@ CHANGES = {
     "merged": "基底權重與轉接器合併 / base weights merged with the adapter",
     "gguf": "基底權重與轉接器合併，並轉成 GGUF / base weights merged with the adapter, as GGUF",
     "gguf-adapter": "微調得到的轉接器，轉成 GGUF / an adapter obtained by fine-tuning, as GGUF",
+}
+
+# The same where all weights were trained.
+CHANGES_OF_ALL = {
+    "merged": "基底權重經微調 / base weights, all fine-tuned",
+    "gguf": "基底權重經微調，並轉成 GGUF / base weights, all fine-tuned, as GGUF",
 }
 
 
@@ -117,7 +123,7 @@ def build_package(inputs: PackageInputs) -> Package:
                 base=licences[0][1],
                 data=sources,
                 model_name=record.name,
-                changes=[_change(export) for export in exports],
+                changes=[_change(export, plan) for export in exports],
             ),
         }
         for name, text in texts.items():
@@ -277,9 +283,11 @@ def _artefact(export: Mapping[str, Any]) -> Artefact:
     )
 
 
-def _change(export: Mapping[str, Any]) -> str:
+def _change(export: Mapping[str, Any], plan: Plan) -> str:
     name = Path(export["path"]).relative_to("exports").as_posix()
-    return f"`{name}/`: {CHANGES.get(export['kind'], export['kind'])}"
+    whole = plugins.load("adapter", plan.values["adapter"]["kind"]).TRAINS == "weights"
+    changes = CHANGES_OF_ALL if whole else CHANGES
+    return f"`{name}/`: {changes.get(export['kind'], export['kind'])}"
 
 
 def _check(folder: Path, secret: private.Private, licences: list[Licence]) -> None:

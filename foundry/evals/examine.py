@@ -5,7 +5,7 @@ examples in plain text and a stop string. Two naive baselines stand beside them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,9 @@ SPARE_TOKENS = 8
 class Examination:
     """What is examined, on what, and what the report shows beside the scores.
 
-    `tuned` is the live PEFT model; `base_gguf` and `delivered` are files for llama.cpp, or None.
-    `identity` names base, adapter and encoding by their hashes: answers of another are not kept.
+    `tuned` gives the live model, `untrained` the base inside a block; `base_gguf` and `delivered`
+    are files for llama.cpp, or None. `identity` names base, adapter and encoding by their hashes:
+    answers of another are not kept.
     """
 
     recipe: Recipe
@@ -50,6 +51,7 @@ class Examination:
     encoder: Encoder
     stop_ids: tuple[int, ...]
     tuned: Callable[[], Any]
+    untrained: Callable[[], AbstractContextManager[Any]]
     base_gguf: Path | None
     delivered: Path | None
     identity: Mapping[str, Any]
@@ -152,8 +154,8 @@ def _base_runtime(exam: Examination, asked: Sequence[Asked]) -> Iterator[Runtime
         return
     from foundry.runtime.transformers import TransformersRuntime
 
-    model, size = exam.tuned(), exam.recipe.evaluation.batch_size
-    with model.disable_adapter():
+    size = exam.recipe.evaluation.batch_size
+    with exam.untrained() as model:
         yield TransformersRuntime(model, exam.encoder.tokenizer, batch_size=size)
 
 

@@ -31,6 +31,12 @@ def linear_layers(model: Any) -> dict[str, Any]:
     }
 
 
+def language_parameters(model: Any) -> list[Any]:
+    """The parameters of the language part and of the head, each once (a tied head is one)."""
+    parts = (model.get_decoder(), model.get_output_embeddings())
+    return list({id(p): p for part in parts for p in part.parameters()}.values())
+
+
 def other_parts(model: Any) -> str | None:
     """A pattern for the names of all modules outside the language part.
 

@@ -6,19 +6,22 @@ Weights are read from safetensors only, and never with remote code (C73, C74).
 from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from foundry.core import plugins
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
-from foundry.models import configuration
+from foundry.models import configuration, nf4
 from foundry.models.folder import check_folder, check_torch
 from foundry.models.names import no_configuration
 from foundry.models.quiet import quiet
 
 # gpt-oss is published in MXFP4 alone; each number stands for exactly one of bfloat16's.
 RESTORABLE = {"mxfp4"}
+
+Storage = Literal["full", "nf4"]
+"""How a base is held in memory: its numbers in full, or those of its linear layers in four bits."""
 
 
 class OfFamily(Protocol):
@@ -104,7 +107,7 @@ def own_bos(tokenizer: Any) -> int | None:
     return bos if bos is not None and tokenizer("a")["input_ids"][:1] == [bos] else None
 
 
-def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
+def load_model(base: BaseModel, *, folder: Path | None = None, storage: Storage = "full") -> Any:
     """The language model in float32 on the CPU, in evaluation mode.
 
     Its class is the one for text where transformers has one for the configuration, else the
@@ -113,10 +116,11 @@ def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
     Args:
         base: Which model; `base.folder` is read unless `folder` is given.
         folder: Another folder of the same class, for example a merged export.
+        storage: `nf4` keeps the linear layers in four bits, see `foundry.models.nf4`.
 
     Raises:
         ResourceError: The folder may not be opened, or lacks weights, in whose place transformers
-            would put random numbers.
+            would put random numbers; or four bits would hold too little of the model.
     """
     where = folder or Path(base.folder)
     check_torch()
@@ -128,7 +132,7 @@ def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
         model, told = _auto_class(config).from_pretrained(
             where,
             config=config,
-            quantization_config=_restored(config),
+            quantization_config=_restored(config) if storage == "full" else nf4.config("cpu"),
             dtype=torch.float32,
             local_files_only=True,
             use_safetensors=True,
@@ -141,6 +145,8 @@ def load_model(base: BaseModel, *, folder: Path | None = None) -> Any:
         what = _("the folder lacks weights of the model: {names}")
         fix = _("fetch it again with `foundry model fetch`")
         raise ResourceError(Problem(str(where), what.format(names=", ".join(lacking[:5])), fix))
+    if storage == "nf4":
+        nf4.settle(model, base.name)
     return model.eval()
 
 

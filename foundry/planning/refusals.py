@@ -70,10 +70,23 @@ def check_exports(loaded: LoadedRecipe, base: BaseModel) -> None:
     """Refuse an export that could not be written after the training it needs."""
     problems = []
     for number, block in enumerate(loaded.recipe.exports):
-        found = plugins.load("exporter", block.kind).misfit(base)
+        exporter = plugins.load("exporter", block.kind)
+        found = _lacks_update(loaded, block.kind) or exporter.misfit(base)
         if found is not None:
             key = f"exports.{number}.kind"
             what = f"{key}: {found.what}"
-            problems.append(Problem(loaded.origins[key], what, found.fix))
+            where = loaded.origins.get(key, loaded.path.name)
+            problems.append(Problem(where, what, found.fix))
     if problems:
         raise RecipeError(problems)
+
+
+def _lacks_update(loaded: LoadedRecipe, kind: str) -> Problem | None:
+    """Why an export of an update cannot be made where all weights are trained."""
+    adapter = loaded.recipe.adapter.kind
+    trained = plugins.load("adapter", adapter).TRAINS
+    if plugins.load("exporter", kind).CARRIES == "weights" or trained == "update":
+        return None
+    what = _("`{adapter}` trains the weights themselves, so that there is no adapter to write")
+    fix = _("set it to `merged` or `gguf`, or set `adapter.kind: lora`")
+    return Problem(kind, what.format(adapter=adapter), fix)

@@ -1,10 +1,13 @@
-"""Save and load an adapter folder in PEFT's layout, without traces of this machine.
+"""Save and load what was trained: an adapter folder in PEFT's layout, or a whole model's folder.
 
 PEFT writes the base's absolute path, `revision: null`, target modules in random order and a
-template card (engines.md 16); all four are put right here (C43).
+template card (engines.md 16); all four are put right here (C43). Whether a model is one or the
+other is told by its class, and of a folder by the files in it.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
 from foundry.models.folder import check_folder
-from foundry.models.load import load_model
+from foundry.models.load import Storage, load_model
 from foundry.models.quiet import quiet
 
 CONFIG = "adapter_config.json"
@@ -34,15 +37,56 @@ def save_adapter(model: Any, base: BaseModel, folder: Path) -> None:
         atomic.write_json(temporary / CONFIG, config)
 
 
-def load_tuned(base: BaseModel, folder: Path) -> Any:
-    """The original base with the adapter of `folder`, in evaluation mode.
+def save_whole(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write a model with all its weights, in safetensors, and its tokenizer."""
+    with quiet(), atomic.replacing_folder(folder) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+
+
+def has_update(model: Any) -> bool:
+    """Whether an update lies beside the weights, which are the base's own."""
+    from peft import PeftModel
+
+    return isinstance(model, PeftModel)
+
+
+def without_update(model: Any) -> Any:
+    """The transformers model, inside which an update may lie."""
+    return model.get_base_model() if has_update(model) else model
+
+
+def merge(model: Any) -> Any:
+    """The model with its update added to the weights; itself where they were trained."""
+    return model.merge_and_unload() if has_update(model) else model
+
+
+@contextmanager
+def untrained(model: Any, base: BaseModel) -> Iterator[Any]:
+    """The model as it was before training; read from the base anew where its weights changed."""
+    if not has_update(model):
+        yield load_model(base)
+        return
+    with model.disable_adapter():
+        yield model
+
+
+def load_tuned(base: BaseModel, folder: Path, *, storage: Storage = "full") -> Any:
+    """The original base with the adapter of `folder`, or the whole model in it, to evaluate.
+
+    Args:
+        base: Which model was trained.
+        folder: What was saved of it.
+        storage: How the base under an adapter is held; what is delivered stands on a full one.
 
     Raises:
         ResourceError: The folder holds what is not opened (C73, C74).
         ProofError: A tensor of the file found no place in the model, or the other way (C40).
     """
     check_folder(folder)
-    model = load_model(base)
+    if not (folder / CONFIG).is_file():
+        return load_model(base, folder=folder)
+    model = load_model(base, storage=storage)
     with quiet():
         from peft import PeftModel, get_peft_model_state_dict
         from safetensors.torch import load_file

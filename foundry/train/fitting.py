@@ -13,11 +13,18 @@ from foundry.core import atomic
 from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.train import proof
-from foundry.train.adapter_files import load_tuned, save_adapter
+from foundry.train.adapter_files import (
+    has_update,
+    load_tuned,
+    save_adapter,
+    save_whole,
+    untrained,
+    without_update,
+)
 from foundry.train.fused import fused_updates
 from foundry.train.head import Head, head_of, is_whole
 from foundry.train.inputs import FitInputs
-from foundry.train.learning_rate import learning_rate
+from foundry.train.learning_rate import Trained, learning_rate
 from foundry.train.memory import give_back_freed_memory
 from foundry.train.packing import with_rows_apart
 from foundry.train.progress import Progress
@@ -27,6 +34,8 @@ from foundry.train.signals import stop_on_signals
 from foundry.train.supervised import SupervisedTrainer
 
 HEAD_PROBE_TOKENS = 32
+# Where in a run lies what was trained.
+FOLDERS: Mapping[Trained, str] = {"update": "adapter", "weights": "model"}
 
 
 def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
@@ -77,7 +86,7 @@ def _trainer(
 
 def _head(inputs: FitInputs) -> Head | None:
     """The head for a loss without logits; None where the class does more with them than we know."""
-    base = inputs.model.get_base_model()
+    base = without_update(inputs.model)
     head = head_of(base)
     tokens = torch.tensor([inputs.rows[0].input_ids[:HEAD_PROBE_TOKENS]])
     return head if head is not None and is_whole(base, head, tokens) else None
@@ -124,11 +133,15 @@ def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path) -> Any:
     )
 
 
+def _trained(inputs: FitInputs) -> Trained:
+    return "update" if has_update(inputs.model) else "weights"
+
+
 def _learning_rate(inputs: FitInputs, spec: TrainerSettings) -> float:
     """The recipe's number, or what `auto` means for this run, which is told."""
     if spec.learning_rate != "auto":
         return float(spec.learning_rate)
-    rate, reason = learning_rate("update", inputs.steps)
+    rate, reason = learning_rate(_trained(inputs), inputs.steps)
     inputs.events.emit("train", "settled", key="learning_rate", value=rate, reason=reason)
     return rate
 
@@ -157,15 +170,25 @@ def _prove(inputs: FitInputs, trainer: SupervisedTrainer, before: Any) -> dict[s
     }
     prefixes = proof.probe_prefixes(rows)
     live = proof.next_logits(model, prefixes)
-    with model.disable_adapter():
-        base = proof.next_logits(model, prefixes)
+    with untrained(model, inputs.base) as untouched:
+        base = proof.next_logits(untouched, prefixes)
     evidence["differs"] = proof.check_differs(live, base)
-    folder = inputs.run.file("adapter")
-    save_adapter(model, inputs.base, folder)
+    folder = inputs.run.file(FOLDERS[_trained(inputs)])
+    if has_update(model):
+        save_adapter(model, inputs.base, folder)
+    else:
+        save_whole(model, inputs.tokenizer, folder)
     evidence["reload"] = proof.check_reload(
-        live, folder, lambda path: load_tuned(inputs.base, path), prefixes
+        live, folder, lambda path: _read_back(inputs, path), prefixes
     )
     return evidence
+
+
+def _read_back(inputs: FitInputs, folder: Path) -> Any:
+    """What was saved, on the base as it was held in training."""
+    if inputs.storage == "full":
+        return load_tuned(inputs.base, folder)
+    return load_tuned(inputs.base, folder, storage=inputs.storage)
 
 
 def _result(
@@ -174,7 +197,7 @@ def _result(
     lines = inputs.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
     return TrainResult(
-        adapter="adapter",
+        adapter=FOLDERS[_trained(inputs)],
         steps=trainer.state.global_step,
         epochs=round(len(trainer.seen_rows) / len(inputs.rows), 4),
         first_loss=losses[0],

@@ -7,6 +7,7 @@ from typing import Any
 from foundry.core.events import Events
 from foundry.core.records import BaseModel, EncodedRow
 from foundry.core.rundir import RunDir
+from foundry.models.load import Storage
 from foundry.train.arrange import Arrangement
 
 
@@ -15,7 +16,8 @@ class FitInputs:
     """A model with its adapter attached, the encoded rows, and where to write.
 
     `stop_ids` are those that the rows supervise; `tokenizer` is only handed to libraries that ask
-    for one.
+    for one. `storage` is how the base is held, which is how it is read again to prove what was
+    saved.
     """
 
     model: Any
@@ -28,3 +30,4 @@ class FitInputs:
     seed: int
     arrangement: Arrangement
     steps: int
+    storage: Storage = "full"

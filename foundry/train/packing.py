@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from foundry.core.records import EncodedRow
+from foundry.train.adapter_files import without_update
 from foundry.train.arrange import Kind
 from foundry.train.attention import attention_by_row
 from foundry.train.collate import flat, padded
@@ -34,7 +35,7 @@ Row = Mapping[str, Any]
 @contextmanager
 def with_rows_apart(inputs: FitInputs) -> Iterator[FitInputs]:
     """Inside, `inputs` arranged such that no row sees another or what another is filled up with."""
-    kind, base = inputs.arrangement.kind, inputs.model.get_base_model()
+    kind, base = inputs.arrangement.kind, without_update(inputs.model)
     with ExitStack() as stack:
         if kind != "single" and attends_by_row(base, inputs.rows):
             stack.enter_context(attention_by_row(base))

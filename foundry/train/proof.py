@@ -38,16 +38,21 @@ def trainable(model: Any) -> dict[str, torch.Tensor]:
 
 
 def updated_layers(model: Any) -> dict[str, int]:
-    """How many layers of each name have an update, most first. C18."""
+    """How many layers of each name have an update, or train themselves; most first. C18."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    layers = (name for name, m in model.named_modules() if isinstance(m, BaseTunerLayer))
+    modules = dict(model.named_modules())
+    layers = [name for name, m in modules.items() if isinstance(m, BaseTunerLayer)] or [
+        name
+        for name, m in modules.items()
+        if any(p.requires_grad for p in m.parameters(recurse=False))
+    ]
     return dict(Counter(name.rsplit(".", 1)[-1] for name in layers).most_common())
 
 
 def copies(model: Any) -> dict[str, torch.Tensor]:
-    """Copies of the trainable parameters before the first step."""
-    return {name: p.detach().clone() for name, p in trainable(model).items()}
+    """Copies of the trainable parameters before the first step, beside the model on the CPU."""
+    return {name: p.detach().to("cpu", copy=True) for name, p in trainable(model).items()}
 
 
 def uneven(rows: Sequence[EncodedRow], count: int) -> list[EncodedRow]:
@@ -155,8 +160,8 @@ def check_optimizer(optimizer: Any, model: Any) -> dict[str, Any]:
 
 def check_moved(model: Any, before: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     """Every trainable tensor differs from its step-0 copy, and no update is zero. C16, C18."""
-    now = trainable(model)
-    still = [name for name, old in before.items() if torch.equal(now[name].detach(), old)]
+    now = {name: p.detach().cpu() for name, p in trainable(model).items()}
+    still = [name for name, old in before.items() if torch.equal(now[name], old)]
     if still or not before:
         what = _("{still} of {total} trainable tensors are as they were before training: {names}")
         names = ", ".join(still[:5])
@@ -169,7 +174,7 @@ def check_moved(model: Any, before: Mapping[str, torch.Tensor]) -> dict[str, Any
     if zero:  # also those that do not train
         what = _("{count} updates are zero: {names}")
         raise refuse("train.proof", what.format(count=len(zero), names=", ".join(zero[:5])))
-    change = max(float((now[n].detach() - old).abs().max()) for n, old in before.items())
+    change = max(float((now[n] - old).abs().max()) for n, old in before.items())
     return {"tensors": len(before), "moved": len(before), "largest_change": round(change, 6)}
 
 

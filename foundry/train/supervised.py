@@ -7,7 +7,8 @@ the positions that are trained, and holds no logits where it can (`foundry/train
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from foundry.core.language import gettext as _
 from foundry.encode.tokenize import IGNORED
 from foundry.models.language_part import token_type_inputs
 from foundry.train import collate
+from foundry.train.adapter_files import without_update
 from foundry.train.arrange import Arrangement, arrange
 from foundry.train.head import Head, head_loss, hidden_states
 
@@ -38,9 +40,10 @@ class SupervisedTrainer(SFTTrainer):
     def __init__(
         self, *args: Any, arrangement: Arrangement, head: Head | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(*args, **kwargs)
+        with precision_kept(kwargs["model"]):
+            super().__init__(*args, **kwargs)
         self.arrangement, self.head = arrangement, head
-        self.zeros = token_type_inputs(self.model.get_base_model())
+        self.zeros = token_type_inputs(without_update(self.model))
         self.step_loss = 0.0
         self.step_items = 0
         self.step_divisors: set[float] = set()
@@ -121,6 +124,19 @@ class SupervisedTrainer(SFTTrainer):
         self.step_rows += rows
 
 
+@contextmanager
+def precision_kept(model: Any) -> Iterator[None]:
+    """Inside, what trains may be cast; at the end it has the numbers that it had.
+
+    TRL 1.16 casts the update of a quantised base to bfloat16 (engines.md 3, C23).
+    """
+    before = {parameter: parameter.data for parameter in model.parameters()}
+    yield
+    for parameter, data in before.items():
+        if parameter.requires_grad and parameter.dtype != data.dtype:
+            parameter.data = data.to(parameter.device)
+
+
 def supervised_loss(model: Any, inputs: dict[str, Any], head: Head | None = None) -> torch.Tensor:
     """Sum of cross-entropies at the supervised positions, in nats, a float32 scalar.
 
@@ -137,7 +153,7 @@ def supervised_loss(model: Any, inputs: dict[str, Any], head: Head | None = None
         logits_BSV = model(**given).logits.float()
         named: dict[str, Any] = {"ignore_index": IGNORED, "reduction": "sum"}
         return cross_entropy(logits_BSV.flatten(0, 1), targets_BS.flatten(), **named)
-    with hidden_states(model.get_base_model()) as seen:
+    with hidden_states(without_update(model)) as seen:
         model(**given)
     is_supervised_BS = targets_BS != IGNORED
     return head_loss(seen[0][is_supervised_BS], head, targets_BS[is_supervised_BS])

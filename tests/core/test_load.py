@@ -55,7 +55,7 @@ def test_values_are_the_recipe_with_every_default(load):
 
     assert values["adapter"] == {
         **{"kind": "lora", "rank": 4, "alpha": 32.0, "dropout": 0.0},
-        **{"target_modules": "all-linear", "rank_stabilized": False},
+        **{"target_modules": "all-linear"},
     }
     assert values["title"] == {"zh-TW": "店", "en": "Shop"}
 

@@ -54,7 +54,7 @@ def test_hub_reads_the_front_matter(made_once):
 
 
 def test_licence_the_hub_does_not_know_is_other(record, evidence):
-    found = front_matter(record, evidence, licence.find("taide-g"))
+    found = front_matter(record, evidence, licence.find("taide-g"), "lora")
 
     assert found["license"] == "other"
     assert found["license_name"] == "taide-g"
@@ -69,7 +69,7 @@ def test_relation_follows_what_is_handed_over(record, evidence, kind, relation, 
     export = record.exports[1].model_copy(update={"kind": kind})
     alone = record.model_copy(update={"exports": (export,)})
 
-    found = front_matter(alone, evidence, licence.find("gemma"))
+    found = front_matter(alone, evidence, licence.find("gemma"), "lora")
 
     assert (found["base_model_relation"], found["library_name"]) == (relation, library)
 
@@ -109,6 +109,6 @@ def test_system_text_is_told_to_whoever_uses_it(tmp_path):
 def test_front_matter_survives_words_that_yaml_reads_otherwise(record, evidence):
     odd = record.model_copy(update={"name": "no"})
 
-    found = front_matter(odd, evidence, licence.find("gemma"))
+    found = front_matter(odd, evidence, licence.find("gemma"), "lora")
 
     assert yaml.safe_load(yaml.safe_dump(found))["model-index"][0]["name"] == "no"

@@ -9,7 +9,7 @@ import torch
 from foundry.core.errors import RecipeError
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
-from foundry.train.adapters import lora
+from foundry.train.adapters import lora, rslora
 
 
 @pytest.fixture
@@ -45,11 +45,18 @@ def test_fresh_update_leaves_the_model_unchanged(model: Any):
     assert torch.equal(before, after)
 
 
-@pytest.mark.parametrize(("stabilized", "scale"), [(False, 2.0), (True, 8.0)])
-def test_update_is_scaled_as_asked(model: Any, stabilized: bool, scale: float):  # C39
-    spec = lora.Spec(rank=16, alpha=32, rank_stabilized=stabilized)
+@pytest.mark.parametrize("adapter", [lora, rslora])
+def test_scale_at_the_defaults_is_the_one_the_learning_rate_is_for(model: Any, adapter: Any):
+    layers = adapter.attach(model, adapter.Spec()).base_model.model.model.layers
 
-    layers = lora.attach(model, spec).base_model.model.model.layers
+    assert layers[0].mlp.up_proj.scaling == {"default": 2.0}
+
+
+@pytest.mark.parametrize(("adapter", "scale"), [(lora, 2.0), (rslora, 8.0)])
+def test_update_is_scaled_as_asked(model: Any, adapter: Any, scale: float):  # C39
+    spec = adapter.Spec(rank=16, alpha=32)
+
+    layers = adapter.attach(model, spec).base_model.model.model.layers
 
     assert layers[0].mlp.up_proj.scaling == {"default": scale}
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from foundry.delivery.artefact import Tuned
     from foundry.runtime.contract import Runtime
 
+CARRIES = "update"
+
 
 class Spec(Closed):
     """Nothing to choose: the adapter is written as it was trained."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from foundry.delivery.artefact import Tuned
     from foundry.runtime.contract import Runtime
 
+CARRIES = "weights"
+
 
 class Spec(Closed):
     """How the weights are stored."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from foundry.delivery.artefact import Tuned
     from foundry.runtime.contract import Runtime
 
+CARRIES = "weights"
+
 
 class Spec(Closed):
     """How the weights are stored."""
@@ -42,7 +44,7 @@ def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
     with quiet():
         import torch
 
-        merged = tuned.fresh().merge_and_unload()
+        merged = tuned.freshly_merged()
         merged = merged.to(torch.bfloat16) if spec.dtype == "bfloat16" else merged
         for config in (merged.config, merged.config.get_text_config()):  # one, or two for images
             config.eos_token_id = list(tuned.stop_ids)
