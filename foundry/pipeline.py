@@ -219,7 +219,7 @@ def _part(way: Walk, name: str) -> Part:
 def _train(way: Walk) -> Result:
     from foundry.models.load import load_model
     from foundry.models.quiet import quiet
-    from foundry.train.arrange import Arrangement
+    from foundry.train.arrange import resolved_arrangement
     from foundry.train.inputs import FitInputs
 
     recipe, plan, started = way.loaded.recipe, way.plan, time.monotonic()
@@ -231,6 +231,8 @@ def _train(way: Walk) -> Result:
         torch.manual_seed(recipe.seed)
         model = load_model(plan.base, storage=adapter.BASE)
         model = adapter.attach(model, recipe.adapter.spec)
+    lengths = [len(row.input_ids) for row in way.rows]
+    sequences = trainer.sequences(lengths, max_seq_len=recipe.encode.max_seq_len)
     inputs = FitInputs(
         model=model,
         tokenizer=way.encoder.tokenizer,
@@ -240,12 +242,9 @@ def _train(way: Walk) -> Result:
         run=way.run,
         events=way.events,
         seed=recipe.seed,
-        arrangement=Arrangement(
-            "packed" if plan.resolved["packing"] == "best-fit" else "padded",
-            plan.resolved["micro_batch_size"],
-            plan.resolved["pack_tokens"],
-        ),
-        steps=trainer.steps_for(recipe.train.spec, len(way.rows)),
+        arrangement=resolved_arrangement(plan.resolved),
+        steps=trainer.steps_for(recipe.train.spec, len(sequences)),
+        sequences=sequences,
         storage=adapter.BASE,
     )
     fitted: TrainResult = trainer.fit(inputs, recipe.train.spec)

@@ -23,6 +23,7 @@ from foundry.models.load import open_tokenizer
 from foundry.runtime.contract import Decoding, Generation, Runtime
 from foundry.runtime.llamacpp import LlamaCppRuntime
 from foundry.runtime.transformers import TransformersRuntime
+from foundry.train.proof import asked, is_text
 
 TEXTS = (
     "請問電風扇保固多久？",
@@ -72,7 +73,9 @@ class Reference:
 
     `trained` are prompts of training rows, `general` the fixed conversations; `answers` continues
     both, in this order. `ends` are the ids that the rows' answers end with, read off the rows
-    themselves; `longest` is how many tokens a trained answer may take to end.
+    themselves; `longest` is how many tokens a trained answer may take to end. `ending` are the
+    prompts of `trained`, by index, after which it must: those of conversations, and beginnings of
+    texts that the live model brings to an end.
     """
 
     general: Sequence[Sequence[int]]
@@ -82,6 +85,7 @@ class Reference:
     longest: int
     logprobs: Sequence[Mapping[int, float]]
     answers: Sequence[Generation]
+    ending: Sequence[int]
 
 
 def reference(tuned: Tuned, rows: Sequence[EncodedRow]) -> Reference:
@@ -89,17 +93,19 @@ def reference(tuned: Tuned, rows: Sequence[EncodedRow]) -> Reference:
     live = TransformersRuntime(tuned.model, tuned.encoder.tokenizer)
     general = [tuned.encoder.prompt_ids(turns) for turns in CONVERSATIONS]
     chosen = spread(rows, GREEDY_PROMPTS)
-    trained = [list(row.input_ids[: _first(row)]) for row in chosen]
-    longest = max(len(row.input_ids) - _first(row) for row in chosen) + SPARE_TOKENS
+    trained = [list(row.input_ids[: asked(row)]) for row in chosen]
+    longest = max(len(row.input_ids) - asked(row) for row in chosen) + SPARE_TOKENS
     prefixes = [*general, *prefixes_of(rows)]
+    answers = _answers(live, trained, general, longest, tuned.stop_ids)
     return Reference(
         general=general,
         trained=trained,
         prefixes=prefixes,
-        ends=frozenset(_last(row) for row in rows),
+        ends=frozenset(_last(row) for row in rows if not is_text(row)),
         longest=longest,
         logprobs=live.next_logprobs(prefixes, LIVE_TOP),
-        answers=_answers(live, trained, general, longest, tuned.stop_ids),
+        answers=answers,
+        ending=[n for n, row in enumerate(chosen) if not is_text(row) or answers[n].stopped],
     )
 
 
@@ -131,7 +137,7 @@ def prove(tuned: Tuned, live: Reference, subject: Subject) -> dict[str, Any]:
             **_templates(tuned, artefact, subject.facts),
             **_logprobs(live, artefact),
             **_greedy(live.answers, made, tuned.stop_ids),
-            **_stops(made[: len(live.trained)], live.ends | {*tuned.stop_ids}, subject.facts),
+            **_stops([made[n] for n in live.ending], live.ends | {*tuned.stop_ids}, subject.facts),
         }
     record |= {k: v for k, v in subject.facts.items() if k.endswith("_difference")}
     problems = failures(subject.name, record)
@@ -148,12 +154,8 @@ def spread(rows: Sequence[EncodedRow], count: int) -> Sequence[EncodedRow]:
 def prefixes_of(rows: Sequence[EncodedRow]) -> list[list[int]]:
     """Prompts with a growing part of the trained answer, `PREFIXES` in all where rows allow."""
     chosen = spread(rows, PREFIXES)
-    ends = [min(_first(row) + n % 6, len(row.input_ids) - 1) for n, row in enumerate(chosen)]
+    ends = [min(asked(row) + n % 6, len(row.input_ids) - 1) for n, row in enumerate(chosen)]
     return [list(row.input_ids[:end]) for row, end in zip(chosen, ends, strict=True)]
-
-
-def _first(row: EncodedRow) -> int:
-    return next(i for i, label in enumerate(row.labels) if label != IGNORED)
 
 
 def _last(row: EncodedRow) -> int:

@@ -4,9 +4,9 @@ A step is always the same `global_batch_size` rows. How they are cut into micro-
 and memory, not the result: every sum is divided by the supervised tokens of the step (C13).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["packed", "padded", "single"]
 # Of the positions of a padded micro-batch; more costs more than a larger matrix saves.
@@ -27,6 +27,12 @@ class Arrangement:
     micro_batch_size: int = 8
     pack_tokens: int = 512
     by_row: bool = False
+
+
+def resolved_arrangement(resolved: Mapping[str, Any]) -> Arrangement:
+    """The arrangement that a plan settled."""
+    kind: Kind = "packed" if resolved["packing"] == "best-fit" else "padded"
+    return Arrangement(kind, resolved["micro_batch_size"], resolved["pack_tokens"])
 
 
 def arrange(lengths: Sequence[int], arrangement: Arrangement) -> list[list[int]]:

@@ -69,10 +69,12 @@ def _trainer(
         {"id": row.id, "input_ids": list(row.input_ids), "labels": list(row.labels)}
         for row in inputs.rows
     ]
+    sequences = inputs.sequences or [[index] for index in range(len(rows))]
+    places = [{"rows": [rows[index] for index in sequence]} for sequence in sequences]
     trainer = SupervisedTrainer(
         model=inputs.model,
         args=_arguments(inputs, spec, work),
-        train_dataset=Dataset.from_list(rows),
+        train_dataset=Dataset.from_list(places),
         data_collator=_rows_of_a_step,
         processing_class=inputs.tokenizer,
         callbacks=[progress],
@@ -92,8 +94,8 @@ def _head(inputs: FitInputs) -> Head | None:
     return head if head is not None and is_whole(base, head, tokens) else None
 
 
-def _rows_of_a_step(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"rows": list(rows)}
+def _rows_of_a_step(places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"rows": [row for place in places for row in place["rows"]]}
 
 
 def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path) -> Any:
@@ -179,16 +181,9 @@ def _prove(inputs: FitInputs, trainer: SupervisedTrainer, before: Any) -> dict[s
     else:
         save_whole(model, inputs.tokenizer, folder)
     evidence["reload"] = proof.check_reload(
-        live, folder, lambda path: _read_back(inputs, path), prefixes
+        live, folder, lambda path: load_tuned(inputs.base, path, storage=inputs.storage), prefixes
     )
     return evidence
-
-
-def _read_back(inputs: FitInputs, folder: Path) -> Any:
-    """What was saved, on the base as it was held in training."""
-    if inputs.storage == "full":
-        return load_tuned(inputs.base, folder)
-    return load_tuned(inputs.base, folder, storage=inputs.storage)
 
 
 def _result(

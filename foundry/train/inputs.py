@@ -17,7 +17,8 @@ class FitInputs:
 
     `stop_ids` are those that the rows supervise; `tokenizer` is only handed to libraries that ask
     for one. `storage` is how the base is held, which is how it is read again to prove what was
-    saved.
+    saved. `sequences` are the rows, by index, that share a place in a batch; where there are none,
+    each has its own.
     """
 
     model: Any
@@ -31,3 +32,4 @@ class FitInputs:
     arrangement: Arrangement
     steps: int
     storage: Storage = "full"
+    sequences: Sequence[Sequence[int]] = ()

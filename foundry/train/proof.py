@@ -132,7 +132,8 @@ def check_seen(
     by_id = {row.id: row for row in rows}
     expected: Counter[int] = Counter()
     for row_id in visited:
-        expected.update(label for label in by_id[row_id].labels if label != IGNORED)
+        # The first token of a row has nothing before it that could predict it.
+        expected.update(label for label in by_id[row_id].labels[1:] if label != IGNORED)
     if seen != expected:
         wrong = {i: (seen[i], expected[i]) for i in seen | expected if seen[i] != expected[i]}
         what = _("the loss was taken on other tokens than encoded (id: found, encoded): {wrong}")
@@ -191,11 +192,20 @@ def next_logits(model: Any, prefixes: Sequence[Sequence[int]]) -> torch.Tensor:
 
 
 def probe_prefixes(rows: Sequence[EncodedRow]) -> list[list[int]]:
-    """The prompts of the first rows, each up to its first supervised token."""
-    return [
-        list(row.input_ids[: next(i for i, label in enumerate(row.labels) if label != IGNORED)])
-        for row in rows[:PROBE_ROWS]
-    ]
+    """The beginnings of the first rows that `asked` gives."""
+    return [list(row.input_ids[: asked(row)]) for row in rows[:PROBE_ROWS]]
+
+
+def is_text(row: EncodedRow) -> bool:
+    """Whether a row has no prompt: it is learned from its second token on, if not its first."""
+    return any(label != IGNORED for label in row.labels[:2])
+
+
+def asked(row: EncodedRow) -> int:
+    """How many ids of a row are its prompt; of a plain text, the first half."""
+    if is_text(row):
+        return max(1, len(row.input_ids) // 2)
+    return next(index for index, label in enumerate(row.labels) if label != IGNORED)
 
 
 def check_differs(tuned: torch.Tensor, base: torch.Tensor) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What trains is float32, and a number that is not finite stops the run at once (C23)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import torch
 from foundry.core.errors import DataError
 from foundry.models.fetch import locate
 from foundry.models.load import load_model, load_tokenizer
-from foundry.train import checkpoint, fitting, proof
-from foundry.train.adapters import lora
+from foundry.train import checkpoint, fitting, proof, supervised
+from foundry.train.adapters import lora, qlora
 from foundry.train.inputs import FitInputs
 from foundry.train.progress import Progress
 from foundry.train.supervised import SupervisedTrainer
@@ -81,6 +82,46 @@ def test_only_the_update_trains_and_in_float32_whatever_the_base_is_stored_in(
     assert [name for name in trained if "lora_" not in name] == []
     assert {p.dtype for p in trained.values()} == {torch.float32}
     assert result.proof["optimizer"] == {"tensors": len(trained), "dtype": "float32"}
+
+
+@contextmanager
+def cast(model: Any) -> Iterator[None]:
+    """TRL's bfloat16 is left as it is."""
+    yield
+
+
+AS_TRL = {
+    "the update stays as TRL casts it": change(supervised, "precision_kept", cast),
+    "nobody sees that it does": unseen(change(supervised, "precision_kept", cast)),
+}
+
+
+@case("C23", AS_TRL)
+def test_update_of_a_base_in_four_bits_is_float32_in_the_optimizer(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    held: list[torch.Tensor] = []
+    setup = Setup(tiny_llama, 3, adapter=qlora.Spec(rank=4), method=qlora)
+    inputs = open_run(setup, tmp_path, lambda event: held.extend(in_optimizer()))
+    made: list[Any] = []
+
+    def kept(*given: Any) -> Any:
+        made.append(make_trainer(*given))
+        return made[-1]
+
+    def in_optimizer() -> list[torch.Tensor]:
+        optimizer = made[-1].optimizer if made else None
+        groups = [] if optimizer is None else optimizer.param_groups
+        return [parameter for group in groups for parameter in group["params"]]
+
+    monkeypatch.setattr(fitting, "_trainer", kept)
+
+    result = sft.fit(inputs, fast(3))
+
+    assert held
+    assert {p.dtype for p in held} == {torch.float32}
+    assert set(map(id, held)) == set(map(id, proof.trainable(inputs.model).values()))
+    assert result.proof["reload"]["largest_difference"] <= 1e-5
 
 
 def test_plan_says_what_this_machine_computes_in(finished: TinyRecipe):

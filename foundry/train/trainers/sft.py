@@ -1,5 +1,6 @@
 """Trainer `sft`: supervised fine-tuning, next-token loss on the answers only."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from foundry.train import settings
@@ -15,6 +16,11 @@ steps_for = settings.steps_for
 
 class Spec(settings.TrainerSettings):
     """How long and how fast to learn."""
+
+
+def sequences(lengths: Sequence[int], *, max_seq_len: int) -> list[list[int]]:
+    """Which rows share a place in a batch: each has its own."""
+    return [[index] for index in range(len(lengths))]
 
 
 def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
