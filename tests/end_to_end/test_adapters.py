@@ -59,7 +59,7 @@ def test_update_of_four_bits_is_delivered_on_the_base_in_full(tiny_base: Path, t
 
 
 def test_model_whose_weights_were_all_trained_is_delivered(tiny_base: Path, tmp_path: Path):
-    train = {**RECIPE["train"], "learning_rate": 2e-3}
+    train = {**RECIPE["train"], "learning_rate": 5e-3}
     recipe = laid_out(tmp_path, tiny_base, {"kind": "full"}, exports=WHOLE, train=train)
 
     outcome = recipe.train("--json")

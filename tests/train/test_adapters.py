@@ -56,7 +56,7 @@ def train(model: Any) -> None:
     """Two steps: in the first, a B of zeros lets no gradient through to its A."""
     model.train()
     trained = proof.trainable(model).values()
-    optimizer = torch.optim.AdamW(trained, lr=1e-3)
+    optimizer = torch.optim.AdamW(trained, lr=5e-3)
     for _step in range(2):
         batch = flat([{"id": "row", "input_ids": list(IDS), "labels": list(IDS)}])
         supervised_loss(model, batch).backward()
