@@ -19,9 +19,11 @@ from foundry.core.events import Events, to_file
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
 from foundry.core.rundir import RunDir
+from foundry.planning.charging import charges
 from foundry.planning.outcome import beside
 from foundry.planning.plan import make_plan
 from foundry.planning.trainers import not_read
+from foundry.store.ledger import recorded
 
 if TYPE_CHECKING:
     from foundry.core.records import EncodedRow
@@ -217,6 +219,12 @@ def _part(way: Walk, name: str) -> Part:
 
 
 def _train(way: Walk) -> Result:
+    folder = way.run.path
+    with recorded(folder.parent, folder.name, charges(way.plan), way.events):
+        return _fit(way)
+
+
+def _fit(way: Walk) -> Result:
     from foundry.models.load import load_model
     from foundry.models.quiet import quiet
     from foundry.train.arrange import resolved_arrangement

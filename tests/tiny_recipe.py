@@ -85,7 +85,7 @@ class TinyRecipe:
     @property
     def run(self) -> RunDir:
         """The only run there is."""
-        (path,) = self.runs.iterdir()
+        (path,) = (path for path in self.runs.iterdir() if path.is_dir())
         return RunDir(path)
 
     @property

@@ -60,9 +60,31 @@ class RunDir:
             self.file(".owner").unlink(missing_ok=True)
             lock.release()
 
+    def holder(self) -> str | None:
+        """The process that holds the run, by its id; None where nobody does.
+
+        Asks for the lock itself, since a process that was killed leaves its id behind.
+        """
+        if not self.file(".owner").is_file():
+            return None
+        lock = FileLock(self.file(".lock"), timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            return self._owner()
+        except OSError:  # a folder that cannot be written to is no one's work
+            return None
+        lock.release()
+        return None
+
+    def _owner(self) -> str:
+        try:
+            return self.file(".owner").read_text(encoding="utf-8")
+        except OSError:
+            return "?"
+
     def _held(self) -> Problem:
-        owner = self.file(".owner")
-        pid = owner.read_text(encoding="utf-8") if owner.exists() else "?"
+        pid = self._owner()
         return Problem(
             str(self.path),
             _("another process works in this run directory (process {pid})").format(pid=pid),

@@ -78,6 +78,11 @@ class Shape(Closed):
         return self.layers * sum(one.weights for one in self.linears())
 
     @property
+    def active_weights(self) -> int:
+        """Those of them that one token is multiplied with."""
+        return self.layers * sum(one.inputs * one.outputs * one.active for one in self.linears())
+
+    @property
     def embedding_weights(self) -> int:
         """Numbers in the embedding, and in the head where it is another matrix."""
         return self.vocabulary * self.hidden * (1 if self.tied_head else 2)

@@ -60,5 +60,11 @@ def _newest(inputs: FitInputs, trainer: SupervisedTrainer) -> Path | None:
     trainer.supervised.update({int(k): n for k, n in seen["supervised"].items()})
     trainer.seen_rows += seen["seen_rows"]
     keep_until(metrics, step_of(path))
-    inputs.events.emit("train", "resume", step=step_of(path))
+    inputs.events.emit(
+        "train",
+        "resume",
+        step=step_of(path),
+        tokens=trainer.tokens,
+        supervised_tokens=trainer.supervised.total(),
+    )
     return path

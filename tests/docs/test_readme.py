@@ -77,11 +77,14 @@ def test_command_of_the_readme_runs(finished: TinyRecipe, own_file: Path, line: 
         "DATA": " ".join(["faq.csv", *OPTIONS, "--out", "other.yaml"]),
         "RECIPE": f"{finished.file}",
         "PACKAGE": f"{finished.package}",
+        "RUN": finished.run.path.name,
         "TEXT": "售價4？",
     }
     words = " ".join(parts.get(word, word) for word in line.split()[1:]).split()
     if words[0] == "train":
-        words = finished.arguments()
+        words = finished.arguments(*words[2:])
+    if words[0] == "run":
+        words += ["--runs", str(finished.runs)]
 
     outcome = call(*words)
 

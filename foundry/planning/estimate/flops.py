@@ -36,7 +36,7 @@ class Flops(Record):
 def step_flops(job: Job) -> Flops:
     """Operations of one step of expected length."""
     tokens = job.step_tokens
-    forward_linear = 2 * _active_weights(job) * tokens
+    forward_linear = 2 * job.shape.active_weights * tokens
     forward_update = 2 * job.update_weights * tokens
     forward_attention = _attention(job)
     again = forward_linear + forward_update + forward_attention
@@ -47,12 +47,6 @@ def step_flops(job: Job) -> Flops:
         head=2 * job.shape.hidden * job.shape.vocabulary * job.step_supervised * _head_passes(job),
         recomputed=again if job.gradient_checkpointing else 0.0,
     )
-
-
-def _active_weights(job: Job) -> int:
-    """Numbers of the linear layers that one token is multiplied with."""
-    shape = job.shape
-    return shape.layers * sum(one.inputs * one.outputs * one.active for one in shape.linears())
 
 
 def _head_passes(job: Job) -> int:
