@@ -1,7 +1,6 @@
 """The only bridge from the Trainer's callbacks to us: progress, checkpoints, stops, finiteness."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 from foundry.train import checkpoint
 from foundry.train.inputs import FitInputs
+from foundry.train.pace import Pace
 from foundry.train.signals import StopRequest
 from foundry.train.supervised import SupervisedTrainer, non_finite
 
@@ -27,8 +27,7 @@ class Progress(TrainerCallback):
         self.keep = keep
         self.metrics = inputs.run.file("metrics.jsonl")
         self.trainer: SupervisedTrainer | None = None
-        self.started = time.monotonic()
-        self.first_step_done: tuple[float, int, int] | None = None
+        self.pace = Pace()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop at the first gradient that is not finite."""
@@ -57,10 +56,16 @@ class Progress(TrainerCallback):
             "supervised_tokens": trainer.supervised.total(),
         }
         atomic.append_line(self.metrics, json.dumps(record))
-        self.inputs.events.emit("train", "step", **record, **self._pace(state))
+        pace = self.pace.left(state.max_steps - state.global_step)
+        self.inputs.events.emit("train", "step", **record, **pace)
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Time the step."""
+        self.pace.begin(self._trainer.tokens)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """When asked to stop, save first."""
+        self.pace.end(self._trainer.tokens)
         if self.stop.signal_number is not None:
             control.should_save = True
             control.should_training_stop = True
@@ -84,19 +89,6 @@ class Progress(TrainerCallback):
         if self.trainer is None:
             raise RuntimeError("Progress.trainer is set before training starts")
         return self.trainer
-
-    def _pace(self, state: Any) -> dict[str, float]:
-        """Tokens a second and seconds left; the first step, which warms up, is not counted."""
-        now, tokens, step = time.monotonic(), self._trainer.tokens, state.global_step
-        if self.first_step_done is None:
-            self.first_step_done = (now, tokens, step)
-            return {}
-        then, before, first = self.first_step_done
-        seconds = max(now - then, 1e-9)
-        return {
-            "tokens_per_s": round((tokens - before) / seconds, 1),
-            "eta_s": round(seconds / (step - first) * (state.max_steps - step), 1),
-        }
 
 
 def keep_until(metrics: Path, step: int) -> None:
