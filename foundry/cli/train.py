@@ -70,7 +70,7 @@ def train(
         return _dry_run(loaded, accepted, as_json=json)
     note_accepted(accepted)
     way = _walk(loaded, runs, until, accepted, context.obj)
-    from foundry.pipeline import document
+    from foundry.cli.train_document import document
 
     made = document(way)
     if json:
