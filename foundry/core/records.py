@@ -278,7 +278,8 @@ class TrainResult(Record):
     """A finished training: the curve, the learning proof, and the folder of what was trained.
 
     `adapter` is that folder, which holds a whole model where all weights were trained. `forecast`
-    is what the plan predicted beside what was measured; see `planning.outcome`.
+    is what the plan predicted beside what was measured; see `planning.outcome`. `warnings` are what
+    a reader of a poor result should know, each with a `code`.
     """
 
     adapter: str
@@ -292,6 +293,7 @@ class TrainResult(Record):
     trainable_parameters: int
     proof: Mapping[str, Any]
     forecast: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import torch
 from foundry.core import atomic
 from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
-from foundry.train import proof
+from foundry.encode.checks import supervised_tokens
+from foundry.train import capacity, proof
 from foundry.train.adapter_files import (
     has_update,
     load_tuned,
@@ -46,6 +48,9 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
     atomic.remove(work)
     before, layers = proof.copies(inputs.model), proof.updated_layers(inputs.model)
     inputs.events.emit("train", "layers", layers=layers)
+    warnings = _warnings(inputs)
+    for one in warnings:
+        inputs.events.emit("train", "warning", **one)
     with stop_on_signals() as stop, with_rows_apart(inputs) as inputs, fused_updates(inputs.model):
         progress = Progress(inputs, stop, keep=spec.keep_checkpoints)
         trainer = _trainer(inputs, spec, progress, work)
@@ -56,7 +61,17 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
             raise stop.interrupted(step, inputs.steps)
     atomic.remove(work)
     evidence |= _prove(inputs, trainer, before)
-    return _result(inputs, trainer, evidence, time.monotonic() - started)
+    made = _result(inputs, trainer, evidence, time.monotonic() - started)
+    return replace(made, warnings=warnings)
+
+
+def _warnings(inputs: FitInputs) -> tuple[dict[str, Any], ...]:
+    """What is no fault, and may explain a model that learned too little."""
+    if not has_update(inputs.model):
+        return ()
+    trained = sum(p.numel() for p in proof.trainable(inputs.model).values())
+    found = capacity.warning(trained, sum(map(supervised_tokens, inputs.rows)))
+    return () if found is None else (found,)
 
 
 def _trainer(

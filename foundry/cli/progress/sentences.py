@@ -1,5 +1,7 @@
 """Say an event in a sentence for people."""
 
+from collections.abc import Callable
+
 from foundry.core.events import Event
 from foundry.core.language import gettext as _
 from foundry.core.sizes import readable
@@ -25,21 +27,12 @@ def sentence(event: Event) -> str | None:
     if event["stage"] is None:
         return None
     kind, stage = event["event"], _stage(event["stage"])
-    if kind == "step":
-        return _step(event)
-    if kind == "layers":
-        counts = ", ".join(f"{name} {count}" for name, count in event["layers"].items())
-        return _("{stage}: layers with an update: {counts}").format(stage=stage, counts=counts)
-    if kind == "bytes":
-        return _bytes(event)
-    if kind == "notice":
-        return _notice(event)
-    if kind == "not-read":
-        return _not_read(event)
-    if kind == "source":
-        return _source(event)
-    if kind == "end":
-        return _end(event)
+    own: dict[str, Callable[[Event], str | None]] = {
+        **{"step": _step, "layers": _layers, "warning": _warning, "bytes": _bytes},
+        **{"notice": _notice, "not-read": _not_read, "source": _source, "end": _end},
+    }
+    if kind in own:
+        return own[kind](event)
     sentences = {
         "base": _("{stage}: base model {name}; its first use converts it, which takes minutes"),
         "begin": _("{stage}: begins {name}"),
@@ -69,6 +62,22 @@ def _step(event: Event) -> str:
     minutes, seconds = divmod(int(event["eta_s"]), 60)
     left = f"{minutes}:{seconds:02d}"
     return f"{text}, {pace.format(speed=event['tokens_per_s'], left=left)}"
+
+
+def _layers(event: Event) -> str:
+    counts = ", ".join(f"{name} {count}" for name, count in event["layers"].items())
+    text = _("{stage}: layers with an update: {counts}")
+    return text.format(stage=_stage(event["stage"]), counts=counts)
+
+
+def _warning(event: Event) -> str | None:
+    if event["code"] != "capacity":
+        return None
+    what = _(
+        "{stage}: fewer numbers are trained ({trained:,}) than tokens are supervised "
+        "({supervised:,})\n  fix: if it learns too little, set a higher `adapter.rank`"
+    )
+    return what.format(**{**event, "stage": _stage(event["stage"])})
 
 
 def _bytes(event: Event) -> str:

@@ -46,6 +46,12 @@ from foundry.cli.progress.sentences import sentence
             {"code": "of-a-plug-in", "count": 1, "first": ""},
             "data: look at this: of-a-plug-in (1)",
         ),
+        (
+            "warning",
+            {"code": "capacity", "trained": 1200, "supervised": 34000},
+            "data: fewer numbers are trained (1,200) than tokens are supervised (34,000)\n"
+            "  fix: if it learns too little, set a higher `adapter.rank`",
+        ),
     ],
 )
 def test_sentence_for_a_person(event, values, line):
