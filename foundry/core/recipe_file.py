@@ -62,7 +62,9 @@ def with_fragments(recipe: Node) -> tuple[Node, list[Problem]]:
         return own, []
     if not isinstance(extends.value, list):
         what = _("must be a list; got {found}").format(found=found(extends))
-        fix = _("write `extends: [{name}]`").format(name=shipped.fragment_names()[0])
+        known = shipped.fragment_names()
+        fix = _("write `extends: [{name}]`")
+        fix = fix.format(name=nearest(str(extends.value), known) or known[0])
         return own, [Problem(f"{extends.place}: extends", what, fix)]
     below: dict[str, Node] = {}
     wrong: list[Problem] = []

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from foundry.core import plugins
 from foundry.core.records import Plan
 from foundry.delivery.package_record import PackageRecord
 from foundry.evals.wording import percent, points
@@ -143,6 +144,7 @@ def _values(
         "base_sha256": base.weights_sha256,
         "revision": base.revision,
         "quantized_base": plan.base.gguf is not None,
+        "four_bits": plugins.load("adapter", plan.values["adapter"]["kind"]).BASE == "nf4",
         "artefact": chat.artefact,
         "adapter": next((e.path for e in record.exports if e.kind == "adapter"), None),
         "system": chat.system,

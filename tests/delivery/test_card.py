@@ -112,3 +112,14 @@ def test_front_matter_survives_words_that_yaml_reads_otherwise(record, evidence)
     found = front_matter(odd, evidence, licence.find("gemma"), "lora")
 
     assert yaml.safe_load(yaml.safe_dump(found))["model-index"][0]["name"] == "no"
+
+
+@pytest.mark.parametrize(("kind", "times"), [("qlora", 2), ("lora", 0)])
+def test_card_says_in_both_languages_what_was_in_four_bits(tmp_path: Path, kind: str, times: int):
+    inputs = make_run(tmp_path)
+    values = {**inputs.plan.values, "adapter": {"kind": kind}}
+    inputs = replace(inputs, plan=replace(inputs.plan, values=values))
+
+    text = text_of(inputs.run.file(build_package(inputs).path))
+
+    assert text.count("NF4") == times  # C30

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
-from foundry.core import plugins
+from foundry.core import plugins, shipped
 from foundry.core.errors import ResourceError
 from foundry.core.records import BaseModel
 from foundry.models.fetch import locate
@@ -67,6 +68,15 @@ def train(model: Any) -> None:
 
 def test_matrix_knows_every_adapter():
     assert set(SIZES) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_adapter_has_a_fragment_to_take_over(kind: str):
+    text = shipped.fragment_path(f"adapters/{kind}").read_text(encoding="utf-8")
+    block = yaml.safe_load(text)["adapter"]
+
+    assert block.pop("kind") == kind
+    assert plugins.load("adapter", kind).Spec(**block)
 
 
 @pytest.mark.parametrize("kind", KINDS)
