@@ -67,7 +67,7 @@ def print_run(found: Mapping[str, Any]) -> None:
     ]
     _section(_("forecast"), [_("what"), _("predicted"), _("measured")], forecast)
     _section(_("proofs"), [_("proof"), _("measured")], _proofs(found["proofs"]))
-    _section(_("files"), [_("file or folder"), _("files"), _("size")], _files(found["files"]))
+    _section(_("files"), [_("file or folder"), _("number"), _("size")], _files(found["files"]))
 
 
 def sparkline(values: Sequence[float], width: int = CURVE_WIDTH) -> str:
