@@ -22,6 +22,7 @@ from foundry.core.rundir import RunDir
 from foundry.planning.charging import charges
 from foundry.planning.outcome import beside
 from foundry.planning.plan import make_plan
+from foundry.planning.settled import as_settled
 from foundry.planning.trainers import not_read
 from foundry.store.ledger import recorded
 
@@ -137,12 +138,18 @@ def _take(way: Walk, stage: str) -> None:
         return
     started = time.monotonic()
     way.events.emit(stage, "begin")
-    result, outputs = RUNNERS[stage](way)
-    way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
-    way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
+    _keep(way, stage, started)
     peak = peak_memory_bytes()
     seconds = round(time.monotonic() - started, 1)
     way.events.emit(stage, "end", seconds=seconds, peak_memory_bytes=peak)
+
+
+def _keep(way: Walk, stage: str, started: float) -> None:
+    """Run a stage and stamp what it made."""
+    inputs = atomic.fingerprint([way.plan.fingerprint, stage, _upstream(way, stage)])
+    result, outputs = RUNNERS[stage](way)
+    way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
+    way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
 
 
 def _refuse_type(way: Walk) -> None:
@@ -154,7 +161,7 @@ def _refuse_type(way: Walk) -> None:
 
 def _upstream(way: Walk, stage: str) -> list[Any]:
     """What the stages before made, by hash."""
-    before = STAGES[: STAGES.index(stage)]
+    before = STAGES[1 : STAGES.index(stage)]  # the plan's fingerprint stands for the plan
     return [(way.run.stamp(name) or {}).get("outputs") for name in before]
 
 
@@ -168,7 +175,7 @@ Result = tuple[Record | Mapping[str, Any], list[Path]]
 def _plan(way: Walk) -> Result:
     run = way.run
     atomic.write_text(run.file("recipe.yaml"), way.loaded.source_text)
-    atomic.write_json(run.file("plan.json"), way.plan.as_dict())
+    atomic.write_json(run.file("plan.json"), as_settled(way.plan, run))
     atomic.write_json(run.file("env.json"), environment())
     return way.plan, [run.file(name) for name in ("recipe.yaml", "plan.json", "env.json")]
 
@@ -256,6 +263,7 @@ def _fit(way: Walk) -> Result:
         storage=adapter.BASE,
     )
     fitted: TrainResult = trainer.fit(inputs, recipe.train.spec)
+    _keep(way, "plan", time.monotonic())
     seconds = time.monotonic() - started
     result = replace(fitted, forecast=beside(way.loaded, plan, way.results["encode"], seconds))
     atomic.write_json(way.run.file("train.json"), result.as_dict())

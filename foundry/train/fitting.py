@@ -3,14 +3,17 @@
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from foundry.core import atomic
+from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.encode.checks import supervised_tokens
@@ -29,6 +32,7 @@ from foundry.train.inputs import FitInputs
 from foundry.train.learning_rate import Trained, learning_rate
 from foundry.train.memory import give_back_freed_memory
 from foundry.train.packing import with_rows_apart
+from foundry.train.probe import as_settled, settle, step_seconds
 from foundry.train.progress import Progress
 from foundry.train.resuming import train_on
 from foundry.train.settings import TrainerSettings
@@ -51,11 +55,22 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
     warnings = _warnings(inputs)
     for one in warnings:
         inputs.events.emit("train", "warning", **one)
-    with stop_on_signals() as stop, with_rows_apart(inputs) as inputs, fused_updates(inputs.model):
+    with (
+        stop_on_signals() as stop,
+        deterministic(spec.deterministic),
+        with_rows_apart(inputs) as inputs,
+        fused_updates(inputs.model),
+    ):
+        head = _head(inputs)
+        settled = settle(inputs, spec, partial(step_seconds, inputs, head))
+        inputs = as_settled(inputs, settled)
         progress = Progress(inputs, stop, keep=spec.keep_checkpoints)
-        trainer = _trainer(inputs, spec, progress, work)
+        arguments = _arguments(inputs, spec, work, half=settled["dtype"].value == "bfloat16")
+        trainer = _trainer(inputs, arguments, progress, head)
         evidence = {"layers": layers, "loss": _probe_loss(trainer, inputs, spec)}
         train_on(inputs, trainer)
+        # Takes off what accelerate put around `forward`, so that proofs are made in float32.
+        trainer.accelerator.unwrap_model(inputs.model, keep_fp32_wrapper=False)
         step = trainer.state.global_step
         if stop.signal_number is not None and step < inputs.steps:
             raise stop.interrupted(step, inputs.steps)
@@ -74,8 +89,19 @@ def _warnings(inputs: FitInputs) -> tuple[dict[str, Any], ...]:
     return () if found is None else (found,)
 
 
+@contextmanager
+def deterministic(is_wanted: bool) -> Iterator[None]:
+    """Inside, an operation that differs from run to run is refused, if that is wanted."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(is_wanted or before)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
 def _trainer(
-    inputs: FitInputs, spec: TrainerSettings, progress: Progress, work: Path
+    inputs: FitInputs, arguments: Any, progress: Progress, head: Head | None
 ) -> SupervisedTrainer:
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -88,13 +114,13 @@ def _trainer(
     places = [{"rows": [rows[index] for index in sequence]} for sequence in sequences]
     trainer = SupervisedTrainer(
         model=inputs.model,
-        args=_arguments(inputs, spec, work),
+        args=arguments,
         train_dataset=Dataset.from_list(places),
         data_collator=_rows_of_a_step,
         processing_class=inputs.tokenizer,
         callbacks=[progress],
         arrangement=inputs.arrangement,
-        head=_head(inputs),
+        head=head,
     )
     trainer.remove_callback(PrinterCallback)  # prints to stdout, which is for data
     progress.trainer = trainer
@@ -113,7 +139,7 @@ def _rows_of_a_step(places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"rows": [row for place in places for row in place["rows"]]}
 
 
-def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path) -> Any:
+def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path, *, half: bool = False) -> Any:
     """TRL's arguments; every one that TRL would switch on by itself is stated."""
     from trl import SFTConfig
 
@@ -131,9 +157,9 @@ def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path) -> Any:
         gradient_checkpointing=spec.gradient_checkpointing,
         # Reentrant, no gradient passes a frozen embedding: most updates stay zero (C16).
         gradient_checkpointing_kwargs={"use_reentrant": False},
-        optim="adamw_torch",
-        bf16=False,
-        use_cpu=True,
+        optim=_optimizer(spec),
+        bf16=half,
+        use_cpu=not torch.cuda.is_available(),
         seed=inputs.seed,
         data_seed=inputs.seed,
         save_strategy="steps",
@@ -152,6 +178,20 @@ def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path) -> Any:
 
 def _trained(inputs: FitInputs) -> Trained:
     return "update" if has_update(inputs.model) else "weights"
+
+
+def _optimizer(spec: TrainerSettings) -> str:
+    """The name that transformers has for it.
+
+    Raises:
+        ResourceError: bitsandbytes has no 8-bit optimizer for a processor.
+    """
+    if torch.cuda.is_available():
+        return "adamw_bnb_8bit" if spec.optimizer == "adamw-8bit" else "adamw_torch_fused"
+    if spec.optimizer == "adamw-8bit":
+        what = _("`adamw-8bit` needs a GPU, and there is none")
+        raise ResourceError(Problem("train.optimizer", what, _("set it to `auto`")))
+    return "adamw_torch"
 
 
 def _learning_rate(inputs: FitInputs, spec: TrainerSettings) -> float:

@@ -56,7 +56,8 @@ def _forward(layer: Any, x: torch.Tensor, *given: Any, **named: Any) -> torch.Te
     (name,), base = layer.active_adapters, layer.base_layer
     down, up = layer.lora_A[name].weight, layer.lora_B[name].weight
     types = {x.dtype, base.weight.dtype, down.dtype, up.dtype}
-    if layer.disable_adapters or layer.merged or given or named or types != {torch.float32}:
+    is_exact = types == {torch.float32} and not torch.is_autocast_enabled(x.device.type)
+    if layer.disable_adapters or layer.merged or given or named or not is_exact:
         unfused: torch.Tensor = type(layer).forward(layer, x, *given, **named)
         return unfused
     frozen = (base.weight, base.bias, layer.scaling[name])

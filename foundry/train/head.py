@@ -82,7 +82,8 @@ def hidden_states(model: Any) -> Iterator[list[torch.Tensor]]:
 def head_loss(hidden_SH: torch.Tensor, head: Head, targets_S: torch.Tensor) -> torch.Tensor:
     """Sum of cross-entropies in nats, a float32 scalar."""
     trained = (hidden_SH, head.weight_VH, head.bias_V)
-    loss: torch.Tensor = _HeadLoss.apply(*trained, head, targets_S)
+    with torch.autocast(hidden_SH.device.type, enabled=False):  # sums must stay float32
+        loss: torch.Tensor = _HeadLoss.apply(*trained, head, targets_S)
     return loss
 
 
@@ -173,7 +174,8 @@ class _Sums:
             rows = here_S.nonzero()[:, 0]
             error_SK[rows, self.targets_S[here_S] - start] -= 1
             error_SK.mul_(self.head.scale if slope_SK is None else slope_SK)
-            gradient_VH[block] = error_SK.T.to(weight_VH.dtype) @ self.hidden_SH
+            error_KS = error_SK.T.to(self.hidden_SH.dtype)
+            gradient_VH[block] = (error_KS @ self.hidden_SH).to(weight_VH.dtype)
             if gradient_V is not None:
                 gradient_V[block] = error_SK.sum(dim=0)
         return [gradient_VH, gradient_V]
@@ -185,7 +187,8 @@ class _Sums:
     def logits(self, start: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Float32 logits of a block, shape (S, K), and where capped, their slope before it."""
         head, block = self.head, slice(start, start + BLOCK_TOKENS)
-        logits_SK = (self.hidden_SH @ head.weight_VH[block].T).float()
+        weight_KH = head.weight_VH[block].to(self.hidden_SH.dtype)
+        logits_SK = (self.hidden_SH @ weight_KH.T).float()
         if head.bias_V is not None:
             logits_SK += head.bias_V[block]
         if head.scale != 1.0:

@@ -69,6 +69,19 @@ class TrainerSettings(Closed):
         20, ge=1, description="Steps between checkpoints; a run that stops loses at most these."
     )
     keep_checkpoints: int = Field(2, ge=1, description="How many of the newest checkpoints stay.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Numbers that matrix products are made in; what trains is float32 anyway. "
+        "`auto` takes bfloat16 on a GPU, and on a processor where it is clearly faster.",
+    )
+    optimizer: Literal["auto", "adamw", "adamw-8bit"] = Field(
+        "auto",
+        description="`adamw-8bit` keeps AdamW's two moments in 8 bits each, on a GPU "
+        "(https://arxiv.org/abs/2110.02861); `auto` is `adamw`.",
+    )
+    deterministic: bool = Field(
+        False, description="Try nothing out, and refuse operations that differ from run to run."
+    )
     gradient_checkpointing: bool = Field(
         False, description="Compute activations twice to save memory; slower, same result."
     )

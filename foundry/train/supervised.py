@@ -65,12 +65,7 @@ class SupervisedTrainer(SFTTrainer):
 
     def micro_batches(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """The rows of a step as they go through the model."""
-        lengths = [len(row["input_ids"]) for row in rows]
-        groups = arrange(lengths, self.arrangement)
-        if self.arrangement.kind == "padded":
-            return [collate.padded([rows[n] for n in group], zeros=self.zeros) for group in groups]
-        named = {"zeros": self.zeros, "by_row": self.arrangement.by_row}
-        return [collate.flat([rows[n] for n in group], **named) for group in groups]
+        return cut(rows, self.arrangement, self.zeros)
 
     def compute_loss(
         self,
@@ -135,6 +130,17 @@ def precision_kept(model: Any) -> Iterator[None]:
     for parameter, data in before.items():
         if parameter.requires_grad and parameter.dtype != data.dtype:
             parameter.data = data.to(parameter.device)
+
+
+def cut(
+    rows: Sequence[Row], arrangement: Arrangement, zeros: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Rows as micro-batches; `zeros` are the names of further inputs, see `token_type_inputs`."""
+    groups = arrange([len(row["input_ids"]) for row in rows], arrangement)
+    if arrangement.kind == "padded":
+        return [collate.padded([rows[n] for n in group], zeros=zeros) for group in groups]
+    named: dict[str, Any] = {"zeros": zeros, "by_row": arrangement.by_row}
+    return [collate.flat([rows[n] for n in group], **named) for group in groups]
 
 
 def supervised_loss(model: Any, inputs: dict[str, Any], head: Head | None = None) -> torch.Tensor:

@@ -43,7 +43,7 @@ def test_run_takes_the_rate_and_tells_why(tiny_llama: Path, tmp_path: Path):
     sft.fit(inputs, fast(4, learning_rate="auto", schedule="constant", warmup_ratio=0.0))
 
     assert [line["learning_rate"] for line in metrics(inputs.run)] == pytest.approx([3e-4] * 4)
-    (told,) = [event for event in heard if event["event"] == "settled"]
+    (told,) = [event for event in heard if event.get("key") == "learning_rate"]
     assert (told["key"], told["value"]) == ("learning_rate", pytest.approx(3e-4))
 
 

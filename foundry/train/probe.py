@@ -1,0 +1,197 @@
+"""Settle what `auto` leaves open by trying it on the real model and rows for a few seconds.
+
+None of it changes the result beyond rounding, except the number type, which is why another is only
+taken where it is clearly faster. The choice is kept in the run, so that a resumed run goes on as it
+began.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from foundry.core import atomic
+from foundry.core.language import gettext as _
+from foundry.models.language_part import token_type_inputs
+from foundry.train.adapter_files import without_update
+from foundry.train.arrange import Arrangement, arrange
+from foundry.train.head import Head
+from foundry.train.inputs import FitInputs
+from foundry.train.settings import TrainerSettings
+from foundry.train.supervised import cut, supervised_loss
+
+FILE = "settled.json"
+PACKS = (256, 512, 1024, 2048)
+# A trial is one step for each choice and one to warm up: some six. What there is to win was 7 to
+# 20 % (shared/performance.md), so it pays after some sixty.
+WORTHWHILE_STEPS = 60
+# Less than this is no reason for a larger pack, which takes more memory.
+CLEARLY_FASTER = 1.03
+# bfloat16 rounds to 8 bits; a fifth of the time is no reason for that.
+HALF_IS_FASTER = 1.5
+MATRIX, SLOW_S = 1024, 0.5
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a key of the plan came to, and why."""
+
+    value: Any
+    reason: str
+
+
+Step = Callable[[Arrangement], float]
+
+
+def settle(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Settled]:
+    """The choices for this run, from an earlier start of it where there was one.
+
+    Args:
+        inputs: What is trained; its arrangement is what the plan expects.
+        spec: Whether a key is `auto`.
+        step: Takes the gradients of a step in an arrangement and says how many seconds it took.
+
+    Returns:
+        By key of `Plan.resolved`; told as events, and kept in `settled.json` of the run.
+    """
+    file = inputs.run.file(FILE)
+    if file.is_file():
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return {key: Settled(**found) for key, found in kept.items()}
+    made = {"attention": _attention(inputs), "dtype": _number_type(inputs, spec)}
+    made |= _tried(inputs, spec, step)
+    for key, found in made.items():
+        inputs.events.emit("train", "settled", key=key, value=found.value, reason=found.reason)
+    atomic.write_json(file, {key: vars(found) for key, found in made.items()})
+    return made
+
+
+def as_settled(inputs: FitInputs, settled: Mapping[str, Settled]) -> FitInputs:
+    """The inputs with what was settled; sets the number of threads of this process."""
+    torch.set_num_threads(settled["threads"].value)
+    if "pack_tokens" not in settled:
+        return inputs
+    chosen = replace(inputs.arrangement, pack_tokens=settled["pack_tokens"].value)
+    return replace(inputs, arrangement=chosen)
+
+
+def step_seconds(inputs: FitInputs, head: Head | None, arrangement: Arrangement) -> float:
+    """How long the gradients of a step take; neither they nor random numbers are used up."""
+    model, zeros = inputs.model, token_type_inputs(without_update(inputs.model))
+    rows = [{"id": r.id, "input_ids": r.input_ids, "labels": r.labels} for r in sample(inputs)]
+    model.train()
+    started = time.monotonic()
+    with torch.random.fork_rng():
+        for batch in cut(rows, arrangement, zeros):
+            supervised_loss(model, batch, head).backward()
+    seconds = time.monotonic() - started
+    model.zero_grad()
+    return seconds
+
+
+def _attention(inputs: FitInputs) -> Settled:
+    if inputs.arrangement.by_row:
+        return Settled("by-row", _("asked of the model: rows attended to one by one read the same"))
+    return Settled("own", _("asked of the model: it needs the attention of its class"))
+
+
+def _tried(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Settled]:
+    made = {"threads": Settled(torch.get_num_threads(), _("all that there are"))}
+    if not _is_worthwhile(inputs, spec):
+        return made
+    if not torch.cuda.is_available():
+        made["threads"] = _threads(inputs.arrangement, step)
+    if spec.pack_tokens == "auto" and inputs.arrangement.kind == "packed":
+        made["pack_tokens"] = _pack_tokens(inputs, step)
+    return made
+
+
+def _is_worthwhile(inputs: FitInputs, spec: TrainerSettings) -> bool:
+    return inputs.steps >= WORTHWHILE_STEPS and not spec.deterministic
+
+
+def _number_type(inputs: FitInputs, spec: TrainerSettings) -> Settled:
+    if spec.dtype != "auto":
+        return Settled(spec.dtype, _("as the recipe says"))
+    if torch.cuda.is_available() and torch.cuda.is_bf16_supported():
+        return Settled("bfloat16", _("the usual number type of this device"))
+    if not _is_worthwhile(inputs, spec):
+        return Settled("float32", _("the exact one; the run is too short to try others"))
+    return number_type()
+
+
+def _threads(arrangement: Arrangement, step: Step) -> Settled:
+    """All cores, or half of them where two share an arithmetic unit."""
+    most = torch.get_num_threads()
+    if most < 4:
+        return Settled(most, _("all that there are"))
+    seconds = {}
+    for count in (most, most // 2):
+        torch.set_num_threads(count)
+        seconds[count] = min(step(arrangement), step(arrangement))
+    best = min(seconds, key=lambda count: seconds[count])
+    torch.set_num_threads(best)
+    return Settled(best, _measured(seconds))
+
+
+def _pack_tokens(inputs: FitInputs, step: Step) -> Settled:
+    """The smallest size that is as fast as any."""
+    seconds: dict[int, float] = {}
+    for size in distinct_sizes([len(row.input_ids) for row in sample(inputs)], inputs.arrangement):
+        arrangement = replace(inputs.arrangement, pack_tokens=size)
+        step(arrangement)
+        seconds[size] = step(arrangement)
+    best = min(seconds, key=lambda size: seconds[size])
+    chosen = min(size for size in seconds if seconds[size] <= CLEARLY_FASTER * seconds[best])
+    return Settled(chosen, _measured(seconds))
+
+
+def _measured(seconds: dict[int, float]) -> str:
+    listed = ", ".join(f"{choice}: {taken:.2f} s" for choice, taken in seconds.items())
+    return _("measured, one step: {listed}").format(listed=listed)
+
+
+def sample(inputs: FitInputs) -> Sequence[Any]:
+    """As many rows as a micro-batch may have, the same for one seed."""
+    count = min(inputs.arrangement.micro_batch_size, len(inputs.rows))
+    return random.Random(inputs.seed).sample(list(inputs.rows), count)
+
+
+def distinct_sizes(lengths: Sequence[int], arrangement: Arrangement) -> list[int]:
+    """The sizes of packs that cut these rows differently, the smallest of those that do not."""
+    cuts: dict[str, int] = {}
+    for size in PACKS:
+        groups = arrange(lengths, replace(arrangement, pack_tokens=size))
+        cuts.setdefault(json.dumps(groups), size)
+    return list(cuts.values())
+
+
+def number_type() -> Settled:
+    """bfloat16 where its matrix product is clearly faster than float32's on this processor."""
+    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    seconds = {name: _product(kind) for name, kind in kinds.items()}
+    is_faster = HALF_IS_FASTER * seconds["bfloat16"] < seconds["float32"]
+    listed = ", ".join(f"{name} {taken * 1e3:.1f} ms" for name, taken in seconds.items())
+    reason = _("measured, a product of {size} x {size}: {listed}")
+    chosen = "bfloat16" if is_faster else "float32"
+    return Settled(chosen, reason.format(size=MATRIX, listed=listed))
+
+
+def _product(kind: torch.dtype) -> float:
+    """Seconds of a square matrix product; of a smaller one, scaled up, where that is slow already.
+
+    Processors without instructions for bfloat16 took 9 s for the whole one.
+    """
+    for size in (MATRIX // 4, MATRIX):
+        a = torch.ones(size, size, dtype=kind)
+        a @ a
+        start = time.monotonic()
+        a @ a
+        seconds = (time.monotonic() - start) * (MATRIX / size) ** 3
+        if seconds > SLOW_S:
+            break
+    return seconds

@@ -1,0 +1,136 @@
+"""What `auto` leaves open is tried on the real model, kept, and never tried again (C13)."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from foundry.core.errors import ResourceError
+from foundry.core.events import Event
+from foundry.train import probe
+from foundry.train.arrange import Arrangement
+from foundry.train.inputs import FitInputs
+from foundry.train.probe import WORTHWHILE_STEPS, distinct_sizes, number_type, settle
+from foundry.train.trainers import sft
+from tests.cases import case, change
+from tests.tiny_recipe import TinyRecipe
+from tests.tiny_run import Setup, adapter_bytes, fast, open_run
+
+SECONDS = {256: 1.2, 512: 1.02, 1024: 1.0, 2048: 1.1}
+
+
+@pytest.fixture
+def inputs(tiny_llama: Path, tmp_path: Path) -> FitInputs:
+    opened = open_run(Setup(tiny_llama, WORTHWHILE_STEPS, 8), tmp_path)
+    # Rows long enough that each size cuts them otherwise.
+    rows = [replace(row, input_ids=row.input_ids * 9, labels=row.labels * 9) for row in opened.rows]
+    return replace(opened, rows=rows)
+
+
+def told(arrangement: Arrangement) -> float:
+    return SECONDS[arrangement.pack_tokens]
+
+
+def test_smallest_pack_that_is_as_fast_as_any_is_taken(inputs: FitInputs):
+    found = settle(inputs, fast(WORTHWHILE_STEPS), told)
+
+    assert found["pack_tokens"].value == 512  # 2 % slower than 1,024, in half the memory
+    assert "512: 1.02 s" in found["pack_tokens"].reason
+
+
+def test_short_or_deterministic_run_or_size_in_the_recipe_is_not_tried(inputs: FitInputs):
+    def never(_arrangement: Arrangement) -> float:
+        raise AssertionError("tried")
+
+    for spec, steps in (
+        (fast(3), 3),
+        (fast(WORTHWHILE_STEPS, deterministic=True), WORTHWHILE_STEPS),
+        (fast(WORTHWHILE_STEPS, pack_tokens=300), WORTHWHILE_STEPS),
+    ):
+        inputs.run.file(probe.FILE).unlink(missing_ok=True)
+        assert "pack_tokens" not in settle(replace(inputs, steps=steps), spec, never)
+
+
+@case("C66", {"nothing is kept": change(probe.atomic, "write_json", lambda *_: None)})
+def test_resumed_run_goes_on_as_it_began(inputs: FitInputs):
+    first = settle(inputs, fast(WORTHWHILE_STEPS), told)
+
+    again = settle(inputs, fast(WORTHWHILE_STEPS), lambda arrangement: -arrangement.pack_tokens)
+
+    assert again == first
+
+
+def test_sizes_that_cut_the_rows_alike_are_tried_once():
+    assert distinct_sizes([100, 100], Arrangement()) == [256]
+    assert distinct_sizes([200, 200, 200], Arrangement()) == [256, 512, 1024]
+
+
+def test_number_type_is_bfloat16_only_where_that_is_clearly_faster(monkeypatch):
+    seconds = {torch.float32: 1.0, torch.bfloat16: 0.7}
+    monkeypatch.setattr(probe, "_product", lambda kind: seconds[kind])
+    assert number_type().value == "float32"
+
+    seconds[torch.bfloat16] = 0.5
+    assert number_type().value == "bfloat16"
+
+
+def test_trial_leaves_gradients_and_random_numbers_as_they_were(inputs: FitInputs):
+    before = torch.get_rng_state()
+
+    seconds = probe.step_seconds(inputs, None, inputs.arrangement)
+
+    assert seconds > 0
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(p.grad is None for p in inputs.model.parameters())
+
+
+def losses(folder: Path, path: Path, **values: Any) -> list[float]:
+    inputs = open_run(Setup(folder, 4), path)
+    sft.fit(inputs, fast(4, **values))
+    lines = inputs.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+def test_bfloat16_trains_float32_tensors_to_about_the_same_losses(tiny_llama: Path, tmp_path: Path):
+    half = losses(tiny_llama, tmp_path / "half", dtype="bfloat16")
+    full = losses(tiny_llama, tmp_path / "full", dtype="float32")
+
+    assert half != full
+    assert half == pytest.approx(full, rel=0.02)  # 8 bits of mantissa
+
+
+def test_deterministic_run_gives_the_same_bytes_twice(tiny_gemma3: Path, tmp_path: Path):
+    made = []
+    for name in ("one", "two"):
+        inputs = open_run(Setup(tiny_gemma3, 4), tmp_path / name)
+        sft.fit(inputs, fast(4, deterministic=True))
+        made.append(adapter_bytes(inputs.run))
+
+    assert made[0] == made[1]
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_eight_bit_optimizer_without_a_gpu_is_refused(tiny_llama: Path, tmp_path: Path):
+    with pytest.raises(ResourceError, match="needs a GPU"):
+        sft.fit(open_run(Setup(tiny_llama, 3), tmp_path), fast(3, optimizer="adamw-8bit"))
+
+
+def test_attention_is_told_with_its_reason(tiny_llama: Path, tmp_path: Path):
+    heard = list[Event]()
+
+    sft.fit(open_run(Setup(tiny_llama, 3), tmp_path, heard.append), fast(3))
+
+    settled = {event["key"]: event for event in heard if event["event"] == "settled"}
+    assert settled["attention"]["value"] == "by-row"
+    assert settled["dtype"]["value"] == "float32"
+
+
+def test_plan_of_a_finished_run_holds_what_was_settled(finished: TinyRecipe):
+    plan = json.loads(finished.run.file("plan.json").read_text(encoding="utf-8"))
+
+    assert plan["resolved"]["attention"] == "by-row"
+    assert "asked of the model" in plan["origins"]["resolved.attention"]
