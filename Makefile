@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
-.PHONY: setup demo test test-fast check format bench bench-search bench-encode messages golden clean
+.PHONY: setup demo test test-fast check format bench bench-search bench-encode gpu messages golden clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -51,6 +51,10 @@ bench-search: $(STAMP)
 # Rows rendered, masked and tokenised per second against TRL's own preparation.
 bench-encode: $(STAMP)
 	$(BIN)/python scripts/bench_encode.py
+
+# Random-weight models of real shapes on a GPU, ten steps each; skips where there is none.
+gpu: $(STAMP)
+	$(BIN)/python scripts/gpu_check.py
 
 # Collect the sentences of the source, carry them into the Chinese catalogue, compile it.
 messages: $(STAMP)

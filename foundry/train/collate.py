@@ -66,6 +66,14 @@ def padded(rows: Sequence[Mapping[str, Any]], *, zeros: Sequence[str] = ()) -> d
     }
 
 
+def on_device(batch: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """A micro-batch whose tensors lie on a device; everything else stays as it is."""
+    return {
+        name: value.to(device) if isinstance(value, torch.Tensor) else value
+        for name, value in batch.items()
+    }
+
+
 def _filled(values: Sequence[int], length: int, filling: int) -> list[int]:
     return [*values, *[filling] * (length - len(values))]
 

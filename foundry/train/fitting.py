@@ -131,7 +131,7 @@ def _head(inputs: FitInputs) -> Head | None:
     """The head for a loss without logits; None where the class does more with them than we know."""
     base = without_update(inputs.model)
     head = head_of(base)
-    tokens = torch.tensor([inputs.rows[0].input_ids[:HEAD_PROBE_TOKENS]])
+    tokens = torch.tensor([inputs.rows[0].input_ids[:HEAD_PROBE_TOKENS]], device=base.device)
     return head if head is not None and is_whole(base, head, tokens) else None
 
 

@@ -20,7 +20,8 @@ import torch
 # Logits alive at once; a block of this many tokens' weights (16 MiB at a width of 1,024) stays in a
 # processor's cache between its two products.
 BLOCK_TOKENS = 4096
-LARGEST_NOISE = 1e-3  # in standard deviations of the logits; see `foundry/train/packing.py`
+# In standard deviations of the logits; see `foundry/train/packing.py`.
+LARGEST_NOISE, LARGEST_NOISE_OF_HALF = 1e-3, 0.1
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def is_whole(model: Any, head: Head, input_ids: torch.Tensor) -> bool:
     nothing = torch.zeros(len(own_TV), dtype=torch.int64, device=input_ids.device)
     sums = _Sums(seen[0][0], head, nothing)
     blocks = [sums.logits(start)[0] for start in range(0, len(head.weight_VH), BLOCK_TOKENS)]
-    return bool((torch.cat(blocks, dim=1) - own_TV).abs().max() <= LARGEST_NOISE * own_TV.std())
+    most = LARGEST_NOISE if model.dtype == torch.float32 else LARGEST_NOISE_OF_HALF
+    return bool((torch.cat(blocks, dim=1) - own_TV).abs().max() <= most * own_TV.std())
 
 
 @contextmanager

@@ -19,12 +19,14 @@ from foundry.core.records import EncodedRow
 from foundry.train.adapter_files import without_update
 from foundry.train.arrange import Kind
 from foundry.train.attention import attention_by_row
-from foundry.train.collate import flat, padded
+from foundry.train.collate import flat, on_device, padded
 from foundry.train.inputs import FitInputs
 
 # In standard deviations of the logits. Float32 noise of eighteen tiny classes: 3e-6 at most; what
 # the three classes above let through: 9e-3 at least.
 LARGEST_NOISE = 1e-3
+# bfloat16 keeps 8 bits; what that hides is looked for by equality, see `_untouched`.
+LARGEST_NOISE_OF_HALF = 0.1
 PROBE_TOKENS = 32
 # Settings that say how far back a layer sees; a row longer than one of them is looked at too.
 REACHES = ("sliding_window", "attention_chunk_size")
@@ -67,9 +69,25 @@ def attends_by_row(model: Any, rows: Sequence[EncodedRow]) -> bool:
     try:
         with attention_by_row(model):
             packed_1SV = _logits(model, flat(probes, by_row=True), _ends(probes))
+            is_apart = _untouched(model, probes)
     except (TypeError, ValueError):  # a class that takes no such input, or no such attention
         return False
-    return _alike(packed_1SV[0], torch.cat(alone, dim=1)[0])
+    return is_apart and _alike(packed_1SV[0], torch.cat(alone, dim=1)[0], model.dtype)
+
+
+def _untouched(model: Any, probes: Sequence[Row]) -> bool:
+    """Whether the rows after the first have the very same logits when that one has other tokens.
+
+    Equal numbers in equal shapes are equal in every number type.
+    """
+    if len(probes) < 2:
+        return True
+    first, *others = probes
+    ids = first["input_ids"]
+    ends = _ends(probes)[min(len(ids), PROBE_TOKENS) :]
+    packs = [[{**first, "input_ids": given}, *others] for given in (ids, ids[::-1])]
+    before, after = (_logits(model, flat(pack, by_row=True), ends) for pack in packs)
+    return torch.equal(before, after)
 
 
 def _ends(rows: Sequence[Row]) -> torch.Tensor:
@@ -93,7 +111,7 @@ def keeps_rows_apart(model: Any, rows: Sequence[EncodedRow]) -> bool:
         return True
     first, second = (_beginning(row, PROBE_TOKENS) for row in rows[:2])
     packed_TV = _logits(model, flat([first, second]))[0, len(first["input_ids"]) :]
-    return _alike(packed_TV, _logits(model, flat([second]))[0])
+    return _alike(packed_TV, _logits(model, flat([second]))[0], model.dtype)
 
 
 def bears_padding(model: Any, rows: Sequence[EncodedRow]) -> bool:
@@ -101,7 +119,7 @@ def bears_padding(model: Any, rows: Sequence[EncodedRow]) -> bool:
     short, long = (_beginning(rows[0], tokens) for tokens in (PROBE_TOKENS // 2, PROBE_TOKENS))
     side_by_side_BTV = _logits(model, padded([short, long]))
     alone_TV = _logits(model, flat([short]))[0]
-    return _alike(side_by_side_BTV[0, : len(alone_TV)], alone_TV)
+    return _alike(side_by_side_BTV[0, : len(alone_TV)], alone_TV, model.dtype)
 
 
 def _beginning(row: EncodedRow, tokens: int) -> dict[str, Any]:
@@ -109,8 +127,9 @@ def _beginning(row: EncodedRow, tokens: int) -> dict[str, Any]:
     return {"id": row.id, "input_ids": ids, "labels": ids}
 
 
-def _alike(found_TV: torch.Tensor, alone_TV: torch.Tensor) -> bool:
-    return float((found_TV - alone_TV).abs().max() / alone_TV.std()) <= LARGEST_NOISE
+def _alike(found_TV: torch.Tensor, alone_TV: torch.Tensor, kind: torch.dtype) -> bool:
+    most = LARGEST_NOISE if kind == torch.float32 else LARGEST_NOISE_OF_HALF
+    return float((found_TV - alone_TV).abs().max() / alone_TV.std()) <= most
 
 
 @torch.no_grad()
@@ -119,8 +138,8 @@ def _logits(
 ) -> torch.Tensor:
     """Float32 logits of a micro-batch at some positions or all, shape (B, T, vocabulary)."""
     names = ("input_ids", "position_ids", "row_lengths")
-    given = {name: batch[name] for name in names if name in batch}
-    kept = 0 if positions is None else positions  # 0 is transformers' word for all
+    given = on_device({name: batch[name] for name in names if name in batch}, model.device)
+    kept = 0 if positions is None else positions.to(model.device)  # 0: transformers' word for all
     was_training = model.training
     model.eval()
     logits_BTV: torch.Tensor = model(**given, logits_to_keep=kept, use_cache=False).logits.float()

@@ -19,6 +19,7 @@ from foundry.core.language import gettext as _
 from foundry.models.language_part import token_type_inputs
 from foundry.train.adapter_files import without_update
 from foundry.train.arrange import Arrangement, arrange
+from foundry.train.collate import on_device
 from foundry.train.head import Head
 from foundry.train.inputs import FitInputs
 from foundry.train.settings import TrainerSettings
@@ -87,7 +88,7 @@ def step_seconds(inputs: FitInputs, head: Head | None, arrangement: Arrangement)
     started = time.monotonic()
     with torch.random.fork_rng():
         for batch in cut(rows, arrangement, zeros):
-            supervised_loss(model, batch, head).backward()
+            supervised_loss(model, on_device(batch, model.device), head).backward()
     seconds = time.monotonic() - started
     model.zero_grad()
     return seconds

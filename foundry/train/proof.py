@@ -17,9 +17,11 @@ from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow
 from foundry.encode.checks import supervised_tokens
 from foundry.encode.tokenize import IGNORED
+from foundry.train.collate import on_device
 
 # Float32 sums of a few hundred terms in another order; measured 2e-6 on Gemma-3-270m.
 LOSS_TOLERANCE = 1e-4
+LOSS_TOLERANCE_OF_HALF = 1e-2  # bfloat16 keeps 8 bits
 RELOAD_TOLERANCE = 1e-5
 MIN_CHANGE = 1e-3
 PROBE_ROWS = 4
@@ -86,8 +88,8 @@ def reference_loss(model: Any, rows: Sequence[EncodedRow]) -> float:
     """
     total, count = 0.0, 0
     for row in rows:
-        ids_1T = torch.tensor([row.input_ids])
-        labels_T = torch.tensor(row.labels[1:])
+        ids_1T = torch.tensor([row.input_ids], device=model.device)
+        labels_T = torch.tensor(row.labels[1:], device=model.device)
         logits_TV = model(input_ids=ids_1T, use_cache=False).logits[0, :-1].float()
         total += float(cross_entropy(logits_TV, labels_T, ignore_index=IGNORED, reduction="sum"))
         count += int((labels_T != IGNORED).sum())
@@ -107,12 +109,13 @@ def loss_probe(trainer: Any, rows: Sequence[EncodedRow], micro_batches: Batches)
     model.eval()
     items = sum(int((batch["labels"] != IGNORED).sum()) for batch in micro_batches)
     found = sum(
-        float(trainer.compute_loss(model, dict(batch), num_items_in_batch=items))
+        float(trainer.compute_loss(model, on_device(batch, model.device), num_items_in_batch=items))
         for batch in micro_batches
     )
     expected = reference_loss(model, rows)
     model.train(was_training)
-    if abs(found - expected) > LOSS_TOLERANCE * max(1.0, abs(expected)):
+    tolerance = LOSS_TOLERANCE if model.dtype == torch.float32 else LOSS_TOLERANCE_OF_HALF
+    if abs(found - expected) > tolerance * max(1.0, abs(expected)):
         what = _("the trainer's loss is {found:.6f}, by hand it is {expected:.6f}")
         raise refuse("train.loss", what.format(found=found, expected=expected))
     return {"trainer": round(found, 7), "by_hand": round(expected, 7), "rows": len(rows)}
@@ -185,7 +188,7 @@ def next_logits(model: Any, prefixes: Sequence[Sequence[int]]) -> torch.Tensor:
     model.eval()
     logits = []
     for prefix in prefixes:
-        ids_1T = torch.tensor([list(prefix)])
+        ids_1T = torch.tensor([list(prefix)], device=model.device)
         out = model(input_ids=ids_1T, logits_to_keep=1, use_cache=False)
         logits.append(out.logits[0, -1].float())
     return torch.stack(logits)

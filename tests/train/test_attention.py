@@ -179,3 +179,20 @@ def test_window_that_is_not_handed_on_is_found_out_where_a_row_is_longer(
 
     assert attends_by_row(sliding, rows_of(30, 20))  # no row is longer than the window of 32
     assert not attends_by_row(sliding, rows_of(30, 20, 60))
+
+
+def a_little_mixed(*given: Any, row_lengths: Any = None, **named: Any) -> Any:
+    """A thousandth of what the rows say as one goes into each: less than bfloat16's noise."""
+    apart, _weights = by_row(*given, row_lengths=row_lengths, **named)
+    return apart + 1e-3 * by_row(*given, **named)[0], None
+
+
+def test_leak_that_hides_in_the_noise_of_bfloat16_is_found_by_equality(
+    tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+):
+    half = load_model(locate(str(tiny_llama), Path())).to(torch.bfloat16)
+    assert attends_by_row(half, rows_of(40, 35))
+
+    monkeypatch.setattr(attention, "attend", a_little_mixed)
+
+    assert not attends_by_row(half, rows_of(40, 35))

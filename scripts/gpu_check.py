@@ -1,0 +1,256 @@
+"""Train random-weight models of real shapes on a GPU and write what it took into `docs/gpu.md`.
+
+    python scripts/gpu_check.py             # skips with a reason where there is no GPU
+    python scripts/gpu_check.py --tiny      # the same code on tiny shapes, on any machine
+
+Gemma-3-12B as `Gemma3ForConditionalGeneration` (the class of TAIDE's Gemma) and an 8B Llama, each
+with LoRA on four-bit NF4 and on bfloat16 weights, in packs of 2,048 and 4,096 tokens, ten steps.
+The weights are random: speed, memory and the proofs of training do not depend on them. What is
+proven: the loss is the one written out by hand, packed rows do not see each other, every trainable
+tensor is float32, is in the optimizer and has moved.
+"""
+
+import argparse
+import itertools
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+# Run as a file, Python looks for modules beside it; what is checked is the checkout's `foundry`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.performance import machine, put_section
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "gpu.md"
+LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
+STEPS, ROWS_A_STEP, VOCABULARY = 10, 8, 1000  # ids that rows are made of
+STORED = ("nf4", "whole")
+GEMMA_3_12B = {
+    **{"hidden_size": 3840, "intermediate_size": 15360, "num_hidden_layers": 48},
+    **{"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 256},
+    **{"vocab_size": 262208, "sliding_window": 1024, "query_pre_attn_scalar": 256},
+}
+LLAMA_8B = {
+    **{"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32},
+    **{"num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256},
+}
+# Both at once: as many heads of keys as of queries' groups, a window that rows are longer than.
+TINY = {
+    **{"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2},
+    **{"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "vocab_size": 1024},
+    **{"sliding_window": 32, "query_pre_attn_scalar": 16},
+}
+VISION = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
+VISION |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+COLUMNS = ("model, weights, pack", "tokens/s", "peak GiB", "loss", "by hand", "rows apart")
+
+
+def main() -> None:
+    import torch
+
+    options = parse()
+    if not options.tiny and not torch.cuda.is_available():
+        print("skipped: there is no GPU that PyTorch can use (`--tiny` runs without one)")
+        return
+    packs = (64, 128) if options.tiny else (2048, 4096)
+    results = []
+    for name, stored, pack in itertools.product(("gemma-3-12b", "llama-8b"), STORED, packs):
+        try:
+            found = check(name, stored, pack, tiny=options.tiny)
+        except torch.OutOfMemoryError:
+            found = {"memory": "does not fit"}
+        numbers = stored if stored == "nf4" else whole_type()
+        results.append({"name": f"{name}, {numbers}, {pack:,}", **found})
+        print(json.dumps(results[-1]), file=sys.stderr)
+    table = "\n".join(shown(results))
+    print(table)
+    if not options.tiny:
+        card = torch.cuda.get_device_name(0)
+        put_section(options.page, card, f"{card}; {machine(LIBRARIES)}\n\n{table}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train real shapes on a GPU, ten steps each.")
+    parser.add_argument("--tiny", action="store_true", help="tiny shapes, also without a GPU")
+    parser.add_argument("--page", type=Path, default=PAGE)
+    return parser.parse_args()
+
+
+def shown(results: Sequence[dict[str, Any]]) -> Iterator[str]:
+    yield f"| {' | '.join(COLUMNS)} |"
+    yield f"|---|{'--:|' * (len(COLUMNS) - 1)}"
+    for row in results:
+        if "memory" in row:
+            yield f"| {row['name']} | {row['memory']} | – | – | – | – |"
+            continue
+        cells = [f"{row['tokens_per_s']:,.0f}", f"{row['peak_gib']:.2f}"]
+        cells += [f"{row['loss']:.5f}", f"{row['by_hand']:.5f}", row["attention"]]
+        yield f"| {row['name']} | {' | '.join(cells)} |"
+
+
+def build(name: str, stored: str, *, tiny: bool) -> Any:
+    """A random model on the device, the linear layers of its language part stored as `stored`.
+
+    It is made in the main memory, so that the card holds the four-bit weights alone.
+    """
+    import torch
+    import transformers
+
+    if name == "llama-8b":
+        values = {k: v for k, v in TINY.items() if k in LLAMA_8B} if tiny else LLAMA_8B
+        config = transformers.AutoConfig.for_model("llama", **values)
+        made = transformers.LlamaForCausalLM
+    else:
+        text = {"model_type": "gemma3_text", **(TINY if tiny else GEMMA_3_12B)}
+        vision = {"model_type": "siglip_vision_model", **VISION}
+        parts = {"text_config": text, "vision_config": vision, "mm_tokens_per_image": 4}
+        config = transformers.AutoConfig.for_model("gemma3", **parts)
+        made = transformers.Gemma3ForConditionalGeneration
+    device = device_name()
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, whole_type()))
+    try:
+        model = made(config)
+    finally:
+        torch.set_default_dtype(before)
+    if stored == "nf4":
+        quantise(model, device)
+    return model.to(device)
+
+
+def device_name() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def whole_type() -> str:
+    """The number type of weights that are not quantised."""
+    return "bfloat16" if device_name() == "cuda" else "float32"
+
+
+def quantise(model: Any, device: str) -> None:
+    """Put each linear layer of the language part on the device in four bits."""
+    from bitsandbytes.nn import Linear4bit, Params4bit
+
+    from foundry.models.language_part import linear_layers
+
+    for path, layer in linear_layers(model).items():
+        sizes, named = (layer.in_features, layer.out_features), {"quant_type": "nf4"}
+        four = Linear4bit(*sizes, bias=False, compute_dtype=layer.weight.dtype, **named)
+        weight = layer.weight.data
+        four.weight = Params4bit(weight, requires_grad=False, **named).to(device)
+        parent, _dot, own = path.rpartition(".")
+        setattr(model.get_submodule(parent), own, four)
+
+
+def random_rows(pack: int) -> list[Any]:
+    """Rows of an eighth of a pack to a whole one, a third of each supervised."""
+    from foundry.core.records import EncodedRow
+    from foundry.encode.tokenize import IGNORED
+
+    numbers, rows = random.Random(0), []
+    for index in range(STEPS * ROWS_A_STEP):
+        length = numbers.randint(pack // 8, pack)
+        ids = tuple(numbers.choices(range(1, VOCABULARY), k=length))
+        labels = (*[IGNORED] * (length - length // 3), *ids[length - length // 3 :])
+        rows.append(EncodedRow(f"row-{index}", ids, labels))
+    return rows
+
+
+def check(name: str, stored: str, pack: int, *, tiny: bool) -> dict[str, Any]:
+    """Ten steps of one model, with the proofs that need no second copy of it.
+
+    Raises:
+        ProofError: One of them failed.
+    """
+    import torch
+
+    from foundry.core.events import Events
+    from foundry.core.rundir import RunDir
+    from foundry.models.quiet import quiet
+    from foundry.train.adapters import lora
+    from foundry.train.arrange import Arrangement
+    from foundry.train.inputs import FitInputs
+
+    torch.manual_seed(0)
+    model = lora.attach(build(name, stored, tiny=tiny), lora.Spec(rank=16, alpha=32))
+    marks: list[tuple[float, int]] = []
+
+    def listen(event: Any) -> None:
+        if event["event"] == "step":
+            marks.append((time.monotonic(), event["tokens"]))
+
+    with quiet(), tempfile.TemporaryDirectory() as folder:
+        inputs = FitInputs(
+            model=model,
+            tokenizer=tokenizer(),
+            base=None,  # type: ignore[arg-type]  # nothing is read back
+            rows=random_rows(pack),
+            stop_ids=[],
+            run=RunDir(Path(folder)),
+            events=Events([listen]),
+            seed=0,
+            arrangement=Arrangement(micro_batch_size=ROWS_A_STEP, pack_tokens=pack),
+            steps=STEPS,
+        )
+        evidence = train(inputs)
+    (begin, before), (end, after) = marks[0], marks[-1]
+    return {"tokens_per_s": (after - before) / (end - begin), "peak_gib": peak_gib(), **evidence}
+
+
+def train(inputs: Any) -> dict[str, Any]:
+    """The trainer's own path, without saving and reading back."""
+    import torch
+
+    from foundry.train import fitting, proof
+    from foundry.train.fused import fused_updates
+    from foundry.train.packing import with_rows_apart
+    from foundry.train.progress import Progress
+    from foundry.train.signals import StopRequest
+    from foundry.train.trainers.sft import Spec
+
+    spec = Spec(max_steps=STEPS, global_batch_size=ROWS_A_STEP, checkpoint_every=10_000)
+    before, work = proof.copies(inputs.model), inputs.run.file("checkpoints", ".work")
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    with with_rows_apart(inputs) as apart, fused_updates(apart.model):
+        progress = Progress(apart, StopRequest(), keep=1)
+        half = torch.cuda.is_available()
+        arguments = fitting._arguments(apart, spec, work, half=half)
+        arguments.save_strategy = "no"
+        trainer = fitting._trainer(apart, arguments, progress, fitting._head(apart))
+        loss = fitting._probe_loss(trainer, apart, spec)
+        trainer.train()
+    proof.check_optimizer(trainer.optimizer, inputs.model)
+    proof.check_moved(inputs.model, before)
+    how = "by row" if apart.arrangement.by_row else apart.arrangement.kind
+    return {"loss": loss["trainer"], "by_hand": loss["by_hand"], "attention": how}
+
+
+def tokenizer() -> Any:
+    """One that the trainer may hold; nothing is tokenised."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.WordLevel({"<pad>": 0}, unk_token="<pad>"))
+    return PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="<pad>")
+
+
+def peak_gib() -> float:
+    """Of the card, or of the process where there is none."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+if __name__ == "__main__":
+    main()
