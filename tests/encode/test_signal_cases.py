@@ -1,6 +1,5 @@
 """The faults of `cases.md` §2.1 that the encoding must not have, each on the case's own input."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,8 @@ def supervised(row: EncodedRow) -> list[int]:
 flat = collate.flat
 
 
-def masked_by_id(batch: Any, *, zeros: Sequence[str] = ()) -> dict[str, Any]:
-    made = flat(batch, zeros=zeros)
+def masked_by_id(batch: Any, **named: Any) -> dict[str, Any]:
+    made = flat(batch, **named)
     made["labels"][made["labels"] == END] = IGNORED
     return made
 

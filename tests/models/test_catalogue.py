@@ -198,7 +198,7 @@ def edited(tmp_path):
 def test_wrong_key_is_refused_by_file_line_and_key(edited):
     told = edited("phi-4", "licence: mit", "license: mit")
 
-    assert any("models/phi-4.yaml:11:1: license: unknown key" in line for line in told)
+    assert any("models/phi-4.yaml:20:1: license: unknown key" in line for line in told)
     assert any("rename it to `licence`" in line for line in told)
     assert any("licence: this key is required" in line for line in told)
 

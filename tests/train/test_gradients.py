@@ -44,8 +44,8 @@ def cut_between_the_layers(model: Any, spec: Any) -> Any:
     return made
 
 
-def never_recomputed(*given: Any) -> Any:
-    made = arguments(*given)
+def never_recomputed(*given: Any, **named: Any) -> Any:
+    made = arguments(*given, **named)
     made.gradient_checkpointing = made.activation_checkpointing = False
     return made
 
