@@ -18,8 +18,10 @@ def masking(rows: Any, **named: Any) -> dict[str, Any]:
 
 def masking_only_in_training(*arguments: Any) -> Any:
     made = trainer(*arguments)
-    collate_rows = made.data_collator
-    made.data_collator = lambda rows: collate_rows([without_end(row) for row in rows])
+    together = made.data_collator
+    made.data_collator = lambda places: {
+        "rows": [without_end(row) for row in together(places)["rows"]]
+    }
     return made
 
 

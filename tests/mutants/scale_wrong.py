@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from foundry.delivery import gguf_adapter_file
-from foundry.delivery.artefact import Tuned
+from foundry.delivery import artefact, gguf_adapter_file
 from foundry.train import fitting
 from tests.mutants.mutant import Mutant, Patch
 
-save, fresh = fitting.save_adapter, Tuned.fresh
+save, merge = fitting.save_adapter, artefact.merge
 
 
 def other_alpha(model: Any, base: Any, folder: Path) -> None:
@@ -20,14 +19,13 @@ def other_alpha(model: Any, base: Any, folder: Path) -> None:
     file.write_text(json.dumps(config), encoding="utf-8")
 
 
-def scaled(tuned: Tuned) -> Any:
+def scaled(model: Any) -> Any:
     from peft.tuners.lora import LoraLayer
 
-    model = fresh(tuned)
     for layer in model.modules():
         if isinstance(layer, LoraLayer):
             layer.scaling["default"] *= 2
-    return model
+    return merge(model)
 
 
 def in_the_saved_adapter(patch: Patch) -> None:
@@ -41,7 +39,7 @@ def in_the_gguf_adapter(patch: Patch) -> None:
 
 
 def in_the_merge(patch: Patch) -> None:
-    patch.setattr(Tuned, "fresh", scaled)
+    patch.setattr(artefact, "merge", scaled)
 
 
 MUTANTS = (
