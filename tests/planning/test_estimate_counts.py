@@ -3,13 +3,16 @@
 import pytest
 
 from foundry.core import plugins
+from foundry.core.load import load_recipe
 from foundry.models.quiet import quiet
 from foundry.models.shape import shape_of
+from foundry.planning import hardware
 from foundry.planning.estimate.flops import step_flops
-from foundry.planning.estimate.job import Job
+from foundry.planning.estimate.job import Job, job_of
 from foundry.planning.estimate.rows import Rows
 from foundry.planning.estimate.spread import exactly
 from foundry.planning.estimate.stored import nf4_bytes, optimizer_bytes, weight_bytes
+from foundry.planning.shapes import KnownShape
 from tests import tiny
 
 FAMILIES = ["llama", "gemma3", "qwen3"]
@@ -35,6 +38,32 @@ def job(shape, **settings) -> Job:
         "rows": rows,
     }
     return Job(**{**values, **settings})
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps", "in_a_step", "in_a_pass"), [("sft", 10, 4, 2), ("pretrain", 2, 20, 10)]
+)
+def test_documents_that_share_a_place_make_fewer_and_larger_steps(
+    kind: str, steps: int, in_a_step: int, in_a_pass: int
+):
+    train = (
+        "train.max_steps=null",
+        "train.epochs=1",
+        "train.global_batch_size=4",
+        "train.micro_batch_size=2",
+    )
+    settings = (f"train.kind={kind}", "encode.max_seq_len=160", *train)
+    loaded = load_recipe("retail/customer-service", settings)
+    rows = Rows(40, exactly(TOKENS), exactly(SUPERVISED), TOKENS, "tokenizer")  # five in 160
+    shape = KnownShape(shape_from(model_of("llama")), "config.json")
+
+    made = job_of(loaded, shape, rows, hardware.load_devices()["cpu-laptop"])
+
+    assert (made.steps, made.global_batch_size, made.micro_batch_size) == (
+        steps,
+        in_a_step,
+        in_a_pass,
+    )
 
 
 def model_of(family: str):

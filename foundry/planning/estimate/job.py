@@ -118,6 +118,10 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     train, adapter = recipe.train.spec.model_dump(), recipe.adapter.spec.model_dump()
     targets = adapter.get("target_modules", "all-linear")
     trainer = plugins.load("trainer", recipe.train.kind)
+    places = _places(loaded, rows)
+    in_a_place = rows.count / places
+    in_a_step = round(train["global_batch_size"] * in_a_place)
+    in_a_pass = _settled(train, "micro_batch_size", train["global_batch_size"])
     return Job(
         shape=known.shape,
         is_guessed=known.is_guessed,
@@ -127,13 +131,24 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         dtype=_settled(train, "dtype", "float32" if device.backend == "cpu" else "bfloat16"),
         optimizer=_settled(train, "optimizer", "adamw"),
         gradient_checkpointing=_settled(train, "gradient_checkpointing", False),
-        steps=trainer.steps_for(recipe.train.spec, rows.count),
-        global_batch_size=train["global_batch_size"],
-        micro_batch_size=_settled(train, "micro_batch_size", train["global_batch_size"]),
+        steps=trainer.steps_for(recipe.train.spec, places),
+        global_batch_size=in_a_step,
+        micro_batch_size=round(in_a_pass * in_a_place),
         pack_tokens=_settled(train, "pack_tokens", PACK_TOKENS[device.backend]),
         rows=rows,
         checkpoints=train.get("keep_checkpoints", 2),
         exports=tuple(block.kind for block in recipe.exports),
+    )
+
+
+def _places(loaded: LoadedRecipe, rows: Rows) -> int:
+    """How many places of a batch the rows take: fewer than there are rows, where they share one."""
+    from foundry.core import plugins
+
+    limit = loaded.recipe.encode.max_seq_len
+    lengths = [min(limit, max(1, round(rows.tokens.expected)))] * rows.count
+    return len(
+        plugins.load("trainer", loaded.recipe.train.kind).sequences(lengths, max_seq_len=limit)
     )
 
 
