@@ -81,7 +81,7 @@ def test_gemma_norms_are_stored_plus_one():
 
 
 def test_altered_tensor_is_measured(llama_shelf: Shelf, tmp_path: Path):
-    tuned, model = llama_shelf.tuned, llama_shelf.tuned.fresh().merge_and_unload()
+    tuned, model = llama_shelf.tuned, llama_shelf.tuned.freshly_merged()
     model.model.layers[1].mlp.up_proj.weight.data[0, 0] += 0.5
 
     write_model(tuned, model, tmp_path / "model.gguf", quantization="f16")
@@ -90,7 +90,7 @@ def test_altered_tensor_is_measured(llama_shelf: Shelf, tmp_path: Path):
 
 
 def test_tensor_that_is_not_a_number_is_measured(llama_shelf: Shelf, tmp_path: Path):
-    tuned, model = llama_shelf.tuned, llama_shelf.tuned.fresh().merge_and_unload()
+    tuned, model = llama_shelf.tuned, llama_shelf.tuned.freshly_merged()
     model.model.layers[1].mlp.up_proj.weight.data[0, 0] = float("nan")
 
     write_model(tuned, model, tmp_path / "model.gguf", quantization="f16")
@@ -118,7 +118,7 @@ def test_other_set_of_tensors_is_measured(llama_shelf: Shelf, tmp_path: Path, ch
 
 
 def test_stored_values_are_the_merged_weights(llama_shelf: Shelf):
-    model = llama_shelf.tuned.fresh().merge_and_unload()
+    model = llama_shelf.tuned.freshly_merged()
 
     stored = read_model(llama_shelf.folder("gguf-q8_0") / "model.gguf")[0]
 

@@ -28,7 +28,7 @@ def trained(trained_gemma3: Trained) -> Trained:
 def file(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The merged model in float16."""
     path = tmp_path_factory.mktemp("gguf") / "model.gguf"
-    write_model(trained.tuned, trained.tuned.fresh().merge_and_unload(), path, quantization="f16")
+    write_model(trained.tuned, trained.tuned.freshly_merged(), path, quantization="f16")
     return path
 
 
