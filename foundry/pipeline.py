@@ -19,11 +19,13 @@ from foundry.core.events import Events, to_file
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
 from foundry.core.rundir import RunDir
+from foundry.planning import shortage
 from foundry.planning.charging import charges
 from foundry.planning.outcome import beside
 from foundry.planning.plan import make_plan
 from foundry.planning.settled import as_settled
 from foundry.planning.trainers import not_read
+from foundry.planning.unchanged import refuse_changed
 from foundry.store.ledger import recorded
 
 if TYPE_CHECKING:
@@ -147,7 +149,8 @@ def _take(way: Walk, stage: str) -> None:
 def _keep(way: Walk, stage: str, started: float) -> None:
     """Run a stage and stamp what it made."""
     inputs = atomic.fingerprint([way.plan.fingerprint, stage, _upstream(way, stage)])
-    result, outputs = RUNNERS[stage](way)
+    with shortage.told(stage, way.plan, way.run):
+        result, outputs = RUNNERS[stage](way)
     way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
     way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
 
@@ -186,6 +189,7 @@ def _data(way: Walk) -> Result:
 
     recipe, out = way.loaded.recipe, way.run.file("data")
     manifest = prepare(recipe.data, folder=way.loaded.path.parent, out=out)
+    refuse_changed(way.loaded, way.plan)
     tell(way.events, manifest)
     names = [part.file for part in manifest.parts]
     return manifest, [

@@ -68,6 +68,12 @@ def temporary_folder(path: Path) -> Iterator[Path]:
         remove(path)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left half written anywhere below `folder`, which is ours."""
+    for path in list(folder.rglob(".*.tmp")):
+        remove(path)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with LF line ends."""
     write_bytes(path, text.encode("utf-8"))

@@ -6,7 +6,6 @@ mechanism everywhere.
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +15,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from foundry.core import atomic
+from foundry.core import atomic, processes
 from foundry.core.environment import peak_memory_bytes
 from foundry.core.errors import LockedError, Problem
 from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 
+OWNER = ".owner"
 STAGES = ("plan", "data", "encode", "train", "export", "evaluate", "package")
 
 
@@ -43,21 +43,22 @@ class RunDir:
     def locked(self) -> Iterator[None]:
         """Hold the run for this process.
 
+        The lock is the system's, so it is gone with its process, whatever ended it. Where a child
+        process keeps it open, or a network disk keeps it for a host that is gone, the owner's
+        process id and start time say whether it still lives; a dead owner's lock is broken.
+
         Raises:
-            LockedError: Another process holds it; names its process id.
+            LockedError: Another process holds it; names its process id and host.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.file(".lock"), timeout=0)
+        lock = self._acquired()
         try:
-            lock.acquire()
-        except Timeout as error:
-            raise LockedError(self._held()) from error
-        try:
-            atomic.write_text(self.file(".owner"), str(os.getpid()))
+            atomic.remove_unfinished(self.path)
+            atomic.write_json(self.file(OWNER), processes.this())
             fault_point("lock-held")
             yield
         finally:
-            self.file(".owner").unlink(missing_ok=True)
+            self.file(OWNER).unlink(missing_ok=True)
             lock.release()
 
     def holder(self) -> str | None:
@@ -65,29 +66,47 @@ class RunDir:
 
         Asks for the lock itself, since a process that was killed leaves its id behind.
         """
-        if not self.file(".owner").is_file():
+        if not self.file(OWNER).is_file():
             return None
         lock = FileLock(self.file(".lock"), timeout=0)
         try:
             lock.acquire()
         except Timeout:
-            return self._owner()
+            return str((self._owner() or {}).get("pid", "?"))
         except OSError:  # a folder that cannot be written to is no one's work
             return None
         lock.release()
         return None
 
-    def _owner(self) -> str:
+    def _acquired(self) -> FileLock:
+        path = self.file(".lock")
+        lock = FileLock(path, timeout=0)
         try:
-            return self.file(".owner").read_text(encoding="utf-8")
-        except OSError:
-            return "?"
+            lock.acquire()
+        except Timeout as error:
+            owner = self._owner()
+            if owner is None or not processes.is_gone(owner):
+                raise LockedError(self._held(owner or {})) from error
+            path.unlink(missing_ok=True)  # the dead owner's lock stays on the file without a name
+            try:
+                lock.acquire()
+            except Timeout as another:  # a third process was quicker
+                raise LockedError(self._held(self._owner() or {})) from another
+        return lock
 
-    def _held(self) -> Problem:
-        pid = self._owner()
+    def _owner(self) -> dict[str, Any] | None:
+        try:
+            owner = json.loads(self.file(OWNER).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return owner if isinstance(owner, dict) else None
+
+    def _held(self, owner: Mapping[str, Any]) -> Problem:
+        what = _("another process works in this run directory (process {pid} on {host})")
+        pid = owner.get("pid", "?")
         return Problem(
             str(self.path),
-            _("another process works in this run directory (process {pid})").format(pid=pid),
+            what.format(pid=pid, host=owner.get("host", "?")),
             _("wait for it to end, or stop it with `kill {pid}`").format(pid=pid),
         )
 

@@ -23,6 +23,7 @@ from foundry.delivery.package_record import Artefact, Base, Chat, PackageRecord
 from foundry.policy import licence as policy
 from foundry.policy.licence import Licence
 from foundry.policy.notices import missing_notices, notices
+from foundry.train.adapter_files import check_finite
 
 if TYPE_CHECKING:
     from foundry.encode.tokenize import Encoder
@@ -203,6 +204,8 @@ def _copy_export(run: RunDir, export: Mapping[str, Any], folder: Path) -> None:
         if atomic.sha256(target) != digest:
             what = _("the file changed after it was proven")
             raise ProofError(Problem(name, what, _("run `foundry train` again")))
+        if target.suffix == ".safetensors":
+            check_finite(target)
 
 
 def _record(

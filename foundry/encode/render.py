@@ -8,6 +8,7 @@ when a template takes more than `SECONDS` of computing for one conversation.
 import atexit
 import json
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -160,8 +161,9 @@ class _Process:
             raise RuntimeError(f"the process that renders templates ended with {code}")
         if code == -OUT_OF_TIME:
             return _too_slow()
-        what = _("the chat template was stopped: it needs more than {n} MiB of memory")
-        return _unusable(what.format(n=MEMORY_BYTES >> 20))
+        what = _("the chat template was ended by {signal}; it may need more than {n} MiB of memory")
+        by = signal.Signals(-code).name
+        return _unusable(what.format(signal=by, n=MEMORY_BYTES >> 20))
 
     def _send(self, request: bytes) -> None:
         if self._child is None or self._child.poll() is not None:

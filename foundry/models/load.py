@@ -12,7 +12,7 @@ from foundry.core import plugins
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
-from foundry.models import configuration, nf4
+from foundry.models import configuration, finite, nf4
 from foundry.models.folder import check_folder, check_torch
 from foundry.models.names import no_configuration
 from foundry.models.quiet import quiet
@@ -145,6 +145,10 @@ def load_model(base: BaseModel, *, folder: Path | None = None, storage: Storage 
         what = _("the folder lacks weights of the model: {names}")
         fix = _("fetch it again with `foundry model fetch`")
         raise ResourceError(Problem(str(where), what.format(names=", ".join(lacking[:5])), fix))
+    broken = finite.non_finite(model.named_parameters())
+    if broken:
+        fix = _("fetch it again with `foundry model fetch`")
+        raise ResourceError(finite.problem(str(where), broken, fix))
     if storage == "nf4":
         nf4.settle(model, base.name)
     return model.eval()

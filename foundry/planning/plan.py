@@ -1,7 +1,6 @@
 """Resolve a recipe to a plan: nothing open, every value with its origin, and what it will cost."""
 
 import math
-import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
+from foundry.core.shortage import free_bytes, refused_folder
 from foundry.core.version import version
 from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
@@ -36,6 +36,9 @@ def make_plan(
         FoundryError: See `settle`.
         ResourceError: Memory or disk cannot suffice; says which edits fit.
     """
+    refused = refused_folder(runs)
+    if refused is not None:
+        raise ResourceError(refused)
     plan = settle(loaded, accepted_terms)
     planned = RunDir(runs / plan.run_name).stamp("plan")  # a run that goes on is not foretold again
     estimate = _forecast(loaded, runs) if planned is None else planned["result"]["estimate"]
@@ -114,8 +117,7 @@ def _forecast(loaded: LoadedRecipe, runs: Path) -> dict[str, Any]:
 
 def _check_disk(needed: int, runs: Path) -> None:
     """Refuse a run whose files the disk cannot hold."""
-    existing = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.exists())
-    free = shutil.disk_usage(existing).free
+    free = free_bytes(runs)
     if needed > free:
         what = _("needs {needed} GiB on disk; {found} GiB are free")
         raise ResourceError(

@@ -15,6 +15,7 @@ from foundry.core import atomic
 from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
+from foundry.models import finite
 from foundry.models.folder import check_folder
 from foundry.models.load import Storage, load_model
 from foundry.models.quiet import quiet
@@ -86,6 +87,7 @@ def load_tuned(base: BaseModel, folder: Path, *, storage: Storage = "full") -> A
     check_folder(folder)
     if not (folder / CONFIG).is_file():
         return load_model(base, folder=folder)
+    check_finite(folder / WEIGHTS)
     model = load_model(base, storage=storage)
     with quiet():
         from peft import PeftModel, get_peft_model_state_dict
@@ -99,6 +101,17 @@ def load_tuned(base: BaseModel, folder: Path, *, storage: Storage = "full") -> A
         placed = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
     _check_placed(saved, placed, folder.name)
     return tuned.eval()
+
+
+def check_finite(path: Path) -> None:
+    """Refuse a file of weights that are no numbers, before a model is loaded or a file packed.
+
+    Raises:
+        ProofError: Names the file and its tensors.
+    """
+    broken = finite.non_finite_in(path)
+    if broken:
+        raise ProofError(finite.problem(str(path), broken, _("do not use this file; train again")))
 
 
 def _check_placed(saved: set[str], placed: set[str], name: str) -> None:

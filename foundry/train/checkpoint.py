@@ -7,16 +7,24 @@ that would run code (C73): hashes say nothing about a checkpoint that somebody e
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from foundry.core import atomic
-from foundry.core.errors import Problem, ResourceError
+from foundry.core.errors import FoundryError, Problem, ResourceError
 from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
+from foundry.core.shortage import disk_full, disk_says, free_bytes
+from foundry.core.sizes import readable
 from foundry.models.folder import check_folder, check_torch
 from foundry.models.quiet import quiet
 
-MANIFEST = "checkpoint.json"
+MANIFEST, WORK = "checkpoint.json", ".work"
+FLOAT32_BYTES = 4
+# A trained number, and the two moments that AdamW keeps of it.
+COPIES = 3
 # Pickled TrainingArguments and a template card; neither is ever read back.
 UNWANTED = ("training_args.bin", "README.md")
 # What the Trainer writes with `torch.save` and reads with `weights_only=True`.
@@ -48,6 +56,51 @@ def commit(written: Path, folder: Path, step: int, *, keep: int) -> Path:
     for old in committed(folder)[:-keep]:
         atomic.remove(old)
     return target
+
+
+def size_bytes(model: Any) -> int:
+    """What one checkpoint of a model takes; the tokenizer and the lists of rows come on top."""
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return trained * FLOAT32_BYTES * COPIES
+
+
+def check_room(folder: Path, needed_bytes: int, *, keep: int) -> None:
+    """Refuse to begin where the checkpoints of the run cannot be held, one more while it is saved.
+
+    Raises:
+        ResourceError: Names the folder, what is needed and what is free (C68).
+    """
+    more = max(1, keep + 1 - len(committed(folder)))
+    free = free_bytes(folder)
+    if needed_bytes * more > free:
+        what = _("{count} checkpoints need {needed}; {free} are free")
+        needed = readable(needed_bytes * more)
+        raise ResourceError(
+            Problem(
+                str(folder),
+                what.format(count=more, needed=needed, free=readable(free)),
+                _("make space on the disk, or choose another folder with `--runs`"),
+            )
+        )
+
+
+@contextmanager
+def whole_or_not(folder: Path, needed_bytes: int) -> Iterator[None]:
+    """What is written in the block is a checkpoint or nothing, also where the disk is full.
+
+    Raises:
+        ResourceError: Names the folder, what is needed and what is free (C68).
+    """
+    try:
+        yield
+    except FoundryError:
+        raise
+    except Exception as error:  # each library that writes raises its own
+        why = disk_says(error)
+        if why is None:
+            raise
+        atomic.remove(folder / WORK)
+        raise disk_full(folder, why, needed_bytes) from error
 
 
 def committed(folder: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.encode.checks import supervised_tokens
-from foundry.train import capacity, proof
+from foundry.train import capacity, checkpoint, proof
 from foundry.train.adapter_files import (
     has_update,
     load_tuned,
@@ -47,9 +47,13 @@ FOLDERS: Mapping[Trained, str] = {"update": "adapter", "weights": "model"}
 def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
     """See `foundry.train.trainers.sft.fit`."""
     started = time.monotonic()
+    if inputs.steps < 1:  # the Trainer would go on to the end of the epoch
+        raise proof.refuse("train.steps", _("no step is to be done, so nothing would be learned"))
     give_back_freed_memory()
-    work = inputs.run.file("checkpoints", ".work")
+    folder = inputs.run.file("checkpoints")
+    work, size = folder / checkpoint.WORK, checkpoint.size_bytes(inputs.model)
     atomic.remove(work)
+    checkpoint.check_room(folder, size, keep=spec.keep_checkpoints)
     before, layers = proof.copies(inputs.model), proof.updated_layers(inputs.model)
     inputs.events.emit("train", "layers", layers=layers)
     warnings = _warnings(inputs)
@@ -68,7 +72,8 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
         arguments = _arguments(inputs, spec, work, half=settled["dtype"].value == "bfloat16")
         trainer = _trainer(inputs, arguments, progress, head)
         evidence = {"layers": layers, "loss": _probe_loss(trainer, inputs, spec)}
-        train_on(inputs, trainer)
+        with checkpoint.whole_or_not(folder, size):
+            train_on(inputs, trainer)
         # Takes off what accelerate put around `forward`, so that proofs are made in float32.
         trainer.accelerator.unwrap_model(inputs.model, keep_fp32_wrapper=False)
         step = trainer.state.global_step

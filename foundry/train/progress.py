@@ -13,6 +13,7 @@ from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 from foundry.train import checkpoint
 from foundry.train.inputs import FitInputs
+from foundry.train.made_with import made_with
 from foundry.train.pace import Pace
 from foundry.train.signals import StopRequest
 from foundry.train.supervised import SupervisedTrainer, non_finite
@@ -73,16 +74,24 @@ class Progress(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Hash what the Trainer wrote and rename it into place."""
         fault_point("checkpoint-state")
+        self._refuse_non_finite(kwargs["model"], state.global_step)
         written = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         seen = {
             "tokens": self._trainer.tokens,
             "supervised": {str(k): n for k, n in self._trainer.supervised.items()},
             "seen_rows": self._trainer.seen_rows,
+            "made_with": made_with(),
         }
         atomic.write_json(written / "foundry.json", seen)
         folder = self.inputs.run.file("checkpoints")
         checkpoint.commit(written, folder, state.global_step, keep=self.keep)
         self.inputs.events.emit("train", "checkpoint", step=state.global_step)
+
+    def _refuse_non_finite(self, model: Any, step: int) -> None:
+        """Keep the last checkpoint with finite numbers as the newest: an update may overflow."""
+        trained = [p for p in model.parameters() if p.requires_grad]
+        if not all(bool(torch.isfinite(p).all()) for p in trained):
+            raise DataError(non_finite(_("update"), step, self._trainer.last_rows))
 
     @property
     def _trainer(self) -> SupervisedTrainer:

@@ -6,6 +6,7 @@ from typing import Any
 
 from foundry.train import checkpoint
 from foundry.train.inputs import FitInputs
+from foundry.train.made_with import check_same
 from foundry.train.progress import keep_until
 from foundry.train.supervised import SupervisedTrainer
 
@@ -56,6 +57,8 @@ def _newest(inputs: FitInputs, trainer: SupervisedTrainer) -> Path | None:
         return None
     checkpoint.check_code(path)
     seen = json.loads((path / "foundry.json").read_text(encoding="utf-8"))
+    for changed in check_same(seen["made_with"], path):
+        inputs.events.emit("train", "other-machine", key=changed)
     trainer.tokens = seen["tokens"]
     trainer.supervised.update({int(k): n for k, n in seen["supervised"].items()})
     trainer.seen_rows += seen["seen_rows"]

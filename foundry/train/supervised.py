@@ -51,6 +51,7 @@ class SupervisedTrainer(SFTTrainer):
         self.supervised: Counter[int] = Counter()
         self.seen_rows: list[str] = []
         self.step_rows: list[str] = []
+        self.last_rows: list[str] = []
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
@@ -101,6 +102,7 @@ class SupervisedTrainer(SFTTrainer):
         if abs(reported - loss) > SUM_TOLERANCE * max(1.0, abs(loss)):
             what = _("gradients were taken of {reported:.6f}, the loss of the step is {loss:.6f}")
             raise ProofError(Problem("train.loss", what.format(reported=reported, loss=loss)))
+        self.last_rows = self.step_rows
         self.step_loss, self.step_items, self.step_divisors, self.step_rows = 0.0, 0, set(), []
         return loss
 

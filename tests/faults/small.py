@@ -11,7 +11,7 @@ from typing import Any
 from foundry.core import atomic, faults
 from tests import tiny_recipe
 from tests.end_to_end import killed
-from tests.tiny_recipe import RECIPE, Outcome, TinyRecipe
+from tests.tiny_recipe import RECIPE, Outcome, TinyRecipe, call
 
 TRAIN = {**RECIPE["train"], "max_steps": 16, "learning_rate": 2e-2, "checkpoint_every": 4}
 SMALL: Mapping[str, Any] = {
@@ -70,6 +70,11 @@ def made(recipe: TinyRecipe) -> dict[str, str]:
     run = recipe.run
     names = {run.relative(path): path for path in run.path.rglob("*") if path.is_file()}
     return {name: atomic.sha256(path) for name, path in names.items() if not TIMED.search(name)}
+
+
+def told(recipe: TinyRecipe, *options: str) -> Outcome:
+    """Train in this process; a crash is told like any other end."""
+    return call(*recipe.arguments(*options, "--json"), may_crash=True)
 
 
 def again(recipe: TinyRecipe, *options: str) -> Outcome:

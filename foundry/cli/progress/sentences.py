@@ -40,6 +40,7 @@ def sentence(event: Event) -> str | None:
         "skipped": _("{stage}: unchanged, skipped"),
         "settled": _("{stage}: {key} is {value} ({reason})"),
         "resume": _("{stage}: goes on from step {step}"),
+        "other-machine": _("{stage}: `{key}` is not as it was; the last digits may differ"),
         "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),
         "unpacked": _(
             "{stage}: rows side by side, since this model lets rows in one sequence see each other"
