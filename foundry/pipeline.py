@@ -17,7 +17,7 @@ from foundry.core.environment import environment, peak_memory_bytes
 from foundry.core.errors import ProofError, RecipeError, told
 from foundry.core.events import Events, to_file
 from foundry.core.load import LoadedRecipe
-from foundry.core.records import Export, Exports, Part, Plan, Record, TrainResult
+from foundry.core.records import Export, Exports, Part, Plan, Record, ShardSet, TrainResult
 from foundry.core.rundir import RunDir
 from foundry.planning import shortage
 from foundry.planning.charging import charges
@@ -200,22 +200,15 @@ def _data(way: Walk) -> Result:
 
 
 def _encode(way: Walk) -> Result:
-    from foundry.data.prepare import iterate_examples
-    from foundry.encode.mask_report import MaskReport
     from foundry.encode.mask_text import as_text
     from foundry.encode.page.html import render
-    from foundry.encode.shards import shard_key, write_shards
 
     recipe, out, manifest = way.loaded.recipe, way.run.file("data"), way.results["data"]
-    train = _part(way, "train")
-    shards = write_shards(
-        iterate_examples(way.run.file(train.file)),
-        recipe.encode,
-        MaskReport(way.encoder),
-        key_parts=shard_key(way.plan, train.sha256, way.encoder),
-        folder=out / "shards",
-        max_refused=recipe.data.max_refused,
-    )
+    shards = _shards(way, "train")
+    if recipe.data.is_validated:
+        held = _shards(way, "validation").as_dict()
+        kept = ("file", "sha256", "rows", "tokens", "supervised_tokens")
+        shards = replace(shards, validation={key: held[key] for key in kept})
     title = {"zh-TW": recipe.title.zh_TW, "en": recipe.title.en}
     page = render(shards, manifest, title=title, template=way.encoder.template)
     atomic.write_json(out / "mask_report.json", dict(shards.mask))
@@ -223,6 +216,22 @@ def _encode(way: Walk) -> Result:
     atomic.write_text(out / "mask_report.html", page)
     reports = [out / f"mask_report.{kind}" for kind in ("json", "txt", "html")]
     return shards, [out / "shards", *reports]
+
+
+def _shards(way: Walk, name: str) -> ShardSet:
+    from foundry.data.prepare import iterate_examples
+    from foundry.encode.mask_report import MaskReport
+    from foundry.encode.shards import shard_key, write_shards
+
+    part = _part(way, name)
+    return write_shards(
+        iterate_examples(way.run.file(part.file)),
+        way.loaded.recipe.encode,
+        MaskReport(way.encoder, name),
+        key_parts=shard_key(way.plan, part.sha256, way.encoder),
+        folder=way.run.file("data", "shards"),
+        max_refused=way.loaded.recipe.data.max_refused,
+    )
 
 
 def _part(way: Walk, name: str) -> Part:
@@ -236,6 +245,7 @@ def _train(way: Walk) -> Result:
 
 
 def _fit(way: Walk) -> Result:
+    from foundry.encode.shards import read_held
     from foundry.models.load import load_model
     from foundry.models.quiet import quiet
     from foundry.train.arrange import resolved_arrangement
@@ -257,6 +267,7 @@ def _fit(way: Walk) -> Result:
         tokenizer=way.encoder.tokenizer,
         base=plan.base,
         rows=way.rows,
+        validation=read_held(way.run.file("data", "shards"), way.results["encode"]["validation"]),
         stop_ids=tuple(way.results["encode"]["stop_ids"]),
         run=way.run,
         events=way.events,
@@ -295,7 +306,8 @@ def _evaluate(way: Walk) -> Result:
     from foundry.evals.examine import Examination, examine
 
     run, base = way.run, way.plan.base
-    tests = [part["name"] for part in way.results["data"]["parts"] if part["name"] != "train"]
+    names = [part["name"] for part in way.results["data"]["parts"]]
+    tests = [name for name in names if name not in ("train", "validation")]
     exam = Examination(
         recipe=way.loaded.recipe,
         run=run,

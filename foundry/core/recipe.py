@@ -75,14 +75,50 @@ class Source(Closed):
 
 
 class Split(Closed):
-    """Rows of the sources held out of training as the test part `test`."""
+    """Rows of the sources held out of training: to test with, and to watch the training with."""
 
-    test: Number = Field(gt=0, lt=1, description="Share of the rows held out, between 0 and 1.")
+    test: Number | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of the rows held out as the test part `test`, between 0 and 1.",
+    )
+    validation: Number | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of the rows held out to measure the loss on while training.",
+    )
     group_by: Words | None = Field(
         None,
         description="Column whose equal values stay on one side, such as a product or a customer.",
     )
     seed: Seed = Field(0, description="Which rows are drawn.")
+
+    @model_validator(mode="after")
+    def _holds_out_some(self) -> Self:
+        if self.test is None and self.validation is None:
+            what = _("the split holds out nothing")
+            raise Refused(what, _("add `test: 0.1` or `validation: 0.1` to it"))
+        if self.held_out >= 1:
+            what = _("the split leaves nothing to learn ({share} of the rows are held out)")
+            share = f"{float(self.held_out):.0%}"
+            raise Refused(what.format(share=share), _("let the shares be less than 1 together"))
+        return self
+
+    @property
+    def held_out(self) -> float:
+        """Share of the rows that are not trained on."""
+        return float(self.test or 0) + float(self.validation or 0)
+
+
+class ValidationFile(Closed):
+    """Files of rows to measure the loss on while training; nothing is learned from them."""
+
+    path: Words = Field(description=PLACE)
+    read: Annotated[Block, Plugin("source", default="auto")] = Field(
+        {"kind": "auto"}, validate_default=True, description="How to read the file."
+    )
 
 
 class TestPart(Closed):
@@ -113,12 +149,29 @@ class Data(Closed):
     )
     split: Split | None = Field(None, description="Rows of the sources to hold out for testing.")
     tests: Many[TestPart] = Field((), description="Files with rows for testing only.")
+    validation: Many[ValidationFile] = Field(
+        (), description="Files whose rows are only there to measure the loss while training."
+    )
     max_refused: Number = Field(
         0.05,
         ge=0,
         le=1,
         description="Largest share of rows that may be left out as faulty before the run stops.",
     )
+
+    @model_validator(mode="after")
+    def _validates_once(self) -> Self:
+        if self.validation and self.split is not None and self.split.validation is not None:
+            what = _("give `validation` or `split.validation`, not both")
+            raise Refused(what, _("remove one of them"))
+        return self
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether there are rows to measure the loss on while training."""
+        return bool(self.validation) or (
+            self.split is not None and self.split.validation is not None
+        )
 
 
 class Encode(Closed):

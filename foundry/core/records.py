@@ -258,7 +258,11 @@ class EncodedRow(Record):
 
 @dataclass(frozen=True)
 class ShardSet(Record):
-    """Encoded training rows on disk; `key` is a hash of `key_parts`, all that made them (C21)."""
+    """Encoded training rows on disk; `key` is a hash of `key_parts`, all that made them (C21).
+
+    `validation` names the file of the rows to measure the loss on, and counts them; None where the
+    recipe has none.
+    """
 
     file: str
     sha256: str
@@ -271,6 +275,7 @@ class ShardSet(Record):
     stop_ids: tuple[int, ...]
     mask: Mapping[str, Any]
     type: str = "conversation"
+    validation: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -279,7 +284,8 @@ class TrainResult(Record):
 
     `adapter` is that folder, which holds a whole model where all weights were trained. `forecast`
     is what the plan predicted beside what was measured; see `planning.outcome`. `warnings` are what
-    a reader of a poor result should know, each with a `code`.
+    a reader of a poor result should know, each with a `code`. `validation` is the course of the
+    loss on rows that nothing was learned from, and the step whose weights were kept.
     """
 
     adapter: str
@@ -294,6 +300,7 @@ class TrainResult(Record):
     proof: Mapping[str, Any]
     forecast: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Mapping[str, Any], ...] = ()
+    validation: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from foundry.core.suggest import nearest
 from foundry.core.yaml_places import Node, Path
 
 SPLIT_PART = "test"
-TRAIN_PART = "train"
+TRAIN_PART, VALIDATION_PART = "train", "validation"
 
 
 def problems(tree: Node) -> list[Problem]:
@@ -35,14 +35,14 @@ def problems(tree: Node) -> list[Problem]:
 
 
 def part_names(tree: Node) -> list[str]:
-    """The test parts a recipe has: those under `data.tests`, and `test` if it has a split."""
+    """The test parts of a recipe: those under `data.tests`, and `test` if the split draws it."""
     names = _texts(tree, ("data", "tests"), "name")
-    split = tree.at("data", "split")
-    return [*names, SPLIT_PART] if split and split.value is not None else names
+    drawn = tree.at("data", "split", SPLIT_PART)
+    return [*names, SPLIT_PART] if drawn and drawn.value is not None else names
 
 
 def _clashes(tree: Node) -> Iterator[Problem]:
-    seen = {TRAIN_PART}
+    seen = {TRAIN_PART, VALIDATION_PART}
     if len(part_names(tree)) > len(_texts(tree, ("data", "tests"), "name")):
         seen.add(SPLIT_PART)
     for index, test in enumerate(_items(tree, "data", "tests")):

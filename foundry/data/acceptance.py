@@ -9,6 +9,7 @@ from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Data
 from foundry.data.intake import MOST_SHOWN, Intake
+from foundry.data.splits import SIDES, VALIDATED
 
 
 class Columned(Protocol):
@@ -40,6 +41,8 @@ def lacking_columns(
     for test in data.tests:
         own = [test.disjoint_by] if test.disjoint_by else []
         problems += missing_columns(tests[test.name], [*wanted, *own])
+    if data.validation:
+        problems += missing_columns(tests.get(SIDES[VALIDATED], ()), wanted)
     return problems
 
 

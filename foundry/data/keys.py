@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from foundry.core.recipe import Split
 from foundry.core.records import Example
 from foundry.data.duplicates import normalise, text_keys
-from foundry.data.splits import group_key, is_test
+from foundry.data.splits import LEARNED, group_key, side_of
 
 WORD, BYTE = "Q", "B"  # array's names for 64 and for 8 bits without a sign
 
@@ -34,8 +34,8 @@ class Keys:
     prompt: "array[int]" = field(default_factory=_words)
     group: "array[int]" = field(default_factory=_words)
     line: "array[int]" = field(default_factory=_words)
-    held_out: "array[int]" = field(default_factory=lambda: array(BYTE))
-    """1 where the split puts the example on the test side."""
+    side: "array[int]" = field(default_factory=lambda: array(BYTE))
+    """Where the split puts the example, as `splits.SIDES` has it."""
     values: "dict[str, array[int]]" = field(default_factory=dict)
     """By column: a hash of the value, 0 where it is blank."""
 
@@ -54,10 +54,7 @@ class Keys:
         self.group.append(_hash(example.group))
         self.line.append(example.line)
         split = self.split
-        self.held_out.append(
-            split is not None
-            and is_test(group_key(example, prompt), test=split.test, seed=split.seed)
-        )
+        self.side.append(LEARNED if split is None else side_of(group_key(example, prompt), split))
         for column, values in self.values.items():
             value = normalise(example.fields.get(column, ""))
             values.append(_hash(value) if value else 0)

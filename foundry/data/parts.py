@@ -17,13 +17,13 @@ from foundry.core.recipe import Split
 from foundry.core.records import Example
 from foundry.data.duplicates import text_keys
 from foundry.data.keys import Keys
-from foundry.data.splits import group_key, one_sided
+from foundry.data.splits import LEARNED, SIDES, TESTED, VALIDATED, group_key, one_sided, sides
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-TRAIN, TEST = "train", "test"
+TRAIN, TEST, VALIDATION = (SIDES[side] for side in (LEARNED, TESTED, VALIDATED))
 DUPLICATE, IN_TEST = "duplicate", "in-test"
 REMOVED = -1
 
@@ -82,7 +82,8 @@ def divide(
 
     files = [*learned, *chain.from_iterable(tests.values())]
     said = _texts(files)
-    names = (TRAIN, *([TEST] if split else []), *tests)
+    drawn = () if split is None else tuple(SIDES[side] for side in sides(split))
+    names = (TRAIN, *drawn[1:], *tests)
     part, repeats = np.zeros(len(said), np.int32), np.full(len(said), -1, np.int64)
     tested = np.full(len(said), -1, np.int64)  # by text: the example of a test part that says it
     begin = end = sum(map(len, learned))
@@ -95,10 +96,11 @@ def divide(
     part[:end] = np.where(repeats[:end] < 0, 0, REMOVED)
     pool = _without_repeats(np.flatnonzero(repeats[:end] < 0), said, part, repeats)
     if split is not None and len(pool):
-        held_out = _joined([keys.held_out for keys in learned])[pool] > 0
-        if held_out.all() or not held_out.any():
-            raise DataError(_one_sided(examples(), set(pool.tolist()), split))
-        part[pool[held_out]] = names.index(TEST)
+        drawn_to = _joined([keys.side for keys in learned])[pool]
+        for side in sides(split):
+            if not (drawn_to == side).any():
+                raise DataError(_one_sided(examples(), set(pool.tolist()), split))
+            part[pool[drawn_to == side]] = names.index(SIDES[side])
     _refuse_empty(names, part)
     prompts = _joined([keys.prompt for keys in files])
     return Division(names, end, part, repeats, _other_answers(names, part, prompts))

@@ -105,6 +105,7 @@ def require_inputs(loaded: LoadedRecipe) -> dict[str, Path]:
     data, folder = loaded.recipe.data, loaded.path.parent
     given = [(f"data.sources.{n}.path", s.path, s.read) for n, s in enumerate(data.sources)]
     given += [(f"data.tests.{n}.path", t.path, t.read) for n, t in enumerate(data.tests)]
+    given += [(f"data.validation.{n}.path", v.path, v.read) for n, v in enumerate(data.validation)]
     for key, written, read in given:
         try:
             found = _there(expand(written, folder, read).files)

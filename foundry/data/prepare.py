@@ -17,7 +17,7 @@ from foundry.core.records import DatasetManifest, Example, SourceFile
 from foundry.data.acceptance import lacking_columns, refuse, too_many_refused
 from foundry.data.disjoint import refuse_shared_values
 from foundry.data.intake import Intake
-from foundry.data.parts import TEST, TRAIN, Division, divide
+from foundry.data.parts import TEST, TRAIN, VALIDATION, Division, divide
 from foundry.data.taken import Taken, take_all
 from foundry.data.writing import refused_by_code, write_parts, write_refusals
 
@@ -79,9 +79,11 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def _refuse_names(data: Data) -> None:
-    taken = [TRAIN, *([TEST] if data.split else []), *(test.name for test in data.tests)]
+    own = [TRAIN, *([TEST] if data.split and data.split.test else [])]
+    own += [VALIDATION] if data.is_validated else []
+    taken = [*own, *(test.name for test in data.tests)]
     what = _("two parts are called `{name}`")
-    fix = _("give the test part another name; `train` and the split's `test` are taken")
+    fix = _("give the test part another name; {names} are taken").format(names=", ".join(own))
     problems = [
         Problem("data.tests", what.format(name=name), fix)
         for name, count in Counter(taken).items()

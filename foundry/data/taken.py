@@ -7,11 +7,14 @@ from functools import cached_property
 from itertools import accumulate, chain, count, islice
 from pathlib import Path
 
-from foundry.core.recipe import Data, Source, TestPart
+from foundry.core.recipe import Data, Source, TestPart, ValidationFile
 from foundry.core.records import Example, SkippedFile
 from foundry.data.intake import Converter, Intake, take
 from foundry.data.keys import Keys
+from foundry.data.parts import VALIDATION
 from foundry.data.places import Found, expand, opened
+
+Given = Source | TestPart | ValidationFile
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,12 @@ def take_all(data: Data, folder: Path, work: Path) -> Taken:
     """
     taker = _Taker(data, folder, work)
     by = data.split.group_by if data.split else None
+    sources = tuple(taker.take(source, by) for source in data.sources)
+    tests = {test.name: taker.take(test, test.disjoint_by or by) for test in data.tests}
+    validation = tuple(chain.from_iterable(taker.take(file, by) for file in data.validation))
     return Taken(
-        sources=tuple(taker.take(source, by) for source in data.sources),
-        tests={test.name: taker.take(test, test.disjoint_by or by) for test in data.tests},
+        sources=sources,
+        tests={**tests, **({VALIDATION: validation} if validation else {})},
         skipped=tuple(taker.skipped),
     )
 
@@ -82,7 +88,7 @@ class _Taker:
     skipped: list[SkippedFile] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=count)
 
-    def take(self, given: Source | TestPart, group_by: str | None) -> tuple[Intake, ...]:
+    def take(self, given: Given, group_by: str | None) -> tuple[Intake, ...]:
         """Every file that `given` stands for; a row's group is its value of `group_by`."""
         place = expand(given.path, self.folder, given.read)
         self.skipped += place.skipped
@@ -93,12 +99,12 @@ class _Taker:
             for file in self._opened(found, given)
         )
 
-    def _opened(self, found: Found, given: Source | TestPart) -> tuple[Found, ...]:
+    def _opened(self, found: Found, given: Given) -> tuple[Found, ...]:
         place = opened(found, self._folder(), given.read)
         self.skipped += place.skipped
         return place.files
 
-    def _take_file(self, found: Found, given: Source | TestPart, convert: Converter) -> Intake:
+    def _take_file(self, found: Found, given: Given, convert: Converter) -> Intake:
         shared = dict.fromkeys(test.disjoint_by for test in self.data.tests if test.disjoint_by)
         keys = Keys(self.data.split, tuple(shared))
         return take(found, given.read, convert, keys, self._folder())

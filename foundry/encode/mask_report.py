@@ -46,13 +46,14 @@ class OverLimit:
 
 @dataclass
 class MaskReport:
-    """Counts over the encoded rows of one training part.
+    """Counts over the encoded rows of one part of the data.
 
     `dropped` counts examples and rows that are not trained, by code; `named` holds the first of
     each code, `listing` is a stream for all of them.
     """
 
     encoder: Encoder
+    part: str = "train"
     listing: TextIO | None = None
     type: str = ""
     examples: int = 0

@@ -26,7 +26,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 FORMAT_VERSION = 2
-SHARD, LEFT_OUT = "train.parquet", "left_out.jsonl"
+TRAIN, SUFFIX, LEFT_OUT = "train", ".parquet", "left_out.jsonl"
 BATCH_EXAMPLES = 256
 BATCH_CHARS = 1 << 20
 GROUP_TOKENS = 1 << 18  # ids of a row group; 2 MiB with their labels
@@ -110,9 +110,10 @@ def write_shards(
     folder: Path,
     max_refused: float = 0.0,
 ) -> ShardSet:
-    """Encode `examples` and write `SHARD`, whose columns are the fields of `EncodedRow`.
+    """Encode `examples` and write a Parquet file whose columns are the fields of `EncodedRow`.
 
-    Beside it, `LEFT_OUT` lists what is not trained, a refusal on each line.
+    The file has the name of the report's part. Beside it, `LEFT_OUT` lists what is not trained, a
+    refusal on each line.
 
     Args:
         examples: What is learned.
@@ -126,8 +127,9 @@ def write_shards(
         DataError: The mask report refuses the rows; every fault is named by file and line. No file
             is written.
     """
-    path = folder / SHARD
-    with atomic.replacing(path) as temporary, atomic.replacing(folder / LEFT_OUT) as left_out:
+    path = folder / f"{report.part}{SUFFIX}"
+    beside = folder / (LEFT_OUT if report.part == TRAIN else f"{report.part}.{LEFT_OUT}")
+    with atomic.replacing(path) as temporary, atomic.replacing(beside) as left_out:
         with left_out.open("w", encoding="utf-8") as report.listing:
             _write(encode_rows(examples, settings, report), temporary)
         report.check(overlong=settings.overlong, max_refused=max_refused)
@@ -176,6 +178,11 @@ def _table(rows: Sequence[EncodedRow]) -> Any:
 
     columns = {f.name: [getattr(row, f.name) for row in rows] for f in fields(EncodedRow)}
     return pa.table(columns, schema=_schema())
+
+
+def read_held(folder: Path, held: Mapping[str, Any] | None) -> list[EncodedRow]:
+    """The rows of `ShardSet.validation`; none where there are none."""
+    return [] if held is None else read_shards(folder / held["file"])
 
 
 def read_shards(path: Path) -> list[EncodedRow]:

@@ -18,7 +18,7 @@ from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
 from foundry.planning import cost, fit, hardware
 from foundry.planning.forecast import forecast, known_rows, known_shape
-from foundry.planning.refusals import check_context, check_exports, check_licences
+from foundry.planning.refusals import check_context, check_exports, check_licences, check_validation
 from foundry.planning.resolve import resolve
 
 
@@ -70,6 +70,7 @@ def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:
     base = locate(loaded.recipe.base_model, loaded.path.parent)
     licences = check_licences(loaded, base, accepted_terms)
     check_context(loaded, base)
+    check_validation(loaded)
     check_exports(loaded, base)
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
     identity = {

@@ -66,6 +66,23 @@ def check_context(loaded: LoadedRecipe, base: BaseModel) -> None:
         )
 
 
+def check_validation(loaded: LoadedRecipe) -> None:
+    """Refuse to choose or stop by a loss that nothing is there to measure on."""
+    if loaded.recipe.data.is_validated:
+        return
+    spec = loaded.recipe.train.spec.model_dump()
+    what = _("{key}: there are no validation rows to measure on")
+    fix = _("add `data.split.validation: 0.1`, or files under `data.validation`")
+    keys = ("best_by", "early_stopping", "evaluate_every")
+    wanted = [f"train.{key}" for key in keys if spec.get(key) is not None]
+    problems = [
+        Problem(loaded.origins.get(key, loaded.path.name), what.format(key=key), fix)
+        for key in wanted
+    ]
+    if problems:
+        raise RecipeError(problems)
+
+
 def check_exports(loaded: LoadedRecipe, base: BaseModel) -> None:
     """Refuse an export that could not be written after the training it needs."""
     problems = []

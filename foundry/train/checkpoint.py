@@ -31,7 +31,7 @@ UNWANTED = ("training_args.bin", "README.md")
 TENSOR_STATE = re.compile(r"(optimizer|scheduler|scaler)\.pt|rng_state(_\d+)?\.pth")
 
 
-def commit(written: Path, folder: Path, step: int, *, keep: int) -> Path:
+def commit(written: Path, folder: Path, step: int, *, keep: int, best: int | None = None) -> Path:
     """Make the Trainer's folder `written` the checkpoint of `step`; then drop the oldest.
 
     Args:
@@ -39,6 +39,7 @@ def commit(written: Path, folder: Path, step: int, *, keep: int) -> Path:
         folder: `checkpoints/` of the run.
         step: Optimizer steps done.
         keep: How many of the newest stay; older ones go only after this one is in place.
+        best: The step of one that stays besides.
     """
     fault_point("checkpoint-hashes")
     for name in UNWANTED:
@@ -49,13 +50,19 @@ def commit(written: Path, folder: Path, step: int, *, keep: int) -> Path:
         atomic.sync(path)
     atomic.write_json(written / MANIFEST, {"step": step, "files": hashes})
     fault_point("checkpoint-rename")
-    target = folder / f"step-{step:06d}"
+    target = place_of(folder, step)
     atomic.remove(target)
     atomic.put_in_place(written, target)
     fault_point("checkpoint-drop")
     for old in committed(folder)[:-keep]:
-        atomic.remove(old)
+        if best is None or old != place_of(folder, best):
+            atomic.remove(old)
     return target
+
+
+def place_of(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return folder / f"step-{step:06d}"
 
 
 def size_bytes(model: Any) -> int:

@@ -34,10 +34,11 @@ from foundry.train.memory import give_back_freed_memory
 from foundry.train.packing import with_rows_apart
 from foundry.train.probe import as_settled, settle, step_seconds
 from foundry.train.progress import Progress
-from foundry.train.resuming import train_on
+from foundry.train.resuming import take_best, train_on
 from foundry.train.settings import TrainerSettings
 from foundry.train.signals import stop_on_signals
 from foundry.train.supervised import SupervisedTrainer
+from foundry.train.validation import Watch, watch_of
 
 HEAD_PROBE_TOKENS = 32
 # Where in a run lies what was trained.
@@ -68,21 +69,29 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
         head = _head(inputs)
         settled = settle(inputs, spec, partial(step_seconds, inputs, head))
         inputs = as_settled(inputs, settled)
-        progress = Progress(inputs, stop, keep=spec.keep_checkpoints)
+        watch = watch_of(inputs.validation, spec)
+        progress = Progress(inputs, stop, watch, keep=spec.keep_checkpoints)
         arguments = _arguments(inputs, spec, work, half=settled["dtype"].value == "bfloat16")
         trainer = _trainer(inputs, arguments, progress, head)
         evidence = {"layers": layers, "loss": _probe_loss(trainer, inputs, spec)}
         with checkpoint.whole_or_not(folder, size):
-            train_on(inputs, trainer)
+            train_on(inputs, trainer, watch)
         # Takes off what accelerate put around `forward`, so that proofs are made in float32.
         trainer.accelerator.unwrap_model(inputs.model, keep_fp32_wrapper=False)
         step = trainer.state.global_step
-        if stop.signal_number is not None and step < inputs.steps:
+        if stop.signal_number is not None and step < inputs.steps and not watch.course.is_over:
             raise stop.interrupted(step, inputs.steps)
+        course = _course(inputs, trainer, watch)
     atomic.remove(work)
-    evidence |= _prove(inputs, trainer, before)
+    evidence |= _prove(inputs, trainer, before, step if watch.course.is_over else inputs.steps)
     made = _result(inputs, trainer, evidence, time.monotonic() - started)
-    return replace(made, warnings=warnings)
+    return replace(made, warnings=warnings, validation=course)
+
+
+def _course(inputs: FitInputs, trainer: SupervisedTrainer, watch: Watch) -> dict[str, Any]:
+    """What the validation rows said, after the best step's weights were taken if that is asked."""
+    kept = {"kept_step": take_best(inputs, trainer, watch), "stopped_early": watch.course.is_over}
+    return watch.course.as_dict() | kept if watch.rows else {}
 
 
 def _warnings(inputs: FitInputs) -> tuple[dict[str, Any], ...]:
@@ -218,13 +227,15 @@ def _probe_loss(
     return proof.loss_probe(trainer, rows, micro_batches)
 
 
-def _prove(inputs: FitInputs, trainer: SupervisedTrainer, before: Any) -> dict[str, Any]:
+def _prove(
+    inputs: FitInputs, trainer: SupervisedTrainer, before: Any, steps: int
+) -> dict[str, Any]:
     """The checks after training; saves the adapter on the way."""
     model, rows = inputs.model, inputs.rows
-    if trainer.state.global_step != inputs.steps:
+    if trainer.state.global_step != steps:
         what = _("{done} steps were done, {planned} were planned")
         done = trainer.state.global_step
-        raise proof.refuse("train.steps", what.format(done=done, planned=inputs.steps))
+        raise proof.refuse("train.steps", what.format(done=done, planned=steps))
     evidence = {
         "mask": proof.check_seen(trainer.supervised, trainer.seen_rows, rows, inputs.stop_ids),
         "optimizer": proof.check_optimizer(trainer.optimizer, model),

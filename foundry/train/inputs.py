@@ -18,7 +18,7 @@ class FitInputs:
     `stop_ids` are those that the rows supervise; `tokenizer` is only handed to libraries that ask
     for one. `storage` is how the base is held, which is how it is read again to prove what was
     saved. `sequences` are the rows, by index, that share a place in a batch; where there are none,
-    each has its own.
+    each has its own. `validation` are rows to measure the loss on, which nothing is learned from.
     """
 
     model: Any
@@ -33,3 +33,4 @@ class FitInputs:
     steps: int
     storage: Storage = "full"
     sequences: Sequence[Sequence[int]] = ()
+    validation: Sequence[EncodedRow] = ()

@@ -17,13 +17,15 @@ from foundry.train.made_with import made_with
 from foundry.train.pace import Pace
 from foundry.train.signals import StopRequest
 from foundry.train.supervised import SupervisedTrainer, non_finite
+from foundry.train.validation import KEY, Watch
 
 
 class Progress(TrainerCallback):
     """Writes `metrics.jsonl` and events, commits checkpoints, grants a request to stop."""
 
-    def __init__(self, inputs: FitInputs, stop: StopRequest, *, keep: int) -> None:
+    def __init__(self, inputs: FitInputs, stop: StopRequest, watch: Watch, *, keep: int) -> None:
         self.inputs = inputs
+        self.watch = watch
         self.stop = stop
         self.keep = keep
         self.metrics = inputs.run.file("metrics.jsonl")
@@ -56,9 +58,24 @@ class Progress(TrainerCallback):
             "tokens": trainer.tokens,
             "supervised_tokens": trainer.supervised.total(),
         }
+        if self.watch.is_due(state.global_step, state.max_steps):
+            record[KEY] = self._measure(state.global_step, control)
         atomic.append_line(self.metrics, json.dumps(record))
         pace = self.pace.left(state.max_steps - state.global_step)
         self.inputs.events.emit("train", "step", **record, **pace)
+
+    def _measure(self, step: int, control: Any) -> float | None:
+        """Measure the validation loss; save a step that is the best, stop where none will be."""
+        loss = self.watch.measure(self._trainer, step)
+        is_best = self.watch.best_step == step
+        is_over = self.watch.course.is_over
+        if is_best or is_over:
+            control.should_save = True
+        if is_over:
+            control.should_training_stop = True
+        told = {"loss": loss, "is_best": is_best, "stops": is_over}
+        self.inputs.events.emit("train", "validation", step=step, **told)
+        return loss
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Time the step."""
@@ -84,7 +101,8 @@ class Progress(TrainerCallback):
         }
         atomic.write_json(written / "foundry.json", seen)
         folder = self.inputs.run.file("checkpoints")
-        checkpoint.commit(written, folder, state.global_step, keep=self.keep)
+        step, best = state.global_step, self.watch.best_step
+        checkpoint.commit(written, folder, step, keep=self.keep, best=best)
         self.inputs.events.emit("train", "checkpoint", step=state.global_step)
 
     def _refuse_non_finite(self, model: Any, step: int) -> None:

@@ -4,26 +4,56 @@ import json
 from pathlib import Path
 from typing import Any
 
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
 from foundry.train import checkpoint
 from foundry.train.inputs import FitInputs
 from foundry.train.made_with import check_same
 from foundry.train.progress import keep_until
 from foundry.train.supervised import SupervisedTrainer
+from foundry.train.validation import Course, Watch
 
 
-def train_on(inputs: FitInputs, trainer: SupervisedTrainer) -> None:
-    """Train from the newest whole checkpoint of the run, or from the start, to the last step.
+def train_on(inputs: FitInputs, trainer: SupervisedTrainer, watch: Watch) -> None:
+    """Train from the newest whole checkpoint of the run, or from the start, to its end.
 
     Raises:
         ResourceError: There are checkpoints and none can be used.
     """
     path = _newest(inputs, trainer)
+    watch.course = Course.of(inputs.run.file("metrics.jsonl"), watch.course.stopping)
     if path is None:
         trainer.train()
-    elif step_of(path) < inputs.steps:
+    elif step_of(path) < inputs.steps and not watch.course.is_over:
         trainer.train(resume_from_checkpoint=str(path))
     else:
         _take_end(trainer, path, inputs.steps)
+
+
+def take_best(inputs: FitInputs, trainer: Any, watch: Watch) -> int:
+    """Give the model the weights of the best step; the step whose weights it has then.
+
+    Raises:
+        ResourceError: The checkpoint of that step is damaged or gone.
+    """
+    last: int = trainer.state.global_step
+    if not watch.keeps_best:
+        return last
+    best = watch.best_step
+    if best is None:
+        inputs.events.emit("train", "not-measured", step=last)
+        return last
+    path = checkpoint.place_of(inputs.run.file("checkpoints"), best)
+    fault = checkpoint.fault_of(path)
+    if fault is not None:
+        what = _("the best checkpoint cannot be used: {fault}").format(fault=fault)
+        fix = _("remove {folder} to train from the start").format(folder=path.parent)
+        raise ResourceError(Problem(str(path), what, fix))
+    if best != last:
+        checkpoint.check_code(path)
+        trainer._load_from_checkpoint(str(path))
+    inputs.events.emit("train", "kept", step=best)
+    return best
 
 
 def step_of(path: Path) -> int:

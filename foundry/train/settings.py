@@ -15,6 +15,25 @@ from foundry.core.language import gettext as _
 DEFAULT_EPOCHS = 3
 
 
+class EarlyStopping(Closed):
+    """When to stop before the last step."""
+
+    patience: int = Field(
+        ge=1, description="Measurements in a row without a better one after which it stops."
+    )
+    min_delta: Number = Field(
+        0.0, ge=0, description="How much lower than the lowest before a loss must be to be better."
+    )
+
+
+class BestBy(Closed):
+    """Which step's weights are kept in the end."""
+
+    metric: Literal["validation-loss"] = Field(
+        description="The step with the lowest loss on the validation rows."
+    )
+
+
 class TrainerSettings(Closed):
     """How long and how fast to learn."""
 
@@ -81,6 +100,19 @@ class TrainerSettings(Closed):
     )
     deterministic: bool = Field(
         False, description="Try nothing out, and refuse operations that differ from run to run."
+    )
+    evaluate_every: int | None = Field(
+        None,
+        ge=1,
+        description="Steps between measurements of the loss on the validation rows; as many as "
+        "between checkpoints where absent.",
+    )
+    best_by: BestBy | None = Field(
+        None,
+        description="What decides which step's weights are kept; the last step's where absent.",
+    )
+    early_stopping: EarlyStopping | None = Field(
+        None, description="Stops a training whose validation loss no longer falls."
     )
     gradient_checkpointing: bool = Field(
         False, description="Compute activations twice to save memory; slower, same result."

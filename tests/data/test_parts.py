@@ -34,9 +34,9 @@ def hundred_rows():
 SPLIT = {"test": 0.3, "group_by": "product", "seed": 0}
 
 
-def drawn(key, *, test, seed):
+def drawn(key, split, seed=None):
     """Sides that forget seed and group: another draw each time."""
-    return random.random() < test
+    return int(random.random() < split.test)
 
 
 def no_two_alike(files):
@@ -49,7 +49,7 @@ def no_refusal(*_):
 
 
 TORN = change(keys, "group_key", lambda example, prompt: f"row {example.id}")
-DRAWN = change(keys, "is_test", drawn)
+DRAWN = change(keys, "side_of", drawn)
 
 
 @case(

@@ -11,7 +11,7 @@ from foundry.data.duplicates import text_keys
 from foundry.data.formats import auto
 from foundry.data.glimpse import SAMPLE_ITEMS, Glimpse, glimpse
 from foundry.data.places import Found
-from foundry.data.splits import group_key, is_test, seed_for
+from foundry.data.splits import TESTED, group_key, seed_for, side_of
 from foundry.encode.tokenize import Encoder
 from foundry.models.at_hand import at_hand
 from foundry.planning.advice import Advice, advise
@@ -56,7 +56,7 @@ def test_no_part_of_the_split_is_empty(seen):
         look = seen(rows)
         split = Split(**advise(look, None).split)
         keys = [group_key(e, text_keys(e).prompt) for e in look.examples]
-        held_out = [is_test(key, test=split.test, seed=split.seed) for key in keys]
+        held_out = [side_of(key, split) == TESTED for key in keys]
         assert 0 < sum(held_out) < rows
 
 
@@ -71,7 +71,8 @@ def test_seed_is_another_where_the_own_leaves_a_side_empty():
     found = seed_for(rows, Split(test=0.1))
 
     assert found is not None
-    assert sum(is_test(key, test=0.1, seed=found) for key in rows) == 1
+    sides = [side_of(key, Split(test=0.1), found) for key in rows]
+    assert sides.count(TESTED) == 1
 
 
 def test_no_seed_divides_a_single_group():

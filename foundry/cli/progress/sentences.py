@@ -29,6 +29,7 @@ def sentence(event: Event) -> str | None:
     kind, stage = event["event"], _stage(event["stage"])
     own: dict[str, Callable[[Event], str | None]] = {
         **{"step": _step, "layers": _layers, "warning": _warning, "bytes": _bytes},
+        "validation": _validation,
         **{"notice": _notice, "not-read": _not_read, "source": _source, "end": _end},
     }
     if kind in own:
@@ -40,6 +41,10 @@ def sentence(event: Event) -> str | None:
         "skipped": _("{stage}: unchanged, skipped"),
         "settled": _("{stage}: {key} is {value} ({reason})"),
         "resume": _("{stage}: goes on from step {step}"),
+        "kept": _("{stage}: keeps the weights of step {step}, whose validation loss is the lowest"),
+        "not-measured": _(
+            "{stage}: the validation loss was not measured, so the last step's weights are kept"
+        ),
         "other-machine": _("{stage}: `{key}` is not as it was; the last digits may differ"),
         "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),
         "unpacked": _(
@@ -51,6 +56,15 @@ def sentence(event: Event) -> str | None:
         return None
     values = {"name": "", "seconds": "", **event, "stage": stage}
     return " ".join(sentences[kind].format(**values).split())
+
+
+def _validation(event: Event) -> str:
+    text = _("{stage}: validation loss {loss} after step {step}{note}")
+    loss = _("not measured") if event["loss"] is None else f"{event['loss']:.3f}"
+    note = _(", the best so far") if event["is_best"] else ""
+    if event["stops"]:
+        note += _("; it no longer falls, so the training ends here")
+    return text.format(stage=_stage(event["stage"]), loss=loss, step=event["step"], note=note)
 
 
 def _step(event: Event) -> str:

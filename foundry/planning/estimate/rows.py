@@ -68,7 +68,7 @@ def rows_of(loaded: LoadedRecipe, encoder: Encoder | None, work: Path) -> Rows:
                 items = read(file.path, source.read).items
                 count += sum(not isinstance(item, Blank) for item in items)
                 lengths += _lengths(seen, encoder)
-    held_out = data.split.test if data.split else 0.0
+    held_out = data.split.held_out if data.split else 0.0
     kept = [one for one in lengths if one.tokens[1] <= limit] or lengths
     share = len(kept) / len(lengths) if lengths else 1.0
     return Rows(
