@@ -23,6 +23,8 @@ from foundry.models.quiet import quiet
 
 MANIFEST, WORK = "checkpoint.json", ".work"
 FLOAT32_BYTES = 4
+# Without any of these the Trainer goes on without a word, to other numbers (ecosystem.md 0.3).
+NEEDED = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 # A trained number, and the two moments that AdamW keeps of it.
 COPIES = 3
 # Pickled TrainingArguments and a template card; neither is ever read back.
@@ -58,6 +60,13 @@ def commit(written: Path, folder: Path, step: int, *, keep: int, best: int | Non
         if best is None or old != place_of(folder, best):
             atomic.remove(old)
     return target
+
+
+def check_complete(written: Path) -> None:
+    """Refuse to commit what the Trainer left out; that would be a fault of the program."""
+    lacking = [name for name in NEEDED if not (written / name).is_file()]
+    if lacking:
+        raise RuntimeError(f"the Trainer wrote no {', '.join(lacking)}")
 
 
 def place_of(folder: Path, step: int) -> Path:

@@ -93,6 +93,7 @@ class Progress(TrainerCallback):
         fault_point("checkpoint-state")
         self._refuse_non_finite(kwargs["model"], state.global_step)
         written = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        checkpoint.check_complete(written)
         seen = {
             "tokens": self._trainer.tokens,
             "supervised": {str(k): n for k, n in self._trainer.supervised.items()},

@@ -134,9 +134,15 @@ def test_missing_key_is_told_with_its_meaning(mistakes, good):
 
 
 def test_missing_key_of_a_block_stands_at_the_block(mistakes):
+    problem = one(mistakes("train: {early_stopping: {}}"))
+
+    assert problem.startswith("shop.yaml:10:9: train.early_stopping.patience: this key is required")
+
+
+def test_split_that_holds_out_nothing_is_told(mistakes):
     problem = one(mistakes("  split: {}"))
 
-    assert problem.startswith("shop.yaml:10:3: data.split.test: this key is required")
+    assert problem.startswith("shop.yaml:10:3: data.split: the split holds out nothing")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 
@@ -114,9 +114,9 @@ def impatient() -> Iterator[StopRequest]:
 def test_sigterm_while_saving_lets_the_save_be_done_first(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def commit_under_fire(written: Path, folder: Path, step: int, *, keep: int) -> Path:
+    def commit_under_fire(*args: Any, **options: Any) -> Path:
         signal.raise_signal(signal.SIGTERM)
-        return commit(written, folder, step, keep=keep)
+        return commit(*args, **options)
 
     monkeypatch.setattr(checkpoint, "commit", commit_under_fire)
     inputs = training.opened(tiny_llama, tmp_path / os.urandom(4).hex())

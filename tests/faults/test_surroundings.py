@@ -15,6 +15,7 @@ import torch
 
 from foundry import pipeline
 from foundry.core import atomic, events, faults, processes, shortage
+from foundry.core.errors import ResourceError
 from foundry.data import prepare
 from foundry.models import fetch
 from foundry.planning import plan
@@ -24,7 +25,7 @@ from foundry.train.trainers import sft
 from tests.cases import case, change
 from tests.end_to_end import killed
 from tests.faults import small
-from tests.faults.table import fault
+from tests.faults.table import ended, fault
 from tests.once import once
 from tests.tiny_recipe import TinyRecipe
 
@@ -127,6 +128,30 @@ def test_truncated_base_is_named_and_to_be_fetched_again(fresh: Fresh):
     (problem,) = outcome.document["problems"]
     assert problem["where"] == str(weights)
     assert "again" in problem["fix"]
+
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+@fault("22", {"nobody looks inside": change(fetch, "check_folder", lambda *_, **__: None)})
+def test_truncated_blob_of_the_hub_cache_is_named_and_not_fetched_unasked(
+    tiny_base: Path, tmp_path: Path
+):
+    """The guard of conftest.py fails the test if anything leaves this machine."""
+    from huggingface_hub import constants
+
+    cache = tmp_path / os.urandom(4).hex()
+    snapshot = cache / "models--owner--tiny" / "snapshots" / REVISION
+    shutil.copytree(tiny_base, snapshot)
+    os.truncate(snapshot / "model.safetensors", 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "HF_HUB_CACHE", str(cache))
+        told = ended(lambda: fetch.locate(f"owner/tiny@{REVISION}", tmp_path))
+
+    assert isinstance(told, ResourceError), repr(told)
+    (problem,) = told.problems
+    assert problem.where == str(snapshot / "model.safetensors")
+    assert problem.fix is not None and "fetch" in problem.fix
 
 
 def jumping(start: float) -> Callable[[], float]:

@@ -178,14 +178,14 @@ def test_training_that_had_stopped_early_is_not_gone_on_with(tiny_llama: Path, t
     stopping = EarlyStopping(patience=1)
     path, events = tmp_path / "run", list[Event]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation, "validation_loss", said([1.0, 2.0]))
+        patch.setattr(validation, "validation_loss", said([3.0, 2.0, 1.0, 2.0]))
         training.fit(opened(tiny_llama, path), **BEST, early_stopping=stopping)
         shutil.rmtree(path / "adapter")
         result = training.fit(
             opened(tiny_llama, path, events.append), **BEST, early_stopping=stopping
         )
 
-    assert result.steps == 2 and result.validation["kept_step"] == 1
+    assert (result.steps, result.validation["kept_step"]) == (4, 3)
     assert [event for event in events if event["event"] == "step"] == []
 
 
