@@ -279,3 +279,10 @@ def test_every_foreign_name_leads_to_a_key_there_is():
 
 def test_no_foreign_name_is_a_key_of_ours():
     assert not set(suggest.FOREIGN) & {path[-1] for path in outline(None)}
+
+
+def test_validation_is_given_once_and_leaves_something_to_learn(mistakes):
+    twice = "  split: {validation: 0.1}\n  validation: [{path: a.csv}]"
+
+    assert "give `validation` or `split.validation`, not both" in one(mistakes(twice))
+    assert "leaves nothing to learn" in one(mistakes("  split: {test: 0.6, validation: 0.5}"))

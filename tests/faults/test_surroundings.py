@@ -116,6 +116,16 @@ def test_data_that_change_while_they_are_read_are_refused(tiny_base: Path, tmp_p
     assert recipe.run.stamp("data") is None
 
 
+@pytest.mark.parametrize(
+    "given", ["best_by.metric=validation-loss", "early_stopping.patience=2", "evaluate_every=4"]
+)
+def test_loss_that_nothing_is_there_to_measure_on_is_refused_by_the_plan(fresh: Fresh, given: str):
+    outcome = small.told(fresh(), "--until", "plan", "--set", f"train.{given}")
+
+    assert (outcome.code, outcome.document["error"]) == (2, "recipe"), outcome
+    assert "there are no validation rows to measure on" in outcome.out
+
+
 @fault("18b", {"nobody looks inside": change(fetch, "check_folder", lambda *_, **__: None)})
 def test_truncated_base_is_named_and_to_be_fetched_again(fresh: Fresh):
     recipe = fresh()
