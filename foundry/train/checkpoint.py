@@ -56,10 +56,15 @@ def commit(written: Path, folder: Path, step: int, *, keep: int, best: int | Non
     atomic.remove(target)
     atomic.put_in_place(written, target)
     fault_point("checkpoint-drop")
+    drop_old(folder, keep=keep, best=best)
+    return target
+
+
+def drop_old(folder: Path, *, keep: int, best: int | None = None) -> None:
+    """Remove all checkpoints but the newest `keep` and that of the step `best`."""
     for old in committed(folder)[:-keep]:
         if best is None or old != place_of(folder, best):
             atomic.remove(old)
-    return target
 
 
 def check_complete(written: Path) -> None:

@@ -76,6 +76,8 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
         evidence = {"layers": layers, "loss": _probe_loss(trainer, inputs, spec)}
         with checkpoint.whole_or_not(folder, size):
             train_on(inputs, trainer, watch)
+        # One too many is there where a run was killed before it removed the oldest.
+        checkpoint.drop_old(folder, keep=spec.keep_checkpoints, best=watch.best_step)
         # Takes off what accelerate put around `forward`, so that proofs are made in float32.
         trainer.accelerator.unwrap_model(inputs.model, keep_fp32_wrapper=False)
         step = trainer.state.global_step
