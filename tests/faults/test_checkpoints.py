@@ -189,11 +189,24 @@ def without_optimizer(patch: pytest.MonkeyPatch) -> None:
         "no moments": without_optimizer,
     },
 )
-@pytest.mark.parametrize("step", [1, 3, 4])  # in an epoch, in the next, at the end of one
-def test_run_stopped_anywhere_ends_with_the_same_bytes(
-    tiny_llama: Path, straight: RunDir, tmp_path: Path, step: int
+def test_run_stopped_in_an_epoch_ends_with_the_same_bytes(
+    tiny_llama: Path, straight: RunDir, tmp_path: Path
 ):
-    """With dropout, two passes a step, two rows packed in each, and two epochs of two steps."""
+    """With dropout, two passes a step, two rows packed in each, and epochs of two steps."""
+    check_stopped(tiny_llama, straight, tmp_path, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("step", range(1, 7))
+def test_run_stopped_after_any_step_ends_with_the_same_bytes(
+    tiny_llama: Path, straight: RunDir, tmp_path: Path, step: int
+):  # C66
+    check_stopped(tiny_llama, straight, tmp_path, step)
+
+
+def check_stopped(tiny_llama: Path, straight: RunDir, tmp_path: Path, step: int) -> None:
+    """Asked to stop after `step`, so stopped after the next, and taken up again."""
     path = tmp_path / os.urandom(4).hex()
     begun = training.opened(tiny_llama, path, training.at("step", step, stop))
     assert isinstance(ended(lambda: training.fit(begun, checkpoint_every=100)), InterruptedRun)
