@@ -117,6 +117,7 @@ def walk(
     events.run = plan.run_name
     way = Walk(loaded, plan, run, events)
     with run.locked(), events.heard_by(to_file(run.file("events.jsonl"))):
+        atomic.remove_unfinished(run.path)
         for stage in STAGES[: STAGES.index(until) + 1]:
             try:
                 _take(way, stage)

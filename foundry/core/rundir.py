@@ -53,7 +53,6 @@ class RunDir:
         self.path.mkdir(parents=True, exist_ok=True)
         lock = self._acquired()
         try:
-            atomic.remove_unfinished(self.path)
             atomic.write_json(self.file(OWNER), processes.this())
             fault_point("lock-held")
             yield
