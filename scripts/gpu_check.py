@@ -212,21 +212,19 @@ def train(inputs: Any) -> dict[str, Any]:
     from foundry.train import fitting, proof
     from foundry.train.fused import fused_updates
     from foundry.train.packing import with_rows_apart
-    from foundry.train.progress import Progress
     from foundry.train.signals import StopRequest
     from foundry.train.trainers.sft import Spec
 
     spec = Spec(max_steps=STEPS, global_batch_size=ROWS_A_STEP, checkpoint_every=10_000)
-    before, work = proof.copies(inputs.model), inputs.run.file("checkpoints", ".work")
+    before = proof.copies(inputs.model)
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     with with_rows_apart(inputs) as apart, fused_updates(apart.model):
-        progress = Progress(apart, StopRequest(), keep=1)
+        head = fitting.found_head(apart)
         half = torch.cuda.is_available()
-        arguments = fitting._arguments(apart, spec, work, half=half)
-        arguments.save_strategy = "no"
-        trainer = fitting._trainer(apart, arguments, progress, fitting._head(apart))
-        loss = fitting._probe_loss(trainer, apart, spec)
+        trainer, _watch = fitting.set_up(apart, spec, StopRequest(), head, half=half)
+        trainer.args.save_strategy = "no"
+        loss = fitting.probe_loss(trainer, apart, spec)
         trainer.train()
     proof.check_optimizer(trainer.optimizer, inputs.model)
     proof.check_moved(inputs.model, before)

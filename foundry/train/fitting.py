@@ -36,7 +36,7 @@ from foundry.train.probe import as_settled, settle, step_seconds
 from foundry.train.progress import Progress
 from foundry.train.resuming import take_best, train_on
 from foundry.train.settings import TrainerSettings
-from foundry.train.signals import stop_on_signals
+from foundry.train.signals import StopRequest, stop_on_signals
 from foundry.train.supervised import SupervisedTrainer
 from foundry.train.validation import Watch, watch_of
 
@@ -66,14 +66,12 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
         with_rows_apart(inputs) as inputs,
         fused_updates(inputs.model),
     ):
-        head = _head(inputs)
+        head = found_head(inputs)
         settled = settle(inputs, spec, partial(step_seconds, inputs, head))
         inputs = as_settled(inputs, settled)
-        watch = watch_of(inputs.validation, spec)
-        progress = Progress(inputs, stop, watch, keep=spec.keep_checkpoints)
-        arguments = _arguments(inputs, spec, work, half=settled["dtype"].value == "bfloat16")
-        trainer = _trainer(inputs, arguments, progress, head)
-        evidence = {"layers": layers, "loss": _probe_loss(trainer, inputs, spec)}
+        half = settled["dtype"].value == "bfloat16"
+        trainer, watch = set_up(inputs, spec, stop, head, half=half)
+        evidence = {"layers": layers, "loss": probe_loss(trainer, inputs, spec)}
         with checkpoint.whole_or_not(folder, size):
             train_on(inputs, trainer, watch)
         # One too many is there where a run was killed before it removed the oldest.
@@ -116,6 +114,20 @@ def deterministic(is_wanted: bool) -> Iterator[None]:
         torch.use_deterministic_algorithms(before)
 
 
+def set_up(
+    inputs: FitInputs, spec: TrainerSettings, stop: StopRequest, head: Head | None, *, half: bool
+) -> tuple[SupervisedTrainer, Watch]:
+    """The trainer of these inputs, and what measures on the validation rows.
+
+    Args:
+        half: Whether it computes in bfloat16.
+    """
+    watch = watch_of(inputs.validation, spec)
+    progress = Progress(inputs, stop, watch, keep=spec.keep_checkpoints)
+    arguments = _arguments(inputs, spec, inputs.run.file("checkpoints", checkpoint.WORK), half=half)
+    return _trainer(inputs, arguments, progress, head), watch
+
+
 def _trainer(
     inputs: FitInputs, arguments: Any, progress: Progress, head: Head | None
 ) -> SupervisedTrainer:
@@ -143,7 +155,7 @@ def _trainer(
     return trainer
 
 
-def _head(inputs: FitInputs) -> Head | None:
+def found_head(inputs: FitInputs) -> Head | None:
     """The head for a loss without logits; None where the class does more with them than we know."""
     base = without_update(inputs.model)
     head = head_of(base)
@@ -155,7 +167,7 @@ def _rows_of_a_step(places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"rows": [row for place in places for row in place["rows"]]}
 
 
-def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path, *, half: bool = False) -> Any:
+def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path, *, half: bool) -> Any:
     """TRL's arguments; every one that TRL would switch on by itself is stated."""
     from trl import SFTConfig
 
@@ -219,9 +231,10 @@ def _learning_rate(inputs: FitInputs, spec: TrainerSettings) -> float:
     return rate
 
 
-def _probe_loss(
+def probe_loss(
     trainer: SupervisedTrainer, inputs: FitInputs, spec: TrainerSettings
 ) -> dict[str, Any]:
+    """The first batch's loss by the trainer and by hand, which must agree; see `proof`."""
     rows = proof.uneven(inputs.rows, spec.global_batch_size)
     as_dicts = [{"id": r.id, "input_ids": r.input_ids, "labels": r.labels} for r in rows]
     micro_batches = trainer.micro_batches(as_dicts)

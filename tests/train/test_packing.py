@@ -157,7 +157,7 @@ def test_backend_that_mixes_rows_gets_them_one_by_one(tiny_llama: Path, tmp_path
     )
 
 
-@case("C14", {"no loss is taken by hand": change(fitting, "_probe_loss", lambda *_: {})})
+@case("C14", {"no loss is taken by hand": change(fitting, "probe_loss", lambda *_: {})})
 def test_backend_that_mixes_rows_unseen_is_refused_before_the_first_step(
     tiny_llama: Path, tmp_path: Path, blind: str, monkeypatch: pytest.MonkeyPatch
 ):

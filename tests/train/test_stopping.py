@@ -54,7 +54,7 @@ def check_stop(folder: Path, row: Example, path: Path) -> None:
 
 def unproven(patch: pytest.MonkeyPatch) -> None:
     """The end is masked by its id, and no proof looks at what was trained."""
-    patch.setattr(fitting, "_probe_loss", lambda *_: {})
+    patch.setattr(fitting, "probe_loss", lambda *_: {})
     patch.setattr(proof, "check_seen", lambda *_: {})
     patch.setattr(collate, "flat", pad_masked_by_id.masking)
 

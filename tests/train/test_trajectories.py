@@ -109,7 +109,7 @@ def unprobed(*_given: Any) -> dict[str, Any]:
 
 def blindly(*patches: Any) -> Any:
     def apply(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(fitting, "_probe_loss", unprobed)
+        patch.setattr(fitting, "probe_loss", unprobed)
         for one in patches:
             one(patch)
 
@@ -235,7 +235,7 @@ def plain_trl(inputs: FitInputs, path: Path, spec: sft.Spec) -> list[float]:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    given = fitting._arguments(inputs, spec, path)
+    given = fitting._arguments(inputs, spec, path, half=False)
     args = SFTConfig(
         output_dir=str(path),
         max_steps=TRL_STEPS,
