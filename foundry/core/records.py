@@ -68,6 +68,8 @@ class Turn(Record):
     @classmethod
     def from_dict(cls, message: Mapping[str, Any]) -> "Turn":
         """The turn whose `as_dict` is `message`."""
+        if message.keys() == {"role", "content"}:  # as most are, and there are millions
+            return cls(message["role"], message["content"])
         calls = tuple(
             ToolCall(call["function"]["name"], call["function"]["arguments"], call.get("id", ""))
             for call in message.get("tool_calls", ())

@@ -6,7 +6,7 @@ the stop id (C01 to C06, C09).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
@@ -19,8 +19,7 @@ DECODED = 8  # ids at each end of a stretch; what lies between two right ends is
 UNDECODABLE = "\ufffd"  # what a decoder makes of a character that was cut in two
 
 
-@dataclass(frozen=True)
-class Stretch:
+class Stretch(NamedTuple):
     """A run of supervised positions, `start` included, `stop` excluded, and what its ends say."""
 
     start: int
@@ -45,11 +44,10 @@ def check_many(batch: Sequence[Encoded], encoder: Encoder) -> list[list[Problem]
 
 def _stretches(pieces: Sequence[Piece], encoder: Encoder) -> list[list[Stretch]]:
     """The supervised stretches of each piece; their ends are decoded all at once."""
-    every = [(piece.ids, a, b) for piece in pieces for a, b in piece.runs]
-    heads = [list(ids[a : min(a + DECODED, b)]) for ids, a, b in every]
-    tails = [list(ids[max(a, b - DECODED) : b]) for ids, a, b in every]
+    heads = [p.ids[a : min(a + DECODED, b)] for p in pieces for a, b in p.runs]
+    tails = [p.ids[max(a, b - DECODED) : b] for p in pieces for a, b in p.runs]
     texts = encoder.backend.decode_batch([*heads, *tails], skip_special_tokens=False)
-    ends = iter(zip(texts[: len(every)], texts[len(every) :], strict=True))
+    ends = iter(zip(texts[: len(heads)], texts[len(heads) :], strict=True))
     return [[Stretch(a, b, *next(ends)) for a, b in piece.runs] for piece in pieces]
 
 

@@ -96,11 +96,13 @@ class MaskReport:
         self.tokens += len(piece.ids)
         self.supervised += piece.supervised
         self.turns += len(piece.stops)
-        self.stops.update(piece.supervised_stops)
+        for stop in piece.supervised_stops:
+            self.stops[stop] += 1
         if not encoded.talks:
             return
         talk, masked = encoded.talks[n], piece.masked
-        self.lost.update(left_out(talk, masked))
+        for what in left_out(talk, masked):
+            self.lost[what] += 1
         for span in masked.spans:
             words = added(talk.turns[span.turn], masked.text[span.start : span.stop])
             if words is not None and (words in self.added or len(self.added) < FORMS):

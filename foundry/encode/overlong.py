@@ -19,8 +19,10 @@ from foundry.encode.rows import (
     text_of,
     tokenised,
 )
-from foundry.encode.shorten import Shortener, texts_of
+from foundry.encode.shorten import Shortener, chars_of, texts_of
 from foundry.encode.windows import count_tokens, windows
+
+Rendered = tuple[Sequence[Example], Sequence[MaskedExample]]
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,13 @@ class Fitter:
         short = [example for example in batch if not self._shortener.is_over(example)]
         return mask_examples(short, self.report.encoder)
 
-    def fit(self, batch: Sequence[Example], rendered: Sequence[MaskedExample]) -> Iterator[Encoded]:
-        """What is trained of a batch, in order; `rendered` is made of it by the method above."""
-        outcomes = iter(tokenised(rendered, self.report.encoder))
+    def tokenised(self, rendered: Rendered) -> list[Encoded | Refusal]:
+        """Ids and labels of a batch and what the method above made of it."""
+        return tokenised(rendered[1], self.report.encoder)
+
+    def fit(self, batch: Sequence[Example], made: Sequence[Encoded | Refusal]) -> Iterator[Encoded]:
+        """What is trained of a batch, in order; `made` is of it by the methods above."""
+        outcomes = iter(made)
         for example in batch:
             outcome = None if self._shortener.is_over(example) else next(outcomes)
             if isinstance(outcome, Refusal):
@@ -77,7 +83,7 @@ class Fitter:
                 "{chars} characters; beyond {most}, an example is not tokenised and counts as over "
                 "the limit of {limit} tokens"
             )
-            chars = sum(map(len, texts_of(example)))
+            chars = chars_of(example)
             reason = what.format(chars=chars, most=shortener.most_chars, limit=limit)
             self._refuse(example, reason, self._length(example, None))
             return

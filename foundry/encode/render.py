@@ -22,6 +22,7 @@ from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
 from foundry.encode.render_child import (
+    BUFFER_BYTES,
     MAX_RENDERED_CHARS,
     MEMORY_BYTES,
     OUT_OF_TIME,
@@ -173,10 +174,13 @@ class _Process:
             self._start()
         assert self._child is not None and self._child.stdin is not None
         write_frame(self._child.stdin, request)
+        self._child.stdin.flush()
 
     def _start(self) -> None:
         pipe = subprocess.PIPE
-        self._child = subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+        self._child = subprocess.Popen(
+            COMMAND, bufsize=BUFFER_BYTES, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+        )
         self._frames = queue.SimpleQueue()
         reader = threading.Thread(target=_forward, args=(self._child, self._frames), daemon=True)
         reader.start()

@@ -22,6 +22,8 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 LENGTH_BYTES = 8
+# Of many answers at once: after each read the parent's thread waits for the others.
+BUFFER_BYTES = 1 << 20
 OUT_OF_TIME = getattr(signal, "SIGPROF", 0)  # the signal of `start_clock`, which ends a process
 TEXT, REFUSED, TOO_LONG, TOO_LARGE = b"t", b"r", b"l", b"m"
 MEMORY_BYTES = 256 << 20  # of address space, of which Python and Jinja take 25 MiB
@@ -45,9 +47,8 @@ def read_frame(stream: BinaryIO) -> bytes | None:
 
 
 def write_frame(stream: BinaryIO, body: bytes) -> None:
-    """Write one frame and send it off."""
+    """Write one frame, which `flush` sends off."""
     stream.write(len(body).to_bytes(LENGTH_BYTES, "big") + body)
-    stream.flush()
 
 
 def main() -> None:
@@ -60,10 +61,12 @@ def main() -> None:
     """
     limit_itself()
     compiled: dict[str, Any] = {}
-    while (body := read_frame(sys.stdin.buffer)) is not None:
-        request = json.loads(body)
-        for answer in answers(request, compiled):
-            write_frame(sys.stdout.buffer, answer)
+    with open(sys.stdout.fileno(), "wb", buffering=BUFFER_BYTES, closefd=False) as out:
+        while (body := read_frame(sys.stdin.buffer)) is not None:
+            request = json.loads(body)
+            for answer in answers(request, compiled):
+                write_frame(out, answer)
+            out.flush()
 
 
 def limit_itself() -> None:
@@ -91,9 +94,8 @@ def answers(request: Mapping[str, Any], compiled: dict[str, Any]) -> Iterator[by
     for job in request["jobs"]:
         for count, prompt in job["views"]:
             start_clock(request["seconds"])
-            answer = _answer(request, job["messages"][:count], job["tools"], prompt, compiled)
-            start_clock(0)
-            yield answer
+            yield _answer(request, job["messages"][:count], job["tools"], prompt, compiled)
+    start_clock(0)
 
 
 def _answer(

@@ -28,6 +28,15 @@ def texts_of(example: Example) -> list[str]:
     return [example.text, *(text for turn in sides for text in (turn.content, turn.reasoning))]
 
 
+def chars_of(example: Example) -> int:
+    """The characters of which an example's tokens are made."""
+    count = len(example.text)
+    for turn in example.messages:
+        count += len(turn.content) + len(turn.reasoning)
+    other = example.rejected
+    return count if other is None else count + len(other.content) + len(other.reasoning)
+
+
 def exchanges_of(turns: Sequence[Turn]) -> tuple[Turns, list[Turns]]:
     """The system turns at the head, and the exchanges, each begun by a question."""
     head = next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
@@ -50,7 +59,7 @@ class Shortener:
 
     def is_over(self, example: Example) -> bool:
         """Whether an example is too long for certain, so that it need not be tokenised."""
-        return sum(map(len, texts_of(example))) > self.most_chars
+        return chars_of(example) > self.most_chars
 
     def cut(self, example: Example) -> Encoded | None:
         """The example without its oldest exchanges, then without the start of its question.

@@ -98,13 +98,13 @@ class Encoder:
         return [self._piece(one, tokens) for one, tokens in zip(masked, made, strict=True)]
 
     def _piece(self, masked: Masked, tokens: Any) -> "Piece":
-        ids = list(tokens.ids)
-        labels = supervise(ids, tokens, masked)
-        added = len(self.once_bos(ids)) - len(ids)
+        own = tokens.ids
+        ids = self.once_bos(own)
+        added = len(ids) - len(own)
         return Piece(
             masked=masked,
-            ids=tuple(self.once_bos(ids)),
-            labels=(*[IGNORED] * added, *labels),
+            ids=tuple(ids),
+            labels=(*[IGNORED] * added, *supervise(own, tokens, masked)),
             stops=tuple(self.special[span.terminator] for span in masked.spans),
             tokens=tokens,
             added=added,
@@ -180,14 +180,20 @@ def runs(labels: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def first_token(tokens: Any, span: Span) -> int | None:
     """The first token with a character in the span; normalisers drop some characters."""
-    found = (tokens.char_to_token(at) for at in range(span.start, span.stop))
-    return next((token for token in found if token is not None), None)
+    for at in range(span.start, span.stop):
+        token: int | None = tokens.char_to_token(at)
+        if token is not None:
+            return token
+    return None
 
 
 def last_token(tokens: Any, span: Span) -> int | None:
     """The last token with a character in the span, which is its terminator."""
-    found = (tokens.char_to_token(at) for at in range(span.stop - 1, span.start - 1, -1))
-    return next((token for token in found if token is not None), None)
+    for at in range(span.stop - 1, span.start - 1, -1):
+        token: int | None = tokens.char_to_token(at)
+        if token is not None:
+            return token
+    return None
 
 
 def open_encoder(base: BaseModel, system: str | None = None) -> Encoder:

@@ -14,7 +14,13 @@ from foundry.encode.render import render
 
 # A line break after a block is trimmed, so that only what stands in quotes reaches the text.
 AS_TEXT = r"""
-{%- set say = namespace(turns=[], text='', results='') -%}
+{%- set say = namespace(turns=[], text='', results='', wanted=tools) -%}
+{%- for message in messages -%}
+{%- if message['role'] == 'tool' or message['tool_calls'] -%}
+{%- set say.wanted = true -%}
+{%- endif -%}
+{%- endfor -%}
+{%- if say.wanted -%}
 {%- if tools -%}
 {%- set say.text = '# Tools\n\n<tools>' -%}
 {%- for tool in tools -%}{%- set say.text = say.text + '\n' + (tool | tojson) -%}{%- endfor -%}
@@ -58,6 +64,7 @@ AS_TEXT = r"""
 {%- endif -%}
 {%- set messages = say.turns -%}
 {%- set tools = none -%}
+{%- endif -%}
 {{- '' }}"""
 ARGUMENT, RESULT = "PROBE ARGUMENT", "PROBE RESULT"
 PROBE_TOOLS = (

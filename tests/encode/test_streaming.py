@@ -12,13 +12,14 @@ from foundry.core.recipe import Encode
 from foundry.core.records import Example
 from foundry.encode import shards
 from foundry.encode.mask_report import MaskReport
-from foundry.encode.shards import one_ahead, write_shards
+from foundry.encode.shards import ahead, write_shards
 from tests.encoders import example, tiny_encoder
 
 ENCODER = tiny_encoder("gemma3")
 
 
-def test_work_is_one_item_ahead_and_in_order():
+@pytest.mark.parametrize("most", [1, 3])
+def test_work_is_some_items_ahead_and_in_order(most: int):
     made, threads = list[int](), set[int]()
 
     def square(number: int) -> int:
@@ -27,7 +28,7 @@ def test_work_is_one_item_ahead_and_in_order():
         return number * number
 
     seen = []
-    for item, result in one_ahead(square, range(5)):
+    for item, result in ahead(most, square, range(5)):
         seen.append((item, result))
         assert len(made) >= min(5, item + 1)
 
@@ -41,7 +42,7 @@ def test_what_goes_wrong_ahead_is_raised_in_its_place():
             raise DataError([])
         return number
 
-    found = one_ahead(refuse, range(5))
+    found = ahead(2, refuse, range(5))
 
     assert [next(found), next(found)] == [(0, 0), (1, 1)]
     with pytest.raises(DataError):
