@@ -15,6 +15,7 @@ from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.gguf_files import mapped, name_map
+from foundry.models.gguf_reader import Reader
 from foundry.models.language_part import language_name
 from foundry.train.adapter_files import CONFIG, WEIGHTS
 
@@ -91,7 +92,7 @@ def update_difference(tuned: Tuned, path: Path) -> float:
     The largest difference of an element, in units of the layer's largest element; infinite when a
     tensor is missing, one too many is there, or a value is not a number.
     """
-    reader = gguf.GGUFReader(path)
+    reader = Reader(path)
     stored = {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in reader.tensors}
     alpha = float(reader.fields["adapter.lora.alpha"].contents())
     trained = dict(gguf_matrices(tuned))

@@ -82,7 +82,9 @@ def _assemble(module: str, file: str | None, target: Path) -> None:
 
 def _convert(folder: Path) -> int:
     """GGUF -> config, tokenizer and float32 safetensors in the same folder; parameters."""
-    with quiet():
+    from foundry.models.gguf_reader import lists_read_at_once
+
+    with quiet(), lists_read_at_once():
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 

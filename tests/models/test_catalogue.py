@@ -9,6 +9,7 @@ import pytest
 from foundry.core import atomic, plugins
 from foundry.core.errors import RecipeError
 from foundry.models import catalogue
+from foundry.models.gguf_reader import Reader
 from foundry.policy import licence
 
 ENTRIES = list(catalogue.load_catalogue().values())
@@ -122,8 +123,6 @@ def test_each_stated_fact_of_a_model_we_do_not_hold_is_marked(entry):
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", EMBEDDED, ids=lambda entry: entry.name)
 def test_embedded_file_has_the_stated_hash_parameters_and_context(entry, tmp_path):
-    from gguf import GGUFReader
-
     path = tmp_path / "base.gguf"
     spec = util.find_spec(entry.embedded.module)
     if entry.embedded.file is None:
@@ -131,7 +130,7 @@ def test_embedded_file_has_the_stated_hash_parameters_and_context(entry, tmp_pat
     else:
         path.symlink_to(Path(spec.origin).parent / entry.embedded.file)
 
-    reader = GGUFReader(path)
+    reader = Reader(path)
     context = reader.fields[f"{entry.family}.context_length"].contents()
 
     assert atomic.sha256(path) == entry.embedded.sha256
