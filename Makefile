@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
-.PHONY: setup demo test test-fast test-faults check format bench bench-search bench-encode gpu messages golden clean
+.PHONY: setup demo test coverage test-fast test-faults check format bench bench-search bench-encode gpu messages golden clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -26,6 +26,10 @@ demo: $(STAMP)
 	$(BIN)/foundry chat $(RUN) --prompt 請問電風扇保固多久？
 
 test: $(STAMP)
+	$(PYTEST) -m 'not exhaustive'
+
+# The same, counting the lines that ran, which takes half as long again.
+coverage: $(STAMP)
 	$(PYTEST) -m 'not exhaustive' --cov=foundry --cov-report=term:skip-covered --cov-fail-under=90
 
 test-fast: $(STAMP)

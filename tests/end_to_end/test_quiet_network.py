@@ -68,28 +68,24 @@ def snapshot(home: Path, name: str) -> Path:
     return folder / COMMIT
 
 
-@pytest.fixture(scope="module", params=["folder", "base of the hub", "data of the hub"])
+@pytest.fixture(scope="module", params=["folder", "hub"])
 def cut(
     tiny_base: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Cut:
     """`foundry train` on the tiny recipe in a process without network, and its home folder.
 
-    Base and data lie beside the recipe, or one of them is in the hub's cache.
+    Base and data lie beside the recipe, or both are in the hub's cache.
     """
     prefix = without_network()
     if not prefix:
         pytest.skip("`unshare -n` is not allowed here")
     folder, home = tmp_path_factory.mktemp("cut"), tmp_path_factory.mktemp("home")
     source = {**RECIPE["data"]["sources"][0], "path": DATA}
-    changes = {
-        "folder": {},
-        "base of the hub": {"base_model": BASE},
-        "data of the hub": {"data": {**RECIPE["data"], "sources": [source]}},
-    }[request.param]
-    recipe = tiny_recipe.lay_out(folder / "tiny", tiny_base, **changes)
-    if request.param == "base of the hub":
+    of_hub = {"base_model": BASE, "data": {**RECIPE["data"], "sources": [source]}}
+    is_of_hub = request.param == "hub"
+    recipe = tiny_recipe.lay_out(folder / "tiny", tiny_base, **(of_hub if is_of_hub else {}))
+    if is_of_hub:
         (recipe.folder / "base").rename(snapshot(home, "models--owner--Tiny-Base"))
-    if request.param == "data of the hub":
         rows = snapshot(home, "datasets--owner--rows")
         rows.mkdir()
         (recipe.folder / "rows.csv").rename(rows / "rows.csv")

@@ -59,6 +59,7 @@ def test_point_strikes_once_and_where_it_is_asked_to(wanted: str, monkeypatch: p
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_killed_at_each_point_in_turn_the_run_ends_as_if_it_were_not(
     tiny_base: Path, tmp_path: Path
 ):
