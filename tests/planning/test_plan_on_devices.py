@@ -28,11 +28,12 @@ def test_there_are_nine_devices():
     assert len(DEVICES) == 9
 
 
+@pytest.mark.parametrize("adapter", ["lora", "qlora"])
 @pytest.mark.parametrize("device", DEVICES)
-def test_a_gated_base_is_planned_before_it_is_fetched(device: str, taide):
-    loaded, shape, rows = taide
-    machine = hardware.find(device)
-    prices = rates(machine, hardware.load_prices())
+def test_a_gated_base_is_planned_before_it_is_fetched(device: str, adapter: str, taide):
+    _loaded, shape, rows = taide
+    machine, settings = hardware.find(device), [*TAIDE[3:], f"adapter.kind={adapter}"]
+    loaded, prices = load_recipe(SHOP, settings), rates(machine, hardware.load_prices())
 
     made = forecast(loaded, machine, prices, shape, rows)
 
@@ -47,8 +48,29 @@ def test_a_gated_base_is_planned_before_it_is_fetched(device: str, taide):
         edits = fit.edits_for(loaded, machine, prices)
         assert edits
         for edit in edits:
-            again = load_recipe(SHOP, [*TAIDE[3:], *edit.settings])
+            again = load_recipe(SHOP, [*settings, *edit.settings])
             assert forecast(again, machine, prices, known_shape(again), known_rows(again)).fits
+
+
+@pytest.mark.parametrize("device", ["rtx-4090", "h100-80g"])
+def test_four_bits_take_less_memory(device: str, taide):
+    _loaded, shape, rows = taide
+    machine, prices = hardware.find(device), hardware.load_prices()
+    peaks = {
+        kind: forecast(
+            load_recipe(SHOP, [*TAIDE[3:], f"adapter.kind={kind}"]),
+            machine,
+            rates(machine, prices),
+            shape,
+            rows,
+        ).memory
+        for kind in ("lora", "qlora")
+    }
+
+    weights = {kind: peak.parts["weights"].expected for kind, peak in peaks.items()}
+
+    assert peaks["qlora"].total.expected < peaks["lora"].total.expected
+    assert 0.25 < weights["qlora"] / weights["lora"] < 0.4  # 4.13 of 16 bits; the embedding stays
 
 
 def test_what_does_not_fit_is_refused_with_flags_to_paste():

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.train import head as heads
 from foundry.train.head import Head, head_loss, head_of, is_whole
 from tests.cases import case, change
+from tests.largest import Largest
 
 S, H, V = 20, 16, 333
 # scale, softcap, whether there is a bias, whether the head trains
@@ -89,26 +89,6 @@ def test_frozen_head_gets_no_gradient_made():
 
     assert hidden_SH.grad is not None
     assert head.weight_VH.grad is None
-
-
-class Largest(TorchDispatchMode):
-    """Notes the largest memory that an operation gave out anew, in bytes."""
-
-    def __init__(self, *known: torch.Tensor) -> None:
-        super().__init__()
-        self.known = {tensor.untyped_storage().data_ptr() for tensor in known}
-        self.size_bytes = 0
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        made = function(*args, **(kwargs or {}))
-        for tensor in made if isinstance(made, (tuple, list)) else (made,):
-            if isinstance(tensor, torch.Tensor):
-                storage = tensor.untyped_storage()
-                if storage.data_ptr() not in self.known:
-                    self.size_bytes = max(self.size_bytes, storage.nbytes())
-        return made
 
 
 def largest(vocabulary: int) -> int:
