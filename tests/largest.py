@@ -1,5 +1,6 @@
-"""The largest tensor that a piece of code makes."""
+"""The memory of the tensors that a piece of code makes: of the largest, and of all at a time."""
 
+import weakref
 from typing import Any
 
 import torch
@@ -24,3 +25,37 @@ class Largest(TorchDispatchMode):
                 if storage.data_ptr() not in self.known:
                     self.size_bytes = max(self.size_bytes, storage.nbytes())
         return made
+
+
+class Held(TorchDispatchMode):
+    """Notes the most memory that tensors made inside held at one time, in bytes."""
+
+    def __init__(self, *known: torch.Tensor) -> None:
+        super().__init__()
+        self.known = {tensor.untyped_storage().data_ptr() for tensor in known}
+        self.tensors: dict[int, int] = {}  # of each storage, how many there are
+        self.now_bytes = self.peak_bytes = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        made = function(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(tensor, torch.Tensor):
+                self._take(tensor)
+        self.peak_bytes = max(self.peak_bytes, self.now_bytes)
+        return made
+
+    def _take(self, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        place, size_bytes = storage.data_ptr(), storage.nbytes()
+        if place in self.known or not size_bytes:
+            return
+        count = self.tensors.get(place, 0)
+        self.now_bytes += 0 if count else size_bytes
+        self.tensors[place] = count + 1
+        weakref.finalize(tensor, self._drop, place, size_bytes)
+
+    def _drop(self, place: int, size_bytes: int) -> None:
+        self.tensors[place] -= 1
+        self.now_bytes -= 0 if self.tensors[place] else size_bytes

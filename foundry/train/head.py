@@ -197,5 +197,6 @@ class _Sums:
             logits_SK *= head.scale
         if head.softcap is None:
             return logits_SK, None
-        bent_SK = torch.tanh(logits_SK / head.softcap)
-        return bent_SK * head.softcap, (1 - bent_SK.square()) * head.scale
+        bent_SK = logits_SK.div_(head.softcap).tanh_()
+        slope_SK = bent_SK.square().neg_().add_(1).mul_(head.scale)
+        return bent_SK.mul_(head.softcap), slope_SK

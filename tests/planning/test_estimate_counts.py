@@ -1,6 +1,7 @@
 """What the plan counts against what torch, PEFT and bitsandbytes really make, within 1 %."""
 
 import pytest
+import torch
 
 from foundry.core import plugins
 from foundry.core.load import load_recipe
@@ -9,11 +10,14 @@ from foundry.models.shape import shape_of
 from foundry.planning import hardware
 from foundry.planning.estimate.flops import step_flops
 from foundry.planning.estimate.job import Job, job_of
+from foundry.planning.estimate.memory import memory
 from foundry.planning.estimate.rows import Rows
 from foundry.planning.estimate.spread import exactly
 from foundry.planning.estimate.stored import nf4_bytes, optimizer_bytes, weight_bytes
 from foundry.planning.shapes import KnownShape
+from foundry.train.head import BLOCK_TOKENS, Head, head_loss
 from tests import tiny
+from tests.largest import Held
 
 FAMILIES = ["llama", "gemma3", "qwen3"]
 TOKENS, SUPERVISED, RANK = 32, 12, 4  # tokens within the tiny Gemma's window
@@ -151,6 +155,20 @@ def test_weights_take_the_bytes_of_their_tensors(family):
     held = sum(p.numel() * p.element_size() for p in model.parameters())
 
     assert weight_bytes(job(shape_from(model))) == pytest.approx(held, rel=0.01)
+
+
+@pytest.mark.parametrize("softcap", [None, 30.0])
+def test_the_head_takes_what_is_planned(softcap):
+    sizes = {"hidden": 64, "vocabulary": 5 * BLOCK_TOKENS}
+    known = shape_from(model_of("llama")).model_copy(update=sizes)
+    planned = memory(job(known), "cuda").parts["logits"]
+    hidden_SH = torch.randn(SUPERVISED, known.hidden, requires_grad=True)
+    weight_VH, targets_S = torch.randn(known.vocabulary, known.hidden), torch.arange(SUPERVISED)
+
+    with Held(hidden_SH, weight_VH, targets_S) as seen:
+        head_loss(hidden_SH, Head(weight_VH, None, 1.0, softcap), targets_S).backward()
+
+    assert 0.95 * planned.low <= seen.peak_bytes + hidden_SH.nbytes <= planned.high
 
 
 def test_adamw_keeps_two_numbers_for_each_trained_one():
