@@ -173,8 +173,9 @@ class _Process:
             self.stop()
             self._start()
         assert self._child is not None and self._child.stdin is not None
-        write_frame(self._child.stdin, request)
-        self._child.stdin.flush()
+        with suppress(BrokenPipeError):  # it died before it read; the answers' end says why
+            write_frame(self._child.stdin, request)
+            self._child.stdin.flush()
 
     def _start(self) -> None:
         pipe = subprocess.PIPE
