@@ -269,7 +269,9 @@ def write(page: Path, summary: Mapping[str, Any], options: argparse.Namespace) -
     rows = Path(options.data).name if options.data else "the shop's recipe"
     known = json.loads(SWITCHES.read_text(encoding="utf-8"))
     best = [
-        f"- {base}, TRL's best switches: `{json.dumps(known[base]['best'])}`" for base in summary
+        f"- {base}, TRL's best switches of the {len(known[base]['tried'])} combinations tried: "
+        f"`{json.dumps(known[base]['best'])}`"
+        for base in summary
     ]
     measured_on = f"{machine(LIBRARIES)}; {options.steps} steps of rows of {rows}"
     put_section(

@@ -7,13 +7,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
-class Largest(TorchDispatchMode):
-    """Notes the largest memory that an operation gave out anew, in bytes."""
+class _New(TorchDispatchMode):
+    """Takes each tensor that an operation gives out and that lies in none of the known ones."""
 
     def __init__(self, *known: torch.Tensor) -> None:
         super().__init__()
         self.known = {tensor.untyped_storage().data_ptr() for tensor in known}
-        self.size_bytes = 0
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -22,37 +21,35 @@ class Largest(TorchDispatchMode):
         for tensor in made if isinstance(made, (tuple, list)) else (made,):
             if isinstance(tensor, torch.Tensor):
                 storage = tensor.untyped_storage()
-                if storage.data_ptr() not in self.known:
-                    self.size_bytes = max(self.size_bytes, storage.nbytes())
+                if storage.nbytes() and storage.data_ptr() not in self.known:
+                    self.take(tensor, storage.data_ptr(), storage.nbytes())
         return made
 
+    def take(self, tensor: torch.Tensor, place: int, size_bytes: int) -> None:
+        raise NotImplementedError
 
-class Held(TorchDispatchMode):
+
+class Largest(_New):
+    """Notes the largest memory that an operation gave out anew, in bytes."""
+
+    size_bytes = 0
+
+    def take(self, tensor: torch.Tensor, place: int, size_bytes: int) -> None:
+        self.size_bytes = max(self.size_bytes, size_bytes)
+
+
+class Held(_New):
     """Notes the most memory that tensors made inside held at one time, in bytes."""
 
     def __init__(self, *known: torch.Tensor) -> None:
-        super().__init__()
-        self.known = {tensor.untyped_storage().data_ptr() for tensor in known}
+        super().__init__(*known)
         self.tensors: dict[int, int] = {}  # of each storage, how many there are
         self.now_bytes = self.peak_bytes = 0
 
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        made = function(*args, **(kwargs or {}))
-        for tensor in made if isinstance(made, (tuple, list)) else (made,):
-            if isinstance(tensor, torch.Tensor):
-                self._take(tensor)
-        self.peak_bytes = max(self.peak_bytes, self.now_bytes)
-        return made
-
-    def _take(self, tensor: torch.Tensor) -> None:
-        storage = tensor.untyped_storage()
-        place, size_bytes = storage.data_ptr(), storage.nbytes()
-        if place in self.known or not size_bytes:
-            return
+    def take(self, tensor: torch.Tensor, place: int, size_bytes: int) -> None:
         count = self.tensors.get(place, 0)
         self.now_bytes += 0 if count else size_bytes
+        self.peak_bytes = max(self.peak_bytes, self.now_bytes)
         self.tensors[place] = count + 1
         weakref.finalize(tensor, self._drop, place, size_bytes)
 

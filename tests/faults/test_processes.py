@@ -257,12 +257,13 @@ CRASH = (sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.S
 
 
 @fault("30", {"every end is one of memory": change(_Process, "_end", lambda self: _too_slow())})
-def test_child_that_crashes_is_told_by_its_signal(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("said", ["好", "好" * 500_000], ids=["short", "more than a pipe holds"])
+def test_child_that_crashes_is_told_by_its_signal(said: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(render, "COMMAND", CRASH)
     process = _Process()
     monkeypatch.setattr(render, "_process", lambda: process)
     try:
-        job = render.Job([Turn("user", "好")], [(1, True)], ())
+        job = render.Job([Turn("user", said)], [(1, True)], ())
         told = ended(lambda: render_many([job], render.Template("{{ messages }}", "", "")))
     finally:
         process.stop()
