@@ -1,9 +1,12 @@
 """Whether an update has room for what it is to learn.
 
-A LoRA learns as well as training all weights does while it has at least as many numbers as the data
-have tokens to learn; with fewer it falls behind. Source: "LoRA Primer", Tinker's documentation,
-https://tinker-docs.thinkingmachines.ai/lora-primer; the experiments are in "LoRA Without Regret"
-(Schulman et al. 2025, https://thinkingmachines.ai/blog/lora).
+A rule of thumb, "a very rough approximation" in its source: a LoRA gives good results as long as it
+has at least as many numbers as the data have tokens that the loss is taken on; beyond that it does
+not stop learning but learns less of each step. Source: "LoRA Primer", Tinker's documentation,
+https://tinker-docs.thinkingmachines.ai/lora-primer, section "What rank to use?" (read in November
+2026 as docs/lora-primer.mdx of thinking-machines-lab/tinker-cookbook, commit e251cd5). The
+experiments are in "LoRA Without Regret" (see `foundry/train/learning_rate.py`), which gives no such
+number itself: it calls the capacity that supervised learning needs an open question.
 """
 
 from typing import Any
