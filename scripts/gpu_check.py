@@ -174,6 +174,7 @@ def check(name: str, stored: str, pack: int, *, tiny: bool) -> dict[str, Any]:
 
     from foundry.core.events import Events
     from foundry.core.rundir import RunDir
+    from foundry.models.place import CPU, Place
     from foundry.models.quiet import quiet
     from foundry.train.adapters import lora
     from foundry.train.arrange import Arrangement
@@ -199,6 +200,7 @@ def check(name: str, stored: str, pack: int, *, tiny: bool) -> dict[str, Any]:
             seed=0,
             arrangement=Arrangement(micro_batch_size=ROWS_A_STEP, pack_tokens=pack),
             steps=STEPS,
+            place=Place("cuda", "bfloat16") if torch.cuda.is_available() else CPU,
         )
         evidence = train(inputs)
     (begin, before), (end, after) = marks[0], marks[-1]

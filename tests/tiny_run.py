@@ -15,6 +15,7 @@ from foundry.delivery.parity import Reference, reference
 from foundry.encode.tokenize import open_encoder
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
+from foundry.models.place import CPU, Place
 from foundry.models.quiet import quiet
 from foundry.train.adapters import lora
 from foundry.train.arrange import Arrangement, Kind
@@ -57,6 +58,7 @@ class Setup:
     kind: Kind = "packed"
     pack_tokens: int = 512
     method: Any = lora
+    place: Place = CPU
 
 
 def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> FitInputs:
@@ -68,7 +70,8 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
     rows, report = encode_all(setup.rows, encoder, max_seq_len=128, overlong="fail")
     with quiet():
         torch.manual_seed(setup.seed)
-        model = setup.method.attach(load_model(base, storage=setup.method.BASE), setup.adapter)
+        loaded = load_model(base, storage=setup.method.BASE, place=setup.place)
+        model = setup.method.attach(loaded, setup.adapter)
     path.mkdir(parents=True, exist_ok=True)
     return FitInputs(
         model=model,
@@ -82,6 +85,7 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
         arrangement=Arrangement(setup.kind, setup.micro_batch_size, setup.pack_tokens),
         steps=setup.steps,
         storage=setup.method.BASE,
+        place=setup.place,
     )
 
 

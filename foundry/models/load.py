@@ -15,6 +15,7 @@ from foundry.core.records import BaseModel
 from foundry.models import configuration, finite, nf4
 from foundry.models.folder import check_folder, check_torch
 from foundry.models.names import no_configuration
+from foundry.models.place import CPU, Place
 from foundry.models.quiet import quiet
 
 # gpt-oss is published in MXFP4 alone; each number stands for exactly one of bfloat16's.
@@ -107,8 +108,10 @@ def own_bos(tokenizer: Any) -> int | None:
     return bos if bos is not None and tokenizer("a")["input_ids"][:1] == [bos] else None
 
 
-def load_model(base: BaseModel, *, folder: Path | None = None, storage: Storage = "full") -> Any:
-    """The language model in float32 on the CPU, in evaluation mode.
+def load_model(
+    base: BaseModel, *, folder: Path | None = None, storage: Storage = "full", place: Place = CPU
+) -> Any:
+    """The language model, in evaluation mode.
 
     Its class is the one for text where transformers has one for the configuration, else the
     multimodal one (Ministral 3).
@@ -117,6 +120,7 @@ def load_model(base: BaseModel, *, folder: Path | None = None, storage: Storage 
         base: Which model; `base.folder` is read unless `folder` is given.
         folder: Another folder of the same class, for example a merged export.
         storage: `nf4` keeps the linear layers in four bits, see `foundry.models.nf4`.
+        place: Where it lies, and in what numbers.
 
     Raises:
         ResourceError: The folder may not be opened, or lacks weights, in whose place transformers
@@ -132,8 +136,11 @@ def load_model(base: BaseModel, *, folder: Path | None = None, storage: Storage 
         model, told = _auto_class(config).from_pretrained(
             where,
             config=config,
-            quantization_config=_restored(config) if storage == "full" else nf4.config("cpu"),
-            dtype=torch.float32,
+            quantization_config=nf4.config(place.weights)
+            if storage == "nf4"
+            else _restored(config),
+            dtype=getattr(torch, place.weights),
+            device_map={"": place.name} if place.is_gpu else None,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,

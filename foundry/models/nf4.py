@@ -14,11 +14,11 @@ from foundry.core.language import gettext as _
 LEAST_SHARE = 0.5
 
 
-def config(device: str) -> Any:
+def config(computed: str = "float32") -> Any:
     """What transformers is told, so that it stores linear layers so; the head stays in full.
 
     Args:
-        device: Where it will compute: in float32 on `cpu`, else in bfloat16, as the paper does.
+        computed: The numbers that products are made in; bfloat16 in the paper.
     """
     import torch
     from transformers import BitsAndBytesConfig
@@ -27,7 +27,7 @@ def config(device: str) -> Any:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.float32 if device == "cpu" else torch.bfloat16,
+        bnb_4bit_compute_dtype=getattr(torch, computed),
     )
 
 

@@ -18,6 +18,7 @@ from foundry.core.records import BaseModel
 from foundry.models import finite
 from foundry.models.folder import check_folder
 from foundry.models.load import Storage, load_model
+from foundry.models.place import CPU, Place
 from foundry.models.quiet import quiet
 
 CONFIG = "adapter_config.json"
@@ -63,22 +64,25 @@ def merge(model: Any) -> Any:
 
 
 @contextmanager
-def untrained(model: Any, base: BaseModel) -> Iterator[Any]:
+def untrained(model: Any, base: BaseModel, place: Place = CPU) -> Iterator[Any]:
     """The model as it was before training; read from the base anew where its weights changed."""
     if not has_update(model):
-        yield load_model(base)
+        yield load_model(base, place=place)
         return
     with model.disable_adapter():
         yield model
 
 
-def load_tuned(base: BaseModel, folder: Path, *, storage: Storage = "full") -> Any:
+def load_tuned(
+    base: BaseModel, folder: Path, *, storage: Storage = "full", place: Place = CPU
+) -> Any:
     """The original base with the adapter of `folder`, or the whole model in it, to evaluate.
 
     Args:
         base: Which model was trained.
         folder: What was saved of it.
         storage: How the base under an adapter is held; what is delivered stands on a full one.
+        place: Where it lies.
 
     Raises:
         ResourceError: The folder holds what is not opened (C73, C74).
@@ -86,16 +90,19 @@ def load_tuned(base: BaseModel, folder: Path, *, storage: Storage = "full") -> A
     """
     check_folder(folder)
     if not (folder / CONFIG).is_file():
-        return load_model(base, folder=folder)
+        return load_model(base, folder=folder, place=place)
     check_finite(folder / WEIGHTS)
-    model = load_model(base, storage=storage)
+    model = load_model(base, storage=storage, place=place)
     with quiet():
         from peft import PeftModel, get_peft_model_state_dict
         from safetensors.torch import load_file
 
         saved = set(load_file(folder / WEIGHTS))
         try:
-            tuned = PeftModel.from_pretrained(model, folder, is_trainable=False)
+            # PEFT would read the file onto a GPU wherever there is one.
+            tuned = PeftModel.from_pretrained(
+                model, folder, is_trainable=False, torch_device=place.name
+            )
         except ValueError as error:  # so PEFT says that no layer has a name that the adapter wants
             raise _lost(saved, folder.name) from error
         placed = set(get_peft_model_state_dict(tuned, save_embedding_layers=False))

@@ -56,6 +56,7 @@ def attend(  # noqa: PLR0913 - transformers' interface
 
         named = {"dropout": dropout, "scaling": scaling, **others}
         return sdpa_attention_forward(module, query, key, value, attention_mask, **named)
+    query, key, value = (_as_product(tensor) for tensor in (query, key, value))
     lengths = list(row_lengths or [query.shape[2]])
     if len(query) == 1 and dropout == 0.0 and _is_flash(query):
         return _flash(query, key, value, lengths, (scaling, sliding_window)), None
@@ -131,6 +132,12 @@ def _flash(
 def _borders(lengths: tuple[int, ...], device: torch.device) -> torch.Tensor:
     """Where each row begins and where the last one ends, int32 of shape (rows + 1,)."""
     return torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=device)
+
+
+def _as_product(tensor: torch.Tensor) -> torch.Tensor:
+    """In the numbers of a product, as autocast casts what SDPA is given; it knows no other."""
+    kind = tensor.device.type
+    return tensor.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else tensor
 
 
 def _is_flash(query: torch.Tensor) -> bool:

@@ -3,8 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.encode.checks import supervised_tokens
+from foundry.models.place import Place
 from foundry.train import capacity, checkpoint, proof
 from foundry.train.adapter_files import (
     has_update,
@@ -26,11 +26,12 @@ from foundry.train.adapter_files import (
     untrained,
     without_update,
 )
+from foundry.train.exactness import deterministic, products_in_nineteen_bits
 from foundry.train.fused import fused_updates
 from foundry.train.head import Head, head_of, is_whole
 from foundry.train.inputs import FitInputs
 from foundry.train.learning_rate import Trained, learning_rate
-from foundry.train.memory import give_back_freed_memory
+from foundry.train.memory import drop_steps, drop_weights, give_back_freed_memory
 from foundry.train.packing import with_rows_apart
 from foundry.train.probe import as_settled, settle, step_seconds
 from foundry.train.progress import Progress
@@ -62,7 +63,7 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
         inputs.events.emit("train", "warning", **one)
     with (
         stop_on_signals() as stop,
-        deterministic(spec.deterministic),
+        deterministic(spec.deterministic, inputs.place),
         with_rows_apart(inputs) as inputs,
         fused_updates(inputs.model),
     ):
@@ -72,7 +73,7 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
         half = settled["dtype"].value == "bfloat16"
         trainer, watch = set_up(inputs, spec, stop, head, half=half)
         evidence = {"layers": layers, "loss": probe_loss(trainer, inputs, spec)}
-        with checkpoint.whole_or_not(folder, size):
+        with checkpoint.whole_or_not(folder, size), products_in_nineteen_bits(inputs.place, half):
             train_on(inputs, trainer, watch)
         # One too many is there where a run was killed before it removed the oldest.
         checkpoint.drop_old(folder, keep=spec.keep_checkpoints, best=watch.best_step)
@@ -84,7 +85,8 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
         course = _course(inputs, trainer, watch)
     atomic.remove(work)
     evidence |= _prove(inputs, trainer, before, step if watch.course.is_over else inputs.steps)
-    made = _result(inputs, trainer, evidence, time.monotonic() - started)
+    trained = sum(first.numel() for first in before.values())
+    made = _result(inputs, trainer, evidence, trained, time.monotonic() - started)
     return replace(made, warnings=warnings, validation=course)
 
 
@@ -101,17 +103,6 @@ def _warnings(inputs: FitInputs) -> tuple[dict[str, Any], ...]:
     trained = sum(p.numel() for p in proof.trainable(inputs.model).values())
     found = capacity.warning(trained, sum(map(supervised_tokens, inputs.rows)))
     return () if found is None else (found,)
-
-
-@contextmanager
-def deterministic(is_wanted: bool) -> Iterator[None]:
-    """Inside, an operation that differs from run to run is refused, if that is wanted."""
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(is_wanted or before)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
 
 
 def set_up(
@@ -171,7 +162,7 @@ def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path, *, half: bo
     """TRL's arguments; every one that TRL would switch on by itself is stated."""
     from trl import SFTConfig
 
-    return SFTConfig(
+    made = SFTConfig(
         output_dir=str(work),
         max_steps=inputs.steps,
         # One batch is one step; the trainer cuts it into micro-batches itself.
@@ -182,12 +173,13 @@ def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path, *, half: bo
         warmup_steps=math.ceil(spec.warmup_ratio * inputs.steps),
         weight_decay=spec.weight_decay,
         max_grad_norm=spec.max_grad_norm,
-        gradient_checkpointing=spec.gradient_checkpointing,
+        # transformers 5.24 calls so what TRL 1.16 and others call gradient checkpointing.
+        activation_checkpointing=spec.gradient_checkpointing is True,
         # Reentrant, no gradient passes a frozen embedding: most updates stay zero (C16).
-        gradient_checkpointing_kwargs={"use_reentrant": False},
-        optim=_optimizer(spec),
+        activation_checkpointing_kwargs={"use_reentrant": False},
+        optim=_optimizer(spec, inputs.place),
         bf16=half,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=not inputs.place.is_gpu,
         seed=inputs.seed,
         data_seed=inputs.seed,
         save_strategy="steps",
@@ -202,22 +194,25 @@ def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path, *, half: bo
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
+    if inputs.place.is_gpu:
+        made._n_gpu = 1  # beside a second card a step's rows would be dealt out by DataParallel
+    return made
 
 
 def _trained(inputs: FitInputs) -> Trained:
     return "update" if has_update(inputs.model) else "weights"
 
 
-def _optimizer(spec: TrainerSettings) -> str:
-    """The name that transformers has for it.
+def _optimizer(spec: TrainerSettings, place: Place) -> str:
+    """The name that transformers has for it; fused on a GPU, one kernel for all tensors.
 
     Raises:
         ResourceError: bitsandbytes has no 8-bit optimizer for a processor.
     """
-    if torch.cuda.is_available():
+    if place.is_gpu:
         return "adamw_bnb_8bit" if spec.optimizer == "adamw-8bit" else "adamw_torch_fused"
     if spec.optimizer == "adamw-8bit":
-        what = _("`adamw-8bit` needs a GPU, and there is none")
+        what = _("`adamw-8bit` needs a GPU, and this trains on the processor")
         raise ResourceError(Problem("train.optimizer", what, _("set it to `auto`")))
     return "adamw_torch"
 
@@ -246,7 +241,7 @@ def _prove(
     inputs: FitInputs, trainer: SupervisedTrainer, before: Any, steps: int
 ) -> dict[str, Any]:
     """The checks after training; saves the adapter on the way."""
-    model, rows = inputs.model, inputs.rows
+    model, rows, place = inputs.model, inputs.rows, inputs.place
     if trainer.state.global_step != steps:
         what = _("{done} steps were done, {planned} were planned")
         done = trainer.state.global_step
@@ -256,24 +251,32 @@ def _prove(
         "optimizer": proof.check_optimizer(trainer.optimizer, model),
         "moved": proof.check_moved(model, before),
     }
-    prefixes = proof.probe_prefixes(rows)
+    if place.is_gpu:
+        drop_steps(trainer.optimizer, model.parameters())
+    prefixes, computed = proof.probe_prefixes(rows), model.dtype
     live = proof.next_logits(model, prefixes)
-    with untrained(model, inputs.base) as untouched:
+    with untrained(model, inputs.base, place) as untouched:
         base = proof.next_logits(untouched, prefixes)
-    evidence["differs"] = proof.check_differs(live, base)
+    del untouched
+    evidence["differs"] = proof.check_differs(live, base, computed=computed)
     folder = inputs.run.file(FOLDERS[_trained(inputs)])
     if has_update(model):
         save_adapter(model, inputs.base, folder)
     else:
         save_whole(model, inputs.tokenizer, folder)
-    evidence["reload"] = proof.check_reload(
-        live, folder, lambda path: load_tuned(inputs.base, path, storage=inputs.storage), prefixes
-    )
+    if place.is_gpu:
+        drop_weights(model)
+    again = partial(load_tuned, inputs.base, storage=inputs.storage, place=place)
+    evidence["reload"] = proof.check_reload(live, folder, again, prefixes, computed=computed)
     return evidence
 
 
 def _result(
-    inputs: FitInputs, trainer: SupervisedTrainer, evidence: dict[str, Any], seconds: float
+    inputs: FitInputs,
+    trainer: SupervisedTrainer,
+    evidence: dict[str, Any],
+    trained: int,
+    seconds: float,
 ) -> TrainResult:
     lines = inputs.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
@@ -286,6 +289,6 @@ def _result(
         seconds=round(seconds, 1),
         tokens=trainer.tokens,
         supervised_tokens=trainer.supervised.total(),
-        trainable_parameters=sum(p.numel() for p in proof.trainable(inputs.model).values()),
+        trainable_parameters=trained,
         proof=evidence,
     )

@@ -8,6 +8,7 @@ from foundry.core.events import Events
 from foundry.core.records import BaseModel, EncodedRow
 from foundry.core.rundir import RunDir
 from foundry.models.load import Storage
+from foundry.models.place import CPU, Place
 from foundry.train.arrange import Arrangement
 
 
@@ -17,8 +18,9 @@ class FitInputs:
 
     `stop_ids` are those that the rows supervise; `tokenizer` is only handed to libraries that ask
     for one. `storage` is how the base is held, which is how it is read again to prove what was
-    saved. `sequences` are the rows, by index, that share a place in a batch; where there are none,
-    each has its own. `validation` are rows to measure the loss on, which nothing is learned from.
+    saved, and `place` where. `sequences` are the rows, by index, that share a place in a batch;
+    where there are none, each has its own. `validation` are rows to measure the loss on, which
+    nothing is learned from.
     """
 
     model: Any
@@ -32,5 +34,6 @@ class FitInputs:
     arrangement: Arrangement
     steps: int
     storage: Storage = "full"
+    place: Place = CPU
     sequences: Sequence[Sequence[int]] = ()
     validation: Sequence[EncodedRow] = ()

@@ -20,7 +20,15 @@ def made_with() -> dict[str, Any]:
     """What a checkpoint says of the machine that made it."""
     found = environment()
     packages = {name: found["packages"][name] for name in COMPUTING}
-    return {"packages": packages, "machine": {k: found[k] for k in ("cpu", "cores", "settings")}}
+    machine = {k: found[k] for k in ("cpu", "cores", "settings")}
+    return {"packages": packages, "machine": {**machine, "accelerator": _accelerator()}}
+
+
+def _accelerator() -> str | None:
+    """The card that torch would use, as it calls it."""
+    import torch
+
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
 
 
 def check_same(then: Mapping[str, Any], checkpoint: Path) -> list[str]:

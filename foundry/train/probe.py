@@ -102,10 +102,11 @@ def _attention(inputs: FitInputs) -> Settled:
 
 def _tried(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Settled]:
     made = {"threads": Settled(torch.get_num_threads(), _("all that there are"))}
-    if not _is_worthwhile(inputs, spec):
+    # On a GPU the plan's pack is the largest that fits: a larger one is not tried, and a smaller
+    # one is not faster there.
+    if inputs.place.is_gpu or not _is_worthwhile(inputs, spec):
         return made
-    if not torch.cuda.is_available():
-        made["threads"] = _threads(inputs.arrangement, step)
+    made["threads"] = _threads(inputs.arrangement, step)
     if spec.pack_tokens == "auto" and inputs.arrangement.kind == "packed":
         made["pack_tokens"] = _pack_tokens(inputs, step)
     return made
@@ -118,8 +119,10 @@ def _is_worthwhile(inputs: FitInputs, spec: TrainerSettings) -> bool:
 def _number_type(inputs: FitInputs, spec: TrainerSettings) -> Settled:
     if spec.dtype != "auto":
         return Settled(spec.dtype, _("as the recipe says"))
-    if torch.cuda.is_available() and torch.cuda.is_bf16_supported():
+    if inputs.place.is_gpu and torch.cuda.is_bf16_supported(including_emulation=False):
         return Settled("bfloat16", _("the usual number type of this device"))
+    if inputs.place.is_gpu:
+        return Settled("float32", _("the device has no bfloat16"))
     if not _is_worthwhile(inputs, spec):
         return Settled("float32", _("the exact one; the run is too short to try others"))
     return number_type()

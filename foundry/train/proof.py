@@ -23,7 +23,7 @@ from foundry.train.collate import on_device
 LOSS_TOLERANCE = 1e-4
 LOSS_TOLERANCE_OF_HALF = 1e-2  # bfloat16 keeps 8 bits
 RELOAD_TOLERANCE = 1e-5
-MIN_CHANGE = 1e-3
+MIN_CHANGE = 1e-3  # of a logit, where a rounding is not more than that; see `rounding`
 PROBE_ROWS = 4
 
 Batches = Sequence[dict[str, Any]]
@@ -211,10 +211,30 @@ def asked(row: EncodedRow) -> int:
     return next(index for index, label in enumerate(row.labels) if label != IGNORED)
 
 
-def check_differs(tuned: torch.Tensor, base: torch.Tensor) -> dict[str, Any]:
-    """The adapter changes what the model says. C40."""
+def rounding(computed: torch.dtype, logits: torch.Tensor) -> float:
+    """What one rounding may change of these logits, where they were not computed in float32.
+
+    The distance from 1 to the next number of the type, 2^-7 for bfloat16, of the largest logit
+    (IEEE 754 calls it the unit in the last place).
+    """
+    return torch.finfo(computed).eps * max(1.0, float(logits.abs().max()))
+
+
+def check_differs(
+    tuned: torch.Tensor, base: torch.Tensor, *, computed: torch.dtype = torch.float32
+) -> dict[str, Any]:
+    """The adapter changes what the model says, by more than a rounding. C40.
+
+    Args:
+        tuned: Logits of the trained model.
+        base: Logits of the model before, after the same prefixes.
+        computed: The numbers that both were computed in.
+    """
     change = float((tuned - base).abs().max())
-    if change < MIN_CHANGE:
+    least = MIN_CHANGE
+    if computed != torch.float32:
+        least = max(least, rounding(computed, base))
+    if change < least:
         what = _(
             "the tuned model says what the base says (largest change of a logit: {change:.2g})"
         )
@@ -223,18 +243,30 @@ def check_differs(tuned: torch.Tensor, base: torch.Tensor) -> dict[str, Any]:
 
 
 def check_reload(
-    live: torch.Tensor, folder: Path, load: Callable[[Path], Any], prefixes: Batches | Any
+    live: torch.Tensor,
+    folder: Path,
+    load: Callable[[Path], Any],
+    prefixes: Batches | Any,
+    *,
+    computed: torch.dtype = torch.float32,
 ) -> dict[str, Any]:
     """The adapter on disk, put on the original base, is the live model. C18, C31, C40.
+
+    Equal weights give equal logits, in any number type, as long as a device sums in one order; in
+    fewer bits than float32's one rounding is allowed for where it does not.
 
     Args:
         live: Logits of the live model after `prefixes`.
         folder: The saved adapter.
         load: Loads the original base anew and puts the adapter of a folder on it.
         prefixes: The probe.
+        computed: The numbers that the live model computes in.
     """
     difference = float((next_logits(load(folder), prefixes) - live).abs().max())
-    if not difference <= RELOAD_TOLERANCE * max(1.0, float(live.abs().max())):
+    most = RELOAD_TOLERANCE * max(1.0, float(live.abs().max()))
+    if computed != torch.float32:
+        most = rounding(computed, live)
+    if not difference <= most:
         what = _("the saved adapter differs from the live model by {difference:.3g} in a logit")
         raise refuse("train.proof", what.format(difference=difference))
     return {"largest_difference": difference, "prefixes": len(prefixes)}

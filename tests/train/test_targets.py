@@ -26,7 +26,7 @@ LOST = {
     "a tensor is not saved": change(fitting, "save_adapter", short),
     "updates are zeroed when saved": change(fitting, "save_adapter", zeroed_then_saved),
     "no adapter is read back": change(
-        fitting, "load_tuned", lambda base, _, storage="full": load_model(base)
+        fitting, "load_tuned", lambda base, _, storage="full", place=None: load_model(base)
     ),
     "nobody counts": change(proof, "updated_layers", lambda _: {}),
 }
