@@ -2,13 +2,14 @@
 
 Source: Schulman et al. (2025), "LoRA Without Regret", https://thinkingmachines.ai/blog/lora,
 doi 10.64434/tml.20250929, sections "Optimal learning rates for LoRA vs. FullFT" and "Learning rates
-in short and long runs" (read in November 2026). Over 14 models of the Llama and Qwen families the
-best rate of LoRA was 9.8 times that of training all weights, whatever the model's width. It differs
-by less than twice between ranks 4 and 512, at alpha 32 and scale alpha / rank. For short runs the
-source has "preliminary" and "anecdotal" evidence of about 15 times, "under ~100 steps or so",
-because B begins at zero and A counts for little until it has grown. The rates were constant there,
-without warmup. The older "20 to 100 times" of Tinker's LoRA Primer is withdrawn by its own code,
-which has 10 since (`get_lora_lr_over_full_finetune_lr` of tinker-cookbook).
+in short and long runs" (read in November 2026, in a copy of its text). Over 14 models of the Llama
+and Qwen families the best rate of LoRA was 9.8 times that of training all weights, whatever the
+model's width. It differs by less than twice between ranks 4 and 512, at alpha 32 and scale
+alpha / rank. For short runs the source has "preliminary" and "anecdotal" evidence of about 15
+times, "under ~100 steps or so", because B begins at zero and A counts for little until it has
+grown. The rates were constant there, without warmup. The older "20 to 100 times" of Tinker's LoRA
+Primer is withdrawn by its own code, which has 10 since (`get_lora_lr_over_full_finetune_lr` of
+tinker-cookbook).
 
 2e-5 for all weights is the default of `SFTConfig` of TRL 1.16. Its page of the same name,
 https://huggingface.co/docs/trl/lora_without_regret, takes 1e-6 and ten times as much, for

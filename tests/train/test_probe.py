@@ -99,7 +99,8 @@ def test_bfloat16_trains_float32_tensors_to_about_the_same_losses(tiny_llama: Pa
     full = losses(tiny_llama, tmp_path / "full", dtype="float32")
 
     assert half != full
-    assert half == pytest.approx(full, rel=0.02)  # 8 bits of mantissa
+    # Measured 1e-5: of so narrow a model the products are small beside what they are added to.
+    assert half == pytest.approx(full, rel=1e-4)
 
 
 def test_deterministic_run_gives_the_same_bytes_twice(tiny_gemma3: Path, tmp_path: Path):
