@@ -135,9 +135,13 @@ def _borders(lengths: tuple[int, ...], device: torch.device) -> torch.Tensor:
 
 
 def _as_product(tensor: torch.Tensor) -> torch.Tensor:
-    """In the numbers of a product, as autocast casts what SDPA is given; it knows no other."""
-    kind = tensor.device.type
-    return tensor.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else tensor
+    """On a GPU under autocast in its numbers, as it casts what SDPA is given, not FlashAttention.
+
+    Positions are turned into float32 queries and keys where weights are float32.
+    """
+    if not (tensor.is_cuda and torch.is_autocast_enabled("cuda")):
+        return tensor
+    return tensor.to(torch.get_autocast_dtype("cuda"))
 
 
 def _is_flash(query: torch.Tensor) -> bool:
