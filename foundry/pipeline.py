@@ -247,24 +247,21 @@ def _train(way: Walk) -> Result:
 
 def _fit(way: Walk) -> Result:
     from foundry.encode.shards import read_held
-    from foundry.models.load import load_model
     from foundry.models.quiet import quiet
     from foundry.train.arrange import resolved_arrangement
     from foundry.train.inputs import FitInputs
 
+    with quiet():
+        from foundry.train.opening import as_planned, open_model, open_place
+
     recipe, plan, started = way.loaded.recipe, way.plan, time.monotonic()
     trainer = plugins.load("trainer", recipe.train.kind)
     adapter = plugins.load("adapter", recipe.adapter.kind)
-    with quiet():
-        import torch
-
-        torch.manual_seed(recipe.seed)
-        model = load_model(plan.base, storage=adapter.BASE)
-        model = adapter.attach(model, recipe.adapter.spec)
+    place = open_place(plan, adapter.TRAINS, way.run.path, way.events)
     lengths = [len(row.input_ids) for row in way.rows]
     sequences = trainer.sequences(lengths, max_seq_len=recipe.encode.max_seq_len)
     inputs = FitInputs(
-        model=model,
+        model=open_model(plan, recipe.adapter.kind, recipe.adapter.spec, place),
         tokenizer=way.encoder.tokenizer,
         base=plan.base,
         rows=way.rows,
@@ -277,8 +274,9 @@ def _fit(way: Walk) -> Result:
         steps=trainer.steps_for(recipe.train.spec, len(sequences)),
         sequences=sequences,
         storage=adapter.BASE,
+        place=place,
     )
-    fitted: TrainResult = trainer.fit(inputs, recipe.train.spec)
+    fitted: TrainResult = trainer.fit(inputs, as_planned(recipe.train.spec, plan))
     _keep(way, "plan", time.monotonic())
     seconds = time.monotonic() - started
     result = replace(fitted, forecast=beside(way.loaded, plan, way.results["encode"], seconds))

@@ -15,6 +15,9 @@ from foundry.core.language import gettext as _
 from foundry.core.suggest import nearest
 from foundry.core.yaml_places import NOWHERE, Node
 
+# YAML 1.1 took these for truth values, and numbers are taken for them elsewhere.
+TRUTHS = dict.fromkeys(("yes", "on", "1"), "true") | dict.fromkeys(("no", "off", "0"), "false")
+
 
 def edit(
     key: str | None, details: Sequence[ErrorDetails], node: Node | None, field: FieldInfo | None
@@ -61,6 +64,8 @@ def _meant(kinds: set[str], details: Sequence[ErrorDetails], node: Node | None) 
     word = node.text.strip()
     if "tuple_type" in kinds:
         return f"[{scalars.write(node.value)}]"
+    if "bool_type" in kinds and word.lower() in TRUTHS:
+        return TRUTHS[word.lower()]
     if "literal_error" in kinds:
         choices = [w for d in details if d["type"] == "literal_error" for w in words(d["ctx"])]
         return nearest(word, choices) or (choices[0] if len(choices) == 1 else None)
@@ -77,8 +82,6 @@ def _meant_scalar(kinds: set[str], word: str) -> str | None:
     number = float(word) if scalars.NUMBER.fullmatch(word) else None
     if "int_type" in kinds and number is not None and abs(number) < 1e15 and number % 1 == 0:
         return str(int(number))
-    if "bool_type" in kinds and word.lower() in ("yes", "on", "1", "no", "off", "0"):
-        return "true" if word.lower() in ("yes", "on", "1") else "false"
     return None
 
 

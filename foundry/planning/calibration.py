@@ -13,6 +13,7 @@ from typing import Any
 from foundry.core import atomic, environment
 from foundry.core.records import Record
 from foundry.models.embedded import home
+from foundry.planning import accelerator
 from foundry.planning.estimate.duration import TimeFactors
 from foundry.planning.estimate.memory import MemoryFactors
 from foundry.planning.hardware import THIS_MACHINE, Device
@@ -28,8 +29,11 @@ class Calibration(Record):
 
 
 def machine_key() -> str:
-    """What makes two machines alike for a calibration."""
+    """What makes two machines alike for a calibration: what computes, and torch."""
     torch = environment.installed("torch")
+    card = accelerator.look().card
+    if card is not None:
+        return f"{card.name}, torch {torch}"
     return f"{environment.cpu_name()} x {environment.cores()}, torch {torch}"
 
 

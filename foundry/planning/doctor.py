@@ -13,6 +13,7 @@ from foundry.core import environment, secrets, shipped
 from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.models import catalogue, embedded
+from foundry.planning import accelerator
 
 GIB = 1 << 30
 # Measured with the shop recipe on two cores: a run holds 3 GiB of files (base, checkpoints, merged
@@ -102,14 +103,16 @@ def _existing(folder: Path) -> Path:
 
 
 def _gpu() -> Check:
-    if util.find_spec("torch") is None:
+    found = accelerator.look()
+    if found.torch is None:
         return Check("GPU", "ok", _("not looked for: torch is not installed"))
-    import torch
-
-    if not torch.cuda.is_available():
+    if found.fault is not None:
+        fix = _("install a torch that has code for this GPU, or free its memory")
+        return Check("GPU", "warning", found.fault, fix)
+    if found.card is None:
         return Check("GPU", "ok", _("none; the processor is used"))
-    names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
-    return Check("GPU", "ok", ", ".join(names))
+    text = _("{name}, {gib:.1f} GiB; training uses it")
+    return Check("GPU", "ok", text.format(name=found.card.name, gib=found.card.memory_bytes / GIB))
 
 
 def _packages() -> Iterator[Check]:

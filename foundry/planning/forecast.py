@@ -1,5 +1,6 @@
 """What a recipe will take on a machine: operations, memory, disk, hours, money, and if it fits."""
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +16,7 @@ from foundry.planning.dry_render import light_encoder
 from foundry.planning.estimate.disk import Disk, disk
 from foundry.planning.estimate.duration import Work, seconds, work
 from foundry.planning.estimate.flops import Flops, step_flops
-from foundry.planning.estimate.job import Job, job_of, open_settings
+from foundry.planning.estimate.job import EIGHT_BIT, Job, job_of, open_settings
 from foundry.planning.estimate.memory import Memory, memory
 from foundry.planning.estimate.rows import Rows, rows_of
 from foundry.planning.estimate.spread import Spread
@@ -110,18 +111,24 @@ def forecast(
 ) -> Forecast:
     """What a recipe takes on a device, with `auto` settled as it fits best.
 
-    Settings left to the machine are the largest pack, then no checkpointing, that surely fit; else
-    those that take the least.
+    Settings left to the machine are the largest pack that surely fits; where none does, with
+    activations computed twice; where that does not either, with moments in eight bits. Where
+    nothing surely fits, the first that should; else what takes the least.
     """
     asked = job_of(loaded, known, rows, device)
-    made = [_of(job, known, device, rates) for job in _settings(asked, open_settings(loaded))]
+    ways = _settings(asked, open_settings(loaded), device)
+    made = [_of(job, known, device, rates) for job in ways]
     sure = [one for one in made if one.memory.total.high <= one.usable_bytes]
     fitting = sure or [one for one in made if one.fits]
     return fitting[0] if fitting else min(made, key=lambda one: one.memory.total.expected)
 
 
-def _settings(job: Job, open_keys: set[str]) -> Iterator[Job]:
-    """Ways to settle what is left open, best first."""
+def _settings(job: Job, open_keys: set[str], device: Device) -> Iterator[Job]:
+    """Ways to settle what is left open, best first.
+
+    bitsandbytes has moments of eight bits on a GPU alone, and they save next to nothing of an
+    update, whose moments are small.
+    """
     packs = [job.pack_tokens]
     if "pack_tokens" in open_keys:
         least = max(SMALLEST_PACK, job.rows.longest)
@@ -130,9 +137,11 @@ def _settings(job: Job, open_keys: set[str]) -> Iterator[Job]:
     checkpointing = [job.gradient_checkpointing]
     if "gradient_checkpointing" in open_keys:
         checkpointing = [False, True]
-    for twice in checkpointing:
-        for tokens in packs:
-            yield replace(job, pack_tokens=tokens, gradient_checkpointing=twice)
+    optimizers = [job.optimizer]
+    if "optimizer" in open_keys and job.is_full and device.backend == "cuda":
+        optimizers = [job.optimizer, EIGHT_BIT]
+    for kind, twice, tokens in itertools.product(optimizers, checkpointing, packs):
+        yield replace(job, optimizer=kind, gradient_checkpointing=twice, pack_tokens=tokens)
 
 
 def _of(job: Job, known: KnownShape, device: Device, rates: Rates) -> Forecast:

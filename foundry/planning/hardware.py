@@ -15,6 +15,8 @@ from foundry.core import environment, facts, shipped
 from foundry.core.fields import Closed, Number
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Text
+from foundry.planning import accelerator
+from foundry.planning.accelerator import Card
 
 THIS_MACHINE = "this-machine"
 GB, GIB = 10**9, 2**30
@@ -56,6 +58,13 @@ class Device(facts.Fact):
     achievable: Range = Field(description="Share of the peak that training reaches.")
     rent_usd_per_hour: Positive | None = Field(description="Price in a data centre; null: none.")
     note: Text | None = None
+    card: str | None = Field(None, description="What torch calls it; null: it is no single card.")
+    has_bfloat16: bool = Field(True, description="Whether it computes bfloat16 itself.")
+
+    @property
+    def number_type(self) -> NumberType:
+        """What matrix products are made in where a recipe leaves it open."""
+        return "bfloat16" if self.backend == "cuda" and self.has_bfloat16 else "float32"
 
     @property
     def memory_bytes(self) -> int:
@@ -92,7 +101,38 @@ def find(name: str) -> Device:
 
 @cache
 def this_machine() -> Device:
-    """This computer: memory and matrix products as measured, the rest as of a laptop.
+    """This computer: its GPU, if it has one that training can use, else its processor."""
+    card = accelerator.look().card
+    return _processor() if card is None else of_card(card)
+
+
+def of_card(card: Card) -> Device:
+    """A GPU of this computer: memory as torch tells it, the rest as configs/hardware knows it.
+
+    A card that is in no file is taken for the one nearest in memory, and each figure is marked so.
+    """
+    cards = [device for device in load_devices().values() if device.backend == "cuda"]
+    known = next((one for one in cards if one.card == card.name), None)
+    like = known or min(cards, key=lambda one: abs(one.memory_bytes - card.memory_bytes))
+    assumed = dict.fromkeys(like.marks, f"? assumed, that of {like.name}")
+    told = {"memory_gb": "X told by torch", "rent_usd_per_hour": "N"}
+    return like.model_copy(
+        update={
+            "name": THIS_MACHINE,
+            "title": Text(zh_TW=card.name, en=card.name),
+            "memory_gb": card.memory_bytes / GB,
+            "unified_memory": card.is_unified,
+            "has_bfloat16": card.has_bfloat16,
+            "card": card.name,
+            "rent_usd_per_hour": None,
+            "note": None,
+            "marks": {**(assumed if known is None else like.marks), **told},
+        }
+    )
+
+
+def _processor() -> Device:
+    """Memory and matrix products as measured, the rest as of a laptop.
 
     Measured once a process; other work on the machine makes the figures lower, as it would make
     training slower.

@@ -16,7 +16,7 @@ from typing import Any
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import Record
-from foundry.planning import calibration, hardware
+from foundry.planning import accelerator, calibration, hardware
 from foundry.planning.calibration import Calibration, machine_key
 from foundry.planning.estimate.duration import LAYER_CALL_S, LOADED_BYTES_S, ONCE_S, TimeFactors
 from foundry.planning.estimate.memory import ACTIVATION_BOUNDS, LIBRARIES, MemoryFactors
@@ -119,7 +119,7 @@ def expected_bytes(one: Sample, factors: MemoryFactors, bound: int) -> float:
 
 def _sample(found: Mapping[str, Any]) -> Sample:
     parts = {name: part["expected"] for name, part in found["memory"]["parts"].items()}
-    libraries = LIBRARIES["cpu"][1]
+    libraries = LIBRARIES[accelerator.look().backend][1]
     counted = sum(parts.values()) - parts.get("activations", 0.0) - libraries
     return Sample(
         work=found["work"],
@@ -132,7 +132,7 @@ def _sample(found: Mapping[str, Any]) -> Sample:
 def _time(found: Sequence[Sample]) -> TimeFactors:
     machine = hardware.find(hardware.THIS_MACHINE)
     rate = machine.tflops.float32 * 1e12 * machine.achievable.expected
-    prior = (1 / rate, 1 / (machine.bandwidth_gb_s * 1e9), LAYER_CALL_S["cpu"], ONCE_S)
+    prior = (1 / rate, 1 / (machine.bandwidth_gb_s * 1e9), LAYER_CALL_S[machine.backend], ONCE_S)
     rows = [[*(one.work[key] for key in WORK), 1.0] for one in found]
     targets = [max(one.seconds - one.work["loaded"] / LOADED_BYTES_S, 0.1) for one in found]
     per_operation, per_byte, per_call, once = _fit(rows, targets, prior)
@@ -143,7 +143,7 @@ def _time(found: Sequence[Sample]) -> TimeFactors:
 
 
 def _memory(found: Sequence[Sample]) -> MemoryFactors:
-    prior = (float(LIBRARIES["cpu"][1]), ACTIVATION_BOUNDS[1])
+    prior = (float(LIBRARIES[accelerator.look().backend][1]), ACTIVATION_BOUNDS[1])
     rows = [[1.0, one.parts["activations"]] for one in found]
     targets = [one.peak_bytes - one.parts["counted"] for one in found]
     libraries, activations = _fit(rows, targets, prior)

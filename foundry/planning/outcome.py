@@ -39,12 +39,23 @@ def beside(
         "predicted": predicted | {"tokens": _tokens(plan.estimate)},
         "measured": {
             "seconds": round(seconds, 3),
-            "peak_memory_bytes": peak_memory_bytes(),
+            "peak_memory_bytes": _peak_bytes(backend),
             "tokens": job.step_tokens * job.steps,
         },
         "work": work(job, backend).as_dict(),
         "memory": memory(job, backend).as_dict(),
     }
+
+
+def _peak_bytes(backend: str) -> int | None:
+    """The most memory held: by this process, or of the GPU, its context included."""
+    if backend == "cpu":
+        return peak_memory_bytes()
+    import torch
+
+    free, whole = torch.cuda.mem_get_info(0)
+    context = whole - free - torch.cuda.memory_reserved(0)  # and what other programs hold
+    return torch.cuda.max_memory_reserved(0) + max(0, context)
 
 
 def _trained(loaded: LoadedRecipe, plan: Plan, shards: Mapping[str, Any]) -> Job:

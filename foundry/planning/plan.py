@@ -16,10 +16,17 @@ from foundry.core.shortage import free_bytes, refused_folder
 from foundry.core.version import version
 from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
-from foundry.planning import cost, fit, hardware
+from foundry.planning import accelerator, cost, fit, hardware
 from foundry.planning.forecast import forecast, known_rows, known_shape
-from foundry.planning.refusals import check_context, check_exports, check_licences, check_validation
+from foundry.planning.refusals import (
+    check_context,
+    check_device,
+    check_exports,
+    check_licences,
+    check_validation,
+)
 from foundry.planning.resolve import resolve
+from foundry.planning.settled import as_begun, has_begun
 
 
 def make_plan(
@@ -40,22 +47,39 @@ def make_plan(
     if refused is not None:
         raise ResourceError(refused)
     plan = settle(loaded, accepted_terms)
-    planned = RunDir(runs / plan.run_name).stamp("plan")  # a run that goes on is not foretold again
-    estimate = _forecast(loaded, runs) if planned is None else planned["result"]["estimate"]
-    return replace(_fitted(plan, estimate), estimate=estimate)
-
-
-def _fitted(plan: Plan, estimate: Mapping[str, Any]) -> Plan:
-    """The plan with a smaller pack where only that was found to fit."""
-    fitting = estimate["job"]["pack_tokens"] if estimate else plan.resolved["pack_tokens"]
-    if fitting >= plan.resolved["pack_tokens"]:
-        return plan
-    reason = _("computed: the most that fits the memory")
-    return replace(
-        plan,
-        resolved={**plan.resolved, "pack_tokens": fitting},
-        origins={**plan.origins, "resolved.pack_tokens": reason},
+    run = RunDir(runs / plan.run_name)
+    stamp = run.stamp("plan")
+    planned = None if stamp is None else stamp["result"]
+    if planned is not None and has_begun(run):
+        return as_begun(plan, planned, run)
+    machine = accelerator.look()
+    check_device(
+        loaded, machine.backend, has_bfloat16=machine.card is None or machine.card.has_bfloat16
     )
+    # A run that goes on is not foretold again, unless on another device.
+    if planned is not None and planned["resolved"]["device"] == machine.backend:
+        estimate = planned["estimate"]
+    else:
+        estimate = _forecast(loaded, runs)
+    return replace(fitted(plan, estimate), estimate=estimate)
+
+
+def fitted(plan: Plan, estimate: Mapping[str, Any]) -> Plan:
+    """The plan with what was found to fit the memory where what is usual does not.
+
+    Args:
+        plan: Of this machine.
+        estimate: Its forecast as plain values; empty where there is none.
+    """
+    reasons = {
+        "pack_tokens": _("computed: the most that fits the memory"),
+        "gradient_checkpointing": _("computed: activations do not fit the memory otherwise"),
+        "optimizer": _("computed: moments in float32 do not fit the memory"),
+    }
+    job = estimate["job"] if estimate else {}
+    found = {key: job[key] for key in reasons if job and job[key] != plan.resolved[key]}
+    told = {f"resolved.{key}": reasons[key] for key in found}
+    return replace(plan, resolved={**plan.resolved, **found}, origins={**plan.origins, **told})
 
 
 def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:
@@ -79,7 +103,7 @@ def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:
         "inputs": inputs,
         "foundry": version(),
     }
-    resolved, reasons = resolve(loaded)
+    resolved, reasons = resolve(loaded, accelerator.look())
     return Plan(
         name=loaded.recipe.name,
         fingerprint=atomic.fingerprint(identity),

@@ -13,9 +13,9 @@ from foundry.models.fetch import is_embedded
 from foundry.planning.cost import Rates
 from foundry.planning.fit import Edit, edits_for
 from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
-from foundry.planning.hardware import Device
-from foundry.planning.plan import settle
-from foundry.planning.refusals import check_context, check_licences
+from foundry.planning.hardware import THIS_MACHINE, Device
+from foundry.planning.plan import fitted, settle
+from foundry.planning.refusals import check_context, check_device, check_licences
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,10 @@ def preview(
         base = _promised(loaded.recipe.base_model)
         check_licences(loaded, base, accepted)
         check_context(loaded, base)
+    check_device(loaded, device.backend, has_bfloat16=device.has_bfloat16)
     made = forecast(loaded, device, rates, known_shape(loaded), known_rows(loaded))
+    if plan is not None and device.name == THIS_MACHINE:
+        plan = fitted(plan, made.as_dict())
     edits = () if made.fits else tuple(edits_for(loaded, device, rates))
     return Preview(made, device, edits, plan)
 

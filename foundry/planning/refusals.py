@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from foundry.core import plugins
-from foundry.core.errors import LicenceError, Problem, RecipeError
+from foundry.core.errors import LicenceError, Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import BaseModel
@@ -64,6 +64,28 @@ def check_context(loaded: LoadedRecipe, base: BaseModel) -> None:
                 _("set it to {most} or less").format(most=base.context),
             )
         )
+
+
+def check_device(loaded: LoadedRecipe, backend: str, *, has_bfloat16: bool = True) -> None:
+    """Refuse what the device has not, before a model is loaded for it.
+
+    Raises:
+        ResourceError: bitsandbytes has no 8-bit optimizer for a processor; or a GPU no bfloat16.
+    """
+    train = loaded.recipe.train.spec.model_dump()
+    problems = []
+    if train.get("optimizer") == "adamw-8bit" and backend == "cpu":
+        what = _("`adamw-8bit` needs a GPU, and this trains on the processor")
+        problems.append(Problem(_place(loaded, "train.optimizer"), what, _("set it to `auto`")))
+    if train.get("dtype") == "bfloat16" and backend == "cuda" and not has_bfloat16:
+        what = _("the GPU does not compute bfloat16")
+        problems.append(Problem(_place(loaded, "train.dtype"), what, _("set it to `auto`")))
+    if problems:
+        raise ResourceError(problems)
+
+
+def _place(loaded: LoadedRecipe, key: str) -> str:
+    return loaded.origins.get(key, key)
 
 
 def check_validation(loaded: LoadedRecipe) -> None:

@@ -5,25 +5,26 @@ from typing import Any
 from foundry.core import plugins
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
+from foundry.planning.accelerator import Look
+from foundry.planning.estimate.job import PACK_TOKENS
 from foundry.train.learning_rate import SHORT_RUN, learning_rate
 
-# Tokens in one forward pass on a CPU: on two cores twice as many gain 1 to 7 % on SmolLM2-135M,
-# lose 17 % on Gemma-3-270m, and take a third more memory (shared/performance.md).
-PACK_TOKENS = 512
 
-
-def resolve(loaded: LoadedRecipe) -> tuple[dict[str, Any], dict[str, str]]:
-    """What `auto` means on this machine, and why."""
+def resolve(loaded: LoadedRecipe, machine: Look) -> tuple[dict[str, Any], dict[str, str]]:
+    """What `auto` means on a machine, and why, as long as everything fits its memory."""
     spec = loaded.recipe.train.spec.model_dump()
     rows = spec["global_batch_size"]
     most = _("computed: as many as `pack_tokens` allows, {rows} at most").format(rows=rows)
     automatic = {
         "packing": ("best-fit", _("computed: rows without padding")),
-        "pack_tokens": (PACK_TOKENS, _("computed: usual for this device")),
+        "pack_tokens": (PACK_TOKENS[machine.backend], _("computed: usual for this device")),
         "micro_batch_size": (rows, most),
+        "dtype": _number_type(machine),
+        "optimizer": _optimizer(machine),
+        "gradient_checkpointing": (False, _("computed: activations fit; twice takes a third more")),
     }
-    resolved: dict[str, Any] = {"device": "cpu", "dtype": "float32", "world_size": 1}
-    reasons = dict.fromkeys((f"resolved.{key}" for key in resolved), _("computed"))
+    resolved: dict[str, Any] = {"device": machine.backend, "world_size": 1}
+    reasons = {"resolved.device": machine.reason, "resolved.world_size": _("computed")}
     for key, (value, why) in automatic.items():
         is_given = spec[key] != "auto"
         resolved[key] = spec[key] if is_given else value
@@ -31,6 +32,19 @@ def resolve(loaded: LoadedRecipe) -> tuple[dict[str, Any], dict[str, str]]:
         reasons[f"resolved.{key}"] = origin if is_given else why
     resolved["learning_rate"], reasons["resolved.learning_rate"] = _learning_rate(loaded)
     return resolved, reasons
+
+
+def _number_type(machine: Look) -> tuple[str, str]:
+    if machine.card is None:
+        return "float32", _("computed")
+    if machine.card.has_bfloat16:
+        return "bfloat16", _("computed: the usual number type of this device")
+    return "float32", _("computed: the device has no bfloat16")
+
+
+def _optimizer(machine: Look) -> tuple[str, str]:
+    fused = _("computed: one fused kernel for all tensors, moments in float32")
+    return "adamw", _("computed") if machine.card is None else fused
 
 
 def _learning_rate(loaded: LoadedRecipe) -> tuple[float | str, str]:

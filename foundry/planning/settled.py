@@ -1,12 +1,43 @@
 """A plan with what its `auto` came to once training had begun."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from foundry.core.language import gettext as _
 from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
 
 FILE = "settled.json"  # as `foundry/train/probe.py` writes it
+
+
+def has_begun(run: RunDir) -> bool:
+    """Whether the run has begun to train."""
+    return run.file(FILE).is_file()
+
+
+def as_begun(plan: Plan, planned: Mapping[str, Any], run: RunDir) -> Plan:
+    """The plan of a run that goes on: device, number type and all else are those it began with.
+
+    Half a run in other numbers is another run, and no record would show where it changed.
+
+    Args:
+        plan: As this machine would have it.
+        planned: The plan that the run began with, as plain values.
+        run: The run.
+    """
+    origins = {k: why for k, why in planned["origins"].items() if k.startswith("resolved.")}
+    if planned["resolved"]["device"] != plan.resolved["device"]:
+        said = _("as the run began; remove {folder} to begin on `{device}`")
+        told = said.format(folder=run.path, device=plan.resolved["device"])
+        origins["resolved.device"] = told
+    return replace(
+        plan,
+        resolved=planned["resolved"],
+        origins={**plan.origins, **origins},
+        estimate=planned["estimate"],
+    )
 
 
 def as_settled(plan: Plan, run: RunDir) -> dict[str, Any]:

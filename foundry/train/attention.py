@@ -4,7 +4,8 @@ transformers keeps rows of a pack apart with a mask over the whole pack, one for
 Here the rows' lengths go along with the inputs and each row is attended to alone. That is the same
 mathematics, also where a pack or a row is longer than a sliding window. Whether a model's class
 hands the lengths on, and asks of its attention no more than this, is found out by comparing logits
-(`foundry/train/packing.py`).
+(`foundry/train/packing.py`). On a GPU in half precision all rows go through torch's FlashAttention
+in one call (`varlen_attn`); in other numbers, or with wider heads, SDPA takes each row there too.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,9 @@
 """What every trainer that follows a gradient lets a recipe say: how long, how fast, in what steps.
 
-A trainer's `Spec` is these settings and whatever it adds of its own.
+A trainer's `Spec` is these settings and whatever it adds of its own. There is none for
+`torch.compile`: lengths differ from pass to pass, so that it would compile again and again, and the
+loss in blocks (`head.py`), attention by row (`attention.py`) and the fused update (`fused.py`) are
+where it would break the graph. That it pays here has not been measured, so it is not offered.
 """
 
 import math
@@ -96,7 +99,8 @@ class TrainerSettings(Closed):
     optimizer: Literal["auto", "adamw", "adamw-8bit"] = Field(
         "auto",
         description="`adamw-8bit` keeps AdamW's two moments in 8 bits each, on a GPU "
-        "(https://arxiv.org/abs/2110.02861); `auto` is `adamw`.",
+        "(https://arxiv.org/abs/2110.02861). `auto` is `adamw`; where all weights are trained on a "
+        "GPU, `adamw-8bit` if the plan finds that the moments do not fit otherwise.",
     )
     deterministic: bool = Field(
         False, description="Try nothing out, and refuse operations that differ from run to run."
@@ -114,8 +118,10 @@ class TrainerSettings(Closed):
     early_stopping: EarlyStopping | None = Field(
         None, description="Stops a training whose validation loss no longer falls."
     )
-    gradient_checkpointing: bool = Field(
-        False, description="Compute activations twice to save memory; slower, same result."
+    gradient_checkpointing: bool | Literal["auto"] = Field(
+        "auto",
+        description="Compute activations twice to save memory; a third slower, same result. `auto` "
+        "does so where the plan finds that they do not fit the memory otherwise.",
     )
 
     @model_validator(mode="before")

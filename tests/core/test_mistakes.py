@@ -151,8 +151,12 @@ def test_split_that_holds_out_nothing_is_told(mistakes):
         ("train: {max_steps: '50'}", f"{STEPS}; got the text `50`", "max_steps: 50"),
         ("train: {max_steps: 50.0}", f"{STEPS}; got the number 50.0", "max_steps: 50"),
         ("adapter: {rank: true}", "a whole number of at least 1 and at most 1024; got `true`", ""),
-        ("train: {gradient_checkpointing: yes}", f"{YES_NO}; got the text `yes`", "true"),
-        ("train: {gradient_checkpointing: off}", f"{YES_NO}; got the text `off`", "false"),
+        ("train: {deterministic: yes}", f"{YES_NO}; got the text `yes`", "true"),
+        (
+            "train: {gradient_checkpointing: off}",
+            f"{YES_NO} or `auto`; got the text `off`",
+            "false",
+        ),
         ("train: {schedule: cosin}", f"{SCHEDULES}; got the text `cosin`", "schedule: cosine"),
         ("train: {schedule: 3}", f"{SCHEDULES}; got the number 3", ""),
         (

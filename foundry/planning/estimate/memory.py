@@ -53,12 +53,12 @@ def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memo
         backend: `cpu`, where the process itself is meant, or `cuda`, the memory of the device.
         factors: What was learned on this machine.
     """
-    kept = _kept(job)
+    kept = _kept(job, backend)
     step = {"activations": _activations(job, factors), "logits": _logits(job)}
     proof = exactly(weight_bytes(job))
     if backend == "cpu" and proof.expected > total(step.values()).expected:
-        # After the last step the saved adapter is read back upon a second copy of the base; beside
-        # a GPU that copy is expected in the computer's own memory.
+        # After the last step the saved adapter is read back upon a second copy of the base. A GPU
+        # has given back the moments and the first copy's weights by then.
         step = {"proof": proof}
     parts = {**kept, **step, "libraries": _libraries(job, backend, factors)}
     if backend == "cuda":
@@ -67,7 +67,7 @@ def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memo
     return Memory(parts, total(parts.values()), factors is not None)
 
 
-def _kept(job: Job) -> dict[str, Spread]:
+def _kept(job: Job, backend: str) -> dict[str, Spread]:
     """What is there from the first step to the last."""
     trained = job.trained_weights
     parts = {"weights": weight_bytes(job)}
@@ -75,7 +75,8 @@ def _kept(job: Job) -> dict[str, Spread]:
         parts["adapter"] = FLOAT32 * trained
     parts["gradients"] = FLOAT32 * trained
     parts["optimizer"] = optimizer_bytes(job)
-    parts["first_copy"] = FLOAT32 * trained  # what the learning proof compares with
+    if backend == "cpu":  # beside a GPU it is in the computer's own memory
+        parts["first_copy"] = FLOAT32 * trained  # what the learning proof compares with
     return {name: exactly(count) for name, count in parts.items()}
 
 

@@ -1,7 +1,7 @@
 """Bytes that numbers take in each way of keeping them."""
 
 from foundry.models.shape import Shape
-from foundry.planning.estimate.job import PAGED_8BIT, QLORA, Job
+from foundry.planning.estimate.job import EIGHT_BIT, QLORA, Job
 
 BYTES = {"float32": 4, "bfloat16": 2}
 # bitsandbytes 0.50, NF4 with double quantisation: two numbers a byte; a scale for each 64 numbers
@@ -29,7 +29,7 @@ def weight_bytes(job: Job) -> int:
 
 def optimizer_bytes(job: Job) -> int:
     """Two moments of each trained number."""
-    if job.optimizer != PAGED_8BIT:
+    if job.optimizer != EIGHT_BIT:
         return 8 * job.trained_weights
     return 2 * job.trained_weights + 8 * _ceil(job.trained_weights, MOMENT_BLOCK)
 
