@@ -7,14 +7,16 @@ Gemma-3-12B as `Gemma3ForConditionalGeneration` (the class of TAIDE's Gemma) and
 with LoRA on four-bit NF4 and on bfloat16 weights, in packs of 2,048 and 4,096 tokens, ten steps.
 The weights are random: speed, memory and the proofs of training do not depend on them. What is
 proven: the loss is the one written out by hand, packed rows do not see each other, every trainable
-tensor is float32, is in the optimizer and has moved.
+tensor is float32, is in the optimizer and has moved. Beside what is measured stands what the plan
+foretells for the same shape, update, pack and device.
 """
 
 import argparse
+import contextlib
+import gc
 import itertools
 import json
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -25,6 +27,9 @@ from typing import Any
 # Run as a file, Python looks for modules beside it; what is checked is the checkout's `foundry`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from foundry.core import atomic
+from foundry.planning.outcome import peak_bytes
+from scripts import gpu_forecast
 from scripts.performance import machine, put_section
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "gpu.md"
@@ -48,7 +53,13 @@ TINY = {
 }
 VISION = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
 VISION |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
-COLUMNS = ("model, weights, pack", "tokens/s", "peak GiB", "loss", "by hand", "rows apart")
+COLUMNS = (
+    *("model, weights, pack", "tokens/s", "foretold tokens/s", "peak GiB", "foretold GiB"),
+    *("loss", "by hand", "rows apart"),
+)
+PACKS, TINY_PACKS = (2048, 4096), (64, 128)
+RANK, ALPHA, GIB = 16, 32, 2**30
+NOT_YET = "No card has been measured yet.\n"  # on the page until one is
 
 
 def main() -> None:
@@ -58,21 +69,27 @@ def main() -> None:
     if not options.tiny and not torch.cuda.is_available():
         print("skipped: there is no GPU that PyTorch can use (`--tiny` runs without one)")
         return
-    packs = (64, 128) if options.tiny else (2048, 4096)
+    packs = TINY_PACKS if options.tiny else PACKS
     results = []
     for name, stored, pack in itertools.product(("gemma-3-12b", "llama-8b"), STORED, packs):
-        try:
-            found = check(name, stored, pack, tiny=options.tiny)
-        except torch.OutOfMemoryError:
-            found = {"memory": "does not fit"}
+        rows = random_rows(pack)
+        found = foretold(name, stored, pack, rows, tiny=options.tiny)
+        with contextlib.suppress(torch.OutOfMemoryError):  # it then says that it does not fit
+            found |= check(name, stored, pack, rows, tiny=options.tiny)
         numbers = stored if stored == "nf4" else whole_type()
         results.append({"name": f"{name}, {numbers}, {pack:,}", **found})
         print(json.dumps(results[-1]), file=sys.stderr)
     table = "\n".join(shown(results))
     print(table)
     if not options.tiny:
-        card = torch.cuda.get_device_name(0)
-        put_section(options.page, card, f"{card}; {machine(LIBRARIES)}\n\n{table}")
+        write(options.page, torch.cuda.get_device_name(0), table)
+
+
+def write(page: Path, card: str, table: str) -> None:
+    """Put the section of a card on the page."""
+    if page.is_file():
+        atomic.write_text(page, page.read_text(encoding="utf-8").replace(NOT_YET, ""))
+    put_section(page, card, f"{card}; {machine(LIBRARIES)}\n\n{table}")
 
 
 def parse() -> argparse.Namespace:
@@ -86,12 +103,43 @@ def shown(results: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield f"| {' | '.join(COLUMNS)} |"
     yield f"|---|{'--:|' * (len(COLUMNS) - 1)}"
     for row in results:
-        if "memory" in row:
-            yield f"| {row['name']} | {row['memory']} | – | – | – | – |"
-            continue
-        cells = [f"{row['tokens_per_s']:,.0f}", f"{row['peak_gib']:.2f}"]
-        cells += [f"{row['loss']:.5f}", f"{row['by_hand']:.5f}", row["attention"]]
-        yield f"| {row['name']} | {' | '.join(cells)} |"
+        speed, peak = (spread(row["foretold"][key]) for key in ("tokens_per_s", "peak_gib"))
+        measured = ["does not fit", speed, "–", peak, "–", "–", "–"]
+        if "loss" in row:
+            measured = [f"{row['tokens_per_s']:,.0f}", speed, f"{row['peak_gib']:.2f}", peak]
+            measured += [f"{row['loss']:.5f}", f"{row['by_hand']:.5f}", row["attention"]]
+        yield f"| {row['name']} | {' | '.join(measured)} |"
+
+
+def spread(values: Sequence[float]) -> str:
+    """What is expected, and its bounds."""
+    low, expected, high = (f"{n:,.2f}" if max(values) < 1000 else f"{n:,.0f}" for n in values)
+    return f"{expected} ({low} to {high})"
+
+
+def foretold(
+    name: str, stored: str, pack: int, rows: Sequence[Any], *, tiny: bool
+) -> dict[str, Any]:
+    """What the plan says of a training, each as low, expected and high."""
+    job = gpu_forecast.job(
+        configuration(name, tiny=tiny).to_dict(),
+        rows,
+        stored=stored,
+        rank=RANK,
+        dtype=whole_type(),
+        steps=STEPS,
+        global_batch_size=ROWS_A_STEP,
+        micro_batch_size=ROWS_A_STEP,
+        pack_tokens=pack,
+    )
+    found = gpu_forecast.foretold(job, gpu_forecast.this_device())
+    speed, peak = found["tokens_per_s"], found["peak_bytes"].times(1 / GIB, 1 / GIB, 1 / GIB)
+    return {
+        "foretold": {
+            key: (one.low, one.expected, one.high)
+            for key, one in (("tokens_per_s", speed), ("peak_gib", peak))
+        }
+    }
 
 
 def build(name: str, stored: str, *, tiny: bool) -> Any:
@@ -102,16 +150,9 @@ def build(name: str, stored: str, *, tiny: bool) -> Any:
     import torch
     import transformers
 
-    if name == "llama-8b":
-        values = {k: v for k, v in TINY.items() if k in LLAMA_8B} if tiny else LLAMA_8B
-        config = transformers.AutoConfig.for_model("llama", **values)
-        made = transformers.LlamaForCausalLM
-    else:
-        text = {"model_type": "gemma3_text", **(TINY if tiny else GEMMA_3_12B)}
-        vision = {"model_type": "siglip_vision_model", **VISION}
-        parts = {"text_config": text, "vision_config": vision, "mm_tokens_per_image": 4}
-        config = transformers.AutoConfig.for_model("gemma3", **parts)
-        made = transformers.Gemma3ForConditionalGeneration
+    kinds = {"llama": transformers.LlamaForCausalLM}
+    config = configuration(name, tiny=tiny)
+    made = kinds.get(config.model_type, transformers.Gemma3ForConditionalGeneration)
     device = device_name()
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, whole_type()))
@@ -122,6 +163,19 @@ def build(name: str, stored: str, *, tiny: bool) -> Any:
     if stored == "nf4":
         quantise(model, device)
     return model.to(device)
+
+
+def configuration(name: str, *, tiny: bool) -> Any:
+    """The shape of a model, or a tiny one of its class."""
+    from transformers import AutoConfig
+
+    if name == "llama-8b":
+        values = {k: v for k, v in TINY.items() if k in LLAMA_8B} if tiny else LLAMA_8B
+        return AutoConfig.for_model("llama", **values)
+    text = {"model_type": "gemma3_text", **(TINY if tiny else GEMMA_3_12B)}
+    vision = {"model_type": "siglip_vision_model", **VISION}
+    parts = {"text_config": text, "vision_config": vision, "mm_tokens_per_image": 4}
+    return AutoConfig.for_model("gemma3", **parts)
 
 
 def device_name() -> str:
@@ -164,7 +218,7 @@ def random_rows(pack: int) -> list[Any]:
     return rows
 
 
-def check(name: str, stored: str, pack: int, *, tiny: bool) -> dict[str, Any]:
+def check(name: str, stored: str, pack: int, rows: Sequence[Any], *, tiny: bool) -> dict[str, Any]:
     """Ten steps of one model, with the proofs that need no second copy of it.
 
     Raises:
@@ -180,8 +234,10 @@ def check(name: str, stored: str, pack: int, *, tiny: bool) -> dict[str, Any]:
     from foundry.train.arrange import Arrangement
     from foundry.train.inputs import FitInputs
 
+    gc.collect()
+    torch.cuda.empty_cache()  # what the one before held is not this one's
     torch.manual_seed(0)
-    model = lora.attach(build(name, stored, tiny=tiny), lora.Spec(rank=16, alpha=32))
+    model = lora.attach(build(name, stored, tiny=tiny), lora.Spec(rank=RANK, alpha=ALPHA))
     marks: list[tuple[float, int]] = []
 
     def listen(event: Any) -> None:
@@ -193,7 +249,7 @@ def check(name: str, stored: str, pack: int, *, tiny: bool) -> dict[str, Any]:
             model=model,
             tokenizer=tokenizer(),
             base=None,  # type: ignore[arg-type]  # nothing is read back
-            rows=random_rows(pack),
+            rows=rows,
             stop_ids=[],
             run=RunDir(Path(folder)),
             events=Events([listen]),
@@ -204,7 +260,9 @@ def check(name: str, stored: str, pack: int, *, tiny: bool) -> dict[str, Any]:
         )
         evidence = train(inputs)
     (begin, before), (end, after) = marks[0], marks[-1]
-    return {"tokens_per_s": (after - before) / (end - begin), "peak_gib": peak_gib(), **evidence}
+    peak = peak_bytes(inputs.place.device)
+    measured = {"tokens_per_s": (after - before) / (end - begin), "peak_gib": (peak or 0) / GIB}
+    return measured | evidence
 
 
 def train(inputs: Any) -> dict[str, Any]:
@@ -241,15 +299,6 @@ def tokenizer() -> Any:
 
     raw = Tokenizer(models.WordLevel({"<pad>": 0}, unk_token="<pad>"))
     return PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="<pad>")
-
-
-def peak_gib() -> float:
-    """Of the card, or of the process where there is none."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def beside(
         "predicted": predicted | {"tokens": _tokens(plan.estimate)},
         "measured": {
             "seconds": round(seconds, 3),
-            "peak_memory_bytes": _peak_bytes(backend),
+            "peak_memory_bytes": peak_bytes(backend),
             "tokens": job.step_tokens * job.steps,
         },
         "work": work(job, backend).as_dict(),
@@ -47,7 +47,7 @@ def beside(
     }
 
 
-def _peak_bytes(backend: str) -> int | None:
+def peak_bytes(backend: str) -> int | None:
     """The most memory held: by this process, or of the GPU, its context included."""
     if backend == "cpu":
         return peak_memory_bytes()

@@ -10,7 +10,10 @@ from tests.commands import commands, parse
 from tests.tiny_recipe import TinyRecipe, call
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "docs/performance.md")
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile"),
+    *("docs/performance.md", "docs/gpu.md"),
+)
 FOUNDRY = re.compile(r"(?:`|^|\$\(BIN\)/)(foundry [a-z][^`\n|]*)", re.MULTILINE)
 MAKE = re.compile(r"(?:`|^)make ([a-z][a-z-]*)", re.MULTILINE)
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
