@@ -5,10 +5,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from jinja2 import Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
 
 from foundry.core.errors import DataError
 from foundry.core.records import Turn
 from foundry.encode import render
+from foundry.encode import render_child as child
 from tests import tiny_recipe
 from tests.cases import Patch, case
 
@@ -54,7 +58,7 @@ def rendered(template: str) -> str:
 
 @case(
     "C75",
-    {"no sandbox": child_in_which("child.ImmutableSandboxedEnvironment = jinja2.Environment")},
+    {"no sandbox": child_in_which("child.Sandbox = jinja2.Environment")},
 )
 @pytest.mark.parametrize("template", [WALK, SHELL.replace("CANARY", "{canary}")])
 def test_walk_through_attributes_is_refused_and_no_canary_made(template: str, tmp_path: Path):
@@ -148,3 +152,23 @@ def test_evil_template_in_a_model_folder_ends_the_run_before_training(
     assert outcome.code == 1, outcome.out
     assert outcome.document["problems"][0]["where"] == "chat_template"
     assert not (tmp_path / "CANARY").exists()
+
+
+def test_remembered_safety_is_the_librarys():  # C75
+    remembering, plain = child.environment(""), ImmutableSandboxedEnvironment()
+    objects = [{}, [], "a", 1, print, str.format, type, (n for n in ()), Namespace(), Undefined()]
+    names = ["items", "append", "pop", "format", "mro", "gi_frame", "__class__", "_private", "x"]
+
+    for _twice in range(2):
+        for value in objects:
+            for name in names:
+                found = remembering.is_safe_attribute(value, name, None)
+                assert found == plain.is_safe_attribute(value, name, None)
+
+
+def test_names_made_of_the_data_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(child, "MOST_KNOWN", 3)
+    remembering = child.environment("")
+
+    assert all(remembering.is_safe_attribute({}, f"name{n}", None) for n in range(10))
+    assert len(remembering._known) <= 3
