@@ -82,6 +82,14 @@ def test_torch_of_a_machine_without_a_gpu_is_believed():
     assert (found.card, found.torch, found.fault) == (None, torch.__version__, None)
 
 
+@pytest.mark.parametrize(("devices", "found"), [(("/dev/null",), True), (("/dev/none",), False)])
+def test_torch_is_asked_only_where_a_driver_is(devices, found, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(accelerator, "DEVICES", devices)
+    monkeypatch.setattr(accelerator.sys, "platform", "linux")
+
+    assert accelerator.has_device() is found
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_card_of_this_machine_is_planned_for():
     machine = hardware.this_machine()
