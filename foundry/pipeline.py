@@ -220,13 +220,13 @@ def _encode(way: Walk) -> Result:
 
 
 def _shards(way: Walk, name: str) -> ShardSet:
-    from foundry.data.prepare import iterate_examples
+    from foundry.data.prepare import iterate_lines
     from foundry.encode.mask_report import MaskReport
     from foundry.encode.shards import shard_key, write_shards
 
     part = _part(way, name)
     return write_shards(
-        iterate_examples(way.run.file(part.file)),
+        iterate_lines(way.run.file(part.file)),
         way.loaded.recipe.encode,
         MaskReport(way.encoder, name),
         key_parts=shard_key(way.plan, part.sha256, way.encoder),

@@ -20,11 +20,15 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
+
+import psutil
 
 # Run as a file, Python looks for modules beside it; what is measured is the checkout's `foundry`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -37,14 +41,15 @@ SIDES = ("ours", "trl")
 EXCHANGES = 4  # the most of a conversation
 MAX_SEQ_LEN = 4096  # more tokens than any of these conversations has
 MANY_ROWS, ROUNDS_OF_MANY = 100_000, 2
+WATCHED_S = 0.5
 REPORTED = 10_000  # rows after which a measurement says how far it is
 LIBRARIES = ("tokenizers", "transformers", "trl", "datasets", "pyarrow")
 ABOUT = (
     "Rows rendered, masked and tokenised per second: our encode stage, from the examples' file to "
     "shard and mask report, and `SFTTrainer`'s own preparation with `assistant_only_loss`, in one "
     "process, of a loaded data set. Conversations of one to four exchanges; both make the same "
-    "ids. Medians; ratios of neighbouring measurements, with their range. "
-    "`python scripts/bench_encode.py --write`."
+    "ids. Medians; ratios of neighbouring measurements, with their range. Memory is that of all "
+    "processes together, what they share counted once. `python scripts/bench_encode.py --write`."
 )
 COLUMNS = ("rows", "ours, rows/s", "TRL, rows/s", "ours / TRL", "ours, peak MB", "TRL, peak MB")
 
@@ -133,19 +138,39 @@ class Clock:
     """Seconds on the wall, seconds of computing with all children, and memory, from its making."""
 
     def __init__(self) -> None:
-        self.before_mb = peak_mb()
+        self.before_mb = self.most_mb = peak_mb()
         self.wall, self.computing = time.monotonic(), computed()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            self.most_mb = max(self.most_mb, together_mb())
+            time.sleep(WATCHED_S)
 
     def read(self, count: int) -> dict[str, Any]:
-        """What passed since; memory is this process's alone, without that of the template's."""
+        """What passed since; memory is that of this process and its children together."""
         seconds, computing = time.monotonic() - self.wall, computed() - self.computing
         return {
             "seconds": round(seconds, 3),
             "rows_per_s": count / seconds,
             "cpu_ms_per_row": round(1000 * computing / count, 4),
             "before_mb": self.before_mb,
-            "peak_mb": peak_mb(),
+            "peak_mb": max(self.most_mb, peak_mb()),
         }
+
+
+def together_mb() -> int:
+    """Memory of this process and its children now; what several share is counted once.
+
+    The proportional set size of proc_pid_smaps(5).
+    """
+    own = psutil.Process()
+    found = 0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(OSError):  # it has ended meanwhile
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
+            found += next(int(x.split()[1]) for x in lines.splitlines() if x.startswith("Pss:"))
+    return found // 1024
 
 
 def computed() -> float:
@@ -164,7 +189,7 @@ def measure_ours(options: argparse.Namespace) -> dict[str, Any]:
     """The encode stage: examples from their file, shard and report to theirs."""
     from foundry.core import atomic
     from foundry.core.recipe import Encode
-    from foundry.data.prepare import iterate_examples
+    from foundry.data.prepare import iterate_lines
     from foundry.encode import render
     from foundry.encode.mask_report import MaskReport
     from foundry.encode.shards import read_shards, write_shards
@@ -173,14 +198,14 @@ def measure_ours(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock()
         shards = write_shards(
-            reporting(iterate_examples(options.examples)),
+            reporting(iterate_lines(options.examples)),
             Encode(max_seq_len=MAX_SEQ_LEN),
             MaskReport(encoder),
             key_parts={},
             folder=Path(folder),
         )
         atomic.write_json(Path(folder, "mask_report.json"), shards.mask)
-        render._process().stop()  # so that its time is known
+        render.stop()  # so that its time is known
         measured = clock.read(shards.rows)
         rows = read_shards(Path(folder, shards.file))
     return measured | fingerprints((row.input_ids, row.labels) for row in rows)

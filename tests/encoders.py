@@ -1,15 +1,17 @@
 """Encoders of the tiny models, and examples to encode; no weights."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from foundry.core.errors import Problem
 from foundry.core.recipe import Encode
 from foundry.core.records import EncodedRow, Example, Turn
+from foundry.encode.batches import encoded_tables
 from foundry.encode.checks import check_many
 from foundry.encode.mask_report import MaskReport
 from foundry.encode.rows import Encoded
-from foundry.encode.shards import encode_rows
+from foundry.encode.tables import rows_of
 from foundry.encode.tokenize import Encoder, encoder_of
 from tests.templates import stock_template
 from tests.tiny import tiny_tokenizer
@@ -46,6 +48,11 @@ def examples(pairs: Sequence[tuple[str, str]]) -> list[Example]:
     return [example(*pair, line=line) for line, pair in enumerate(pairs, start=2)]
 
 
+def lines_of(rows: Iterable[Example]) -> Iterator[str]:
+    """Examples as a part's file holds them."""
+    return (json.dumps(row.as_dict(), ensure_ascii=False) for row in rows)
+
+
 def check(encoded: Encoded, encoder: Encoder) -> list[Problem]:
     """The faults of one example."""
     (faults,) = check_many([encoded], encoder)
@@ -57,6 +64,8 @@ def encode_all(
 ) -> tuple[list[EncodedRow], MaskReport]:
     """The rows that a recipe with these `encode` settings trains, and the checked report."""
     report, chosen = MaskReport(encoder), Encode(**{"max_seq_len": 64, **settings})
-    made = [row for batch in encode_rows(rows, chosen, report) for row in batch]
+    made = [
+        row for table in encoded_tables(lines_of(rows), chosen, report) for row in rows_of(table)
+    ]
     report.check(overlong=chosen.overlong, max_refused=max_refused)
     return made, report

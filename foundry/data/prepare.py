@@ -66,16 +66,15 @@ def _prepare(data: Data, folder: Path, out: Path, work: Path) -> DatasetManifest
     return _write(data, taken, division, out)
 
 
-def iterate_examples(path: Path) -> Iterator[Example]:
-    """The examples of a part, in order, one at a time."""
+def iterate_lines(path: Path) -> Iterator[str]:
+    """The examples of a part, in order, each as its line of JSON."""
     with path.open(encoding="utf-8") as stream:
-        for line in stream:
-            yield Example.from_dict(json.loads(line))
+        yield from stream
 
 
 def read_examples(path: Path) -> list[Example]:
     """The examples of a part, in order; for test parts, which are small."""
-    return list(iterate_examples(path))
+    return [Example.from_dict(json.loads(line)) for line in iterate_lines(path)]
 
 
 def _refuse_names(data: Data) -> None:

@@ -5,111 +5,35 @@ from the texts they were made of. It holds counts and a few samples, never the r
 """
 
 import json
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TextIO
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import Refusal
-from foundry.encode.losses import added, left_out
-from foundry.encode.rows import Encoded
-from foundry.encode.samples import Samples
 from foundry.encode.system import FOLD
-from foundry.encode.tokenize import Encoder, Piece
+from foundry.encode.tally import OVER_LENGTH, Tally
+from foundry.encode.tokenize import Encoder
 from foundry.encode.tools import AS_TEXT
 
 NAMED = 20  # rows named for each reason, and faults told at once
-FORMS = 20  # texts of the template's own that are told apart
-HISTOGRAM_STEP = 64
-OVER_LENGTH = "over-length"
 BY_TEMPLATE = {"template-refused", "prompt-not-kept", "call-not-written"}  # see `encode.mask`
 
 
 @dataclass
-class OverLimit:
-    """Examples over the limit of tokens, and what became of them; `tokens_lost` are not trained.
+class MaskReport(Tally):
+    """Counts over the encoded rows of one part of the data; see `Tally`.
 
-    `dropped` counts rows, of which a template that writes turns otherwise further on makes several.
-    """
-
-    limit: int = 0
-    policy: str = ""
-    examples: int = 0
-    dropped: int = 0
-    cut: int = 0
-    split: int = 0
-    split_into: int = 0
-    tokens_lost: int = 0
-
-
-@dataclass
-class MaskReport:
-    """Counts over the encoded rows of one part of the data.
-
-    `dropped` counts examples and rows that are not trained, by code; `named` holds the first of
-    each code, `listing` is a stream for all of them.
+    `named` holds the first refusals of each code, `listing` is a stream for all of them.
     """
 
     encoder: Encoder
     part: str = "train"
     listing: TextIO | None = None
-    type: str = ""
-    examples: int = 0
-    rows: int = 0
-    tokens: int = 0
-    supervised: int = 0
-    longest: int = 0
-    turns: int = 0
-    straddling: int = 0
-    split_conversations: int = 0
-    split_rows: int = 0
-    faults: list[Problem] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
     named: list[Refusal] = field(default_factory=list)
-    stops: Counter[int] = field(default_factory=Counter)
-    lengths: Counter[int] = field(default_factory=Counter)
-    lost: Counter[str] = field(default_factory=Counter)
-    added: Counter[str] = field(default_factory=Counter)
-    over: OverLimit = field(default_factory=OverLimit)
-    samples: Samples = field(default_factory=Samples)
-
-    def add(self, encoded: Encoded, faults: Sequence[Problem]) -> None:
-        """Count an example that is trained, and note what is wrong with it."""
-        self.type = self.type or encoded.example.type
-        self.faults += faults
-        for row in encoded.rows:
-            lengths = len(row.input_ids), len(row.rejected_input_ids)
-            self.longest = max(self.longest, *lengths)
-            self.lengths[max(lengths) // HISTOGRAM_STEP * HISTOGRAM_STEP] += 1
-        self.rows += len(encoded.rows)
-        for n, piece in enumerate(encoded.pieces):
-            self._count(encoded, n, piece)
-        self.straddling += any(piece.straddling for piece in encoded.pieces)
-        if len(encoded.rows) > 1:
-            self.split_conversations += 1
-            self.split_rows += len(encoded.rows)
-        self.samples.look_at(encoded)
-
-    def _count(self, encoded: Encoded, n: int, piece: Piece) -> None:
-        self.tokens += len(piece.ids)
-        self.supervised += piece.supervised
-        self.turns += len(piece.stops)
-        for stop in piece.supervised_stops:
-            self.stops[stop] += 1
-        if not encoded.talks:
-            return
-        talk, masked = encoded.talks[n], piece.masked
-        for what in left_out(talk, masked):
-            self.lost[what] += 1
-        for span in masked.spans:
-            words = added(talk.turns[span.turn], masked.text[span.start : span.stop])
-            if words is not None and (words in self.added or len(self.added) < FORMS):
-                self.added[words] += 1
 
     def drop(self, refusal: Refusal) -> None:
-        """Count what is not trained, and write it to `listing`."""
+        """Count what is not trained, and write it to `listing`; only the first ones are kept."""
         self.dropped[refusal.code] += 1
         if self.listing is not None:
             self.listing.write(json.dumps(refusal.as_dict(), ensure_ascii=False) + "\n")

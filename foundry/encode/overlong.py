@@ -10,52 +10,44 @@ from dataclasses import dataclass, replace
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Encode
 from foundry.core.records import Example, Refusal
-from foundry.encode.mask_report import OVER_LENGTH, MaskReport
-from foundry.encode.rows import (
-    Encoded,
-    MaskedExample,
-    encode_many,
-    mask_examples,
-    text_of,
-    tokenised,
-)
+from foundry.encode.rows import Encoded, encode_many, text_of
 from foundry.encode.shorten import Shortener, chars_of, texts_of
+from foundry.encode.tally import OVER_LENGTH, Tally
+from foundry.encode.tokenize import Encoder
 from foundry.encode.windows import count_tokens, windows
-
-Rendered = tuple[Sequence[Example], Sequence[MaskedExample]]
 
 
 @dataclass(frozen=True)
 class Fitter:
-    """Brings examples within `settings.max_seq_len` and counts in `report` what that costs."""
+    """Brings examples within `settings.max_seq_len` and counts in `tally` what that costs."""
 
     settings: Encode
-    report: MaskReport
+    encoder: Encoder
+    tally: Tally
 
     @property
     def _shortener(self) -> Shortener:
-        return Shortener(self.report.encoder, self.settings.max_seq_len)
+        return Shortener(self.encoder, self.settings.max_seq_len)
 
-    def rendered(self, batch: Sequence[Example]) -> list[MaskedExample]:
-        """The masked texts of a batch, without those that are too long for certain."""
+    def fitted(self, batch: Sequence[Example]) -> Iterator[Encoded]:
+        """What is trained of a batch, in order; an example too long for certain is not rendered."""
+        self.tally.over.limit = self.settings.max_seq_len
+        self.tally.over.policy = self.settings.overlong
         short = [example for example in batch if not self._shortener.is_over(example)]
-        return mask_examples(short, self.report.encoder)
+        yield from self._fit(batch, encode_many(short, self.encoder))
 
-    def tokenised(self, rendered: Rendered) -> list[Encoded | Refusal]:
-        """Ids and labels of a batch and what the method above made of it."""
-        return tokenised(rendered[1], self.report.encoder)
-
-    def fit(self, batch: Sequence[Example], made: Sequence[Encoded | Refusal]) -> Iterator[Encoded]:
-        """What is trained of a batch, in order; `made` is of it by the methods above."""
+    def _fit(
+        self, batch: Sequence[Example], made: Sequence[Encoded | Refusal]
+    ) -> Iterator[Encoded]:
         outcomes = iter(made)
         for example in batch:
             outcome = None if self._shortener.is_over(example) else next(outcomes)
             if isinstance(outcome, Refusal):
-                self.report.drop(outcome)
+                self.tally.drop(outcome)
             elif outcome is not None and outcome.longest <= self.settings.max_seq_len:
                 yield outcome
             else:
-                self.report.over.examples += 1
+                self.tally.over.examples += 1
                 yield from self._shortened(example, outcome)
 
     def _shortened(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
@@ -73,7 +65,7 @@ class Fitter:
     def _length(self, example: Example, encoded: Encoded | None) -> int:
         if encoded is not None:
             return encoded.longest
-        return sum(count_tokens(text, self.report.encoder) for text in texts_of(example))
+        return sum(count_tokens(text, self.encoder) for text in texts_of(example))
 
     def _drop(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
         """Leave out the rows that are too long, which need not be all that a template makes."""
@@ -97,21 +89,21 @@ class Fitter:
             yield replace(encoded, pieces=kept, talks=encoded.talks[: len(kept)])
 
     def _refuse(self, example: Example, reason: str, length: int) -> None:
-        self.report.drop(Refusal(example.source, example.line, OVER_LENGTH, reason))
-        self.report.over.dropped += 1
-        self.report.over.tokens_lost += length
+        self.tally.drop(Refusal(example.source, example.line, OVER_LENGTH, reason))
+        self.tally.over.dropped += 1
+        self.tally.over.tokens_lost += length
 
     def _cut(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
         made = self._shortener.cut(example)
         if made is None:
             yield from self._drop(example, encoded)
             return
-        self.report.over.cut += 1
-        self.report.over.tokens_lost += max(0, self._length(example, encoded) - made.longest)
+        self.tally.over.cut += 1
+        self.tally.over.tokens_lost += max(0, self._length(example, encoded) - made.longest)
         yield made
 
     def _parts(self, example: Example) -> Iterator[Encoded]:
-        over, found = self.report.over, 0
+        over, found = self.tally.over, 0
         for part in self._shortener.parts(example):
             for made in self._unfit(part) if isinstance(part, Example) else [part]:
                 found += 1
@@ -121,19 +113,17 @@ class Fitter:
 
     def _unfit(self, part: Example) -> Iterator[Encoded]:
         """What is trained of an exchange that is too long by itself, or that is refused."""
-        outcome = (
-            None if self._shortener.is_over(part) else encode_many([part], self.report.encoder)[0]
-        )
+        outcome = None if self._shortener.is_over(part) else encode_many([part], self.encoder)[0]
         if isinstance(outcome, Refusal):
-            self.report.drop(outcome)
+            self.tally.drop(outcome)
         else:
             yield from self._drop(part, outcome)
 
     def _windows(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
-        encoder, limit = self.report.encoder, self.settings.max_seq_len
+        encoder, limit = self.encoder, self.settings.max_seq_len
         tokens = encoded.pieces[0].tokens if encoded is not None else None
-        self.report.over.split += 1
+        self.tally.over.split += 1
         masked = text_of(example.text, encoder)
         for number, piece in enumerate(windows(masked, tokens, encoder, limit), start=1):
-            self.report.over.split_into += 1
+            self.tally.over.split_into += 1
             yield Encoded(replace(example, id=f"{example.id}-{number}"), (piece,))

@@ -121,6 +121,11 @@ def _message(turn: Turn) -> dict[str, Any]:
     return {**message, "thinking": turn.reasoning} if turn.reasoning else message
 
 
+def stop() -> None:
+    """End the process that renders, if there is one; the next conversation starts another."""
+    _process().stop()
+
+
 @cache
 def _process() -> "_Process":
     """The process that renders for this one; it starts at the first conversation."""

@@ -71,40 +71,18 @@ def encode_many(examples: Sequence[Example], encoder: Encoder) -> list[Encoded |
     Raises:
         DataError: The template or the tokenizer can be used for no row.
     """
-    return tokenised(mask_examples(examples, encoder), encoder)
-
-
-@dataclass(frozen=True)
-class MaskedExample:
-    """An example as masked texts, before they are tokenised; a refusal where there are none."""
-
-    example: Example
-    talks: tuple[Talk, ...]
-    texts: tuple[Masked, ...] | Refusal
-
-
-def mask_examples(examples: Sequence[Example], encoder: Encoder) -> list[MaskedExample]:
-    """The rendering half of `encode_many`, which runs in another process."""
     talks = [_talks(example, encoder) for example in examples]
     every = [talk for some in talks for talk in some]
     outcomes = iter(mask_many(every, encoder.chat, encoder.control))
-    return [
-        MaskedExample(
-            example, tuple(some), _masked(example, [next(outcomes) for _talk in some], encoder)
-        )
+    masked = [
+        _masked(example, [next(outcomes) for _talk in some], encoder)
         for example, some in zip(examples, talks, strict=True)
     ]
-
-
-def tokenised(masked: Sequence[MaskedExample], encoder: Encoder) -> list[Encoded | Refusal]:
-    """The tokenising half of `encode_many`."""
-    texts = [text for one in masked if not isinstance(one.texts, Refusal) for text in one.texts]
+    texts = [text for one in masked if not isinstance(one, Refusal) for text in one]
     pieces = iter(encoder.pieces(texts))
     return [
-        one.texts
-        if isinstance(one.texts, Refusal)
-        else _made(one.example, one.talks, [next(pieces) for _text in one.texts])
-        for one in masked
+        one if isinstance(one, Refusal) else _made(example, some, [next(pieces) for _text in one])
+        for example, some, one in zip(examples, talks, masked, strict=True)
     ]
 
 

@@ -33,8 +33,16 @@ class Samples:
             if kind not in self.found:
                 self.found[kind] = _samples(encoded)
         longest = self.found.get(LONGEST)
-        if longest is None or encoded.longest > max(len(sample.ids) for sample in longest):
+        if longest is None or encoded.longest > _most(longest):
             self.found[LONGEST] = _samples(encoded)
+
+    def include(self, later: "Samples") -> None:
+        """Take in what was found among the rows that follow."""
+        for kind, samples in later.found.items():
+            if kind not in self.found or (
+                kind == LONGEST and _most(samples) > _most(self.found[kind])
+            ):
+                self.found[kind] = samples
 
     def as_list(self, tokenizer: Any) -> list[dict[str, Any]]:
         """Each sample as texts that are supervised or not, in order."""
@@ -69,6 +77,10 @@ def kinds(encoded: Encoded) -> Iterator[str]:
         yield "multi-turn"
     if len(encoded.rows) > 1:
         yield "split-turns"
+
+
+def _most(samples: Sequence[Sample]) -> int:
+    return max(len(sample.ids) for sample in samples)
 
 
 def _samples(encoded: Encoded) -> list[Sample]:

@@ -13,19 +13,14 @@ from foundry.core.errors import DataError
 from foundry.core.recipe import Encode
 from foundry.core.records import BaseModel, Example, Plan, ShardSet, Turn
 from foundry.core.rundir import RunDir
+from foundry.encode import batches as batches_module
 from foundry.encode import shards as shards_module
+from foundry.encode.batches import BATCH_CHARS, BATCH_EXAMPLES, batches
 from foundry.encode.mask_report import NAMED, MaskReport
 from foundry.encode.rows import encode
-from foundry.encode.shards import (
-    BATCH_CHARS,
-    BATCH_EXAMPLES,
-    batches,
-    read_shards,
-    shard_key,
-    write_shards,
-)
+from foundry.encode.shards import read_shards, shard_key, write_shards
 from foundry.encode.tokenize import Encoder
-from tests.encoders import encode_all, example, tiny_encoder
+from tests.encoders import encode_all, example, lines_of, tiny_encoder
 
 ROWS = [example("多少錢？", "三百元。"), example("顏色？", "白色。", line=3)]
 BASE = BaseModel("tiny", "gemma3", None, None, "0" * 64, "unknown", "base", None, 1, 512)
@@ -93,7 +88,7 @@ def write(run: RunDir, rows: Iterable[Example] = ROWS) -> ShardSet:
     """Shards in a run."""
     encoder = tiny_encoder("gemma3")
     return write_shards(
-        rows,
+        lines_of(rows),
         Encode(max_seq_len=64),
         MaskReport(encoder),
         key_parts=shard_key(plan(), "0" * 64, encoder),
@@ -165,7 +160,7 @@ def test_rows_leave_in_groups_of_bounded_size(run: RunDir, monkeypatch: pytest.M
     import pyarrow.parquet as pq
 
     monkeypatch.setattr(shards_module, "GROUP_TOKENS", 100)
-    monkeypatch.setattr(shards_module, "BATCH_EXAMPLES", 2)
+    monkeypatch.setattr(batches_module, "BATCH_EXAMPLES", 2)
     rows = [example("多少錢？", "三百元。", line=line) for line in range(20)]
 
     shards = write(run, rows)
@@ -176,10 +171,10 @@ def test_rows_leave_in_groups_of_bounded_size(run: RunDir, monkeypatch: pytest.M
 
 
 def test_examples_are_taken_in_batches_of_bounded_number_and_length():
-    long = example("長" * (BATCH_CHARS // 2 + 1), "好")
-    many = [ROWS[0]] * (BATCH_EXAMPLES + 1)
+    long = "長" * (BATCH_CHARS // 2 + 1)
+    many = ["短"] * (BATCH_EXAMPLES + 1)
 
-    assert [len(batch) for batch in batches([long, long, ROWS[0]])] == [1, 2]
+    assert [len(batch) for batch in batches([long, long, "短"])] == [1, 2]
     assert [len(batch) for batch in batches(many)] == [BATCH_EXAMPLES, 1]
     assert list(batches([])) == []
 

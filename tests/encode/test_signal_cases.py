@@ -16,7 +16,15 @@ from foundry.encode.shards import read_shards, write_shards
 from foundry.encode.tokenize import IGNORED, Encoder, encoder_of
 from foundry.train import collate
 from tests.cases import case, change
-from tests.encoders import NO_BOS, check, conversation, encode_all, example, tiny_encoder
+from tests.encoders import (
+    NO_BOS,
+    check,
+    conversation,
+    encode_all,
+    example,
+    lines_of,
+    tiny_encoder,
+)
 from tests.templates import stock_template
 
 GEMMA = tiny_encoder("gemma3")
@@ -125,7 +133,7 @@ def test_six_rows_train_the_same_36_tokens_live_and_from_their_shard(tmp_path: P
 
     live, report = encode_all(given, GEMMA)
     saved = write_shards(
-        given, Encode(max_seq_len=64), MaskReport(GEMMA), key_parts={}, folder=tmp_path
+        lines_of(given), Encode(max_seq_len=64), MaskReport(GEMMA), key_parts={}, folder=tmp_path
     )
 
     read = shards.read_shards(tmp_path / saved.file)

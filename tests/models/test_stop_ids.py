@@ -11,12 +11,13 @@ from foundry.core.recipe import Encode
 from foundry.delivery import hf_files
 from foundry.delivery.artefact import Tuned, all_stop_ids
 from foundry.encode import tokenize
+from foundry.encode.batches import encoded_tables
 from foundry.encode.mask_report import MaskReport
-from foundry.encode.shards import encode_rows
+from foundry.encode.tables import rows_of
 from foundry.encode.tokenize import IGNORED, encoder_of
 from foundry.models.fetch import locate
 from tests.cases import case, change
-from tests.encoders import example
+from tests.encoders import example, lines_of
 from tests.tiny import tokenizer_of
 from tests.tiny_models import MODELS
 
@@ -65,7 +66,8 @@ correct = tokenize.supervise
 def test_end_of_turn_is_supervised_declared_and_reported(plain: Tuned, tmp_path: Path):
     report = MaskReport(plain.encoder)
 
-    ((row,),) = encode_rows([TWO_TURNS], Encode(max_seq_len=128), report)
+    (table,) = encoded_tables(lines_of([TWO_TURNS]), Encode(max_seq_len=128), report)
+    (row,) = rows_of(table)
     report.check(overlong="fail")
 
     ends = [label for token, label in zip(row.input_ids, row.labels, strict=True) if token == END]

@@ -10,9 +10,10 @@ from typing import Any
 
 from foundry.core import page
 from foundry.core.records import ShardSet
-from foundry.encode.mask_report import HISTOGRAM_STEP, NAMED
+from foundry.encode.mask_report import NAMED
 from foundry.encode.page.histogram import bar_width, histogram
 from foundry.encode.page.words import DROPPED, KINDS, LEFT_OUT, PAGE, TURNS
+from foundry.encode.tally import HISTOGRAM_STEP
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 STYLE = Path(__file__).with_name("page.css")
