@@ -55,7 +55,7 @@ def learn(runs: Path) -> Learned:
     Raises:
         ResourceError: There is none.
     """
-    found = samples(runs)
+    found = list(samples(runs).values())
     if not found:
         what = _("no finished training of this machine is below this folder")
         raise ResourceError(Problem(str(runs), what, _("train a recipe first")))
@@ -65,14 +65,21 @@ def learn(runs: Path) -> Learned:
     return Learned(made, median(t for t, _m in errors), median(m for _t, m in errors), str(path))
 
 
-def samples(runs: Path) -> list[Sample]:
-    """The finished trainings of this machine below a folder."""
-    made = []
+def samples(runs: Path) -> dict[str, Sample]:
+    """The finished trainings of this machine below a folder, by the names of their runs."""
+    made = {}
     for path in sorted(runs.glob("*/train.json")):
         found = json.loads(path.read_text(encoding="utf-8")).get("forecast")
         if found and found["machine"] == machine_key() and found["measured"]["peak_memory_bytes"]:
-            made.append(_sample(found))
+            made[path.parent.name] = _sample(found)
     return made
+
+
+def without_any() -> Calibration:
+    """The plan's own factors, learned from no run."""
+    time = TimeFactors(*_own_rates())
+    libraries = LIBRARIES[accelerator.look().backend]
+    return Calibration(0, time, MemoryFactors(libraries, ACTIVATION_BOUNDS))
 
 
 def calibrate(found: Sequence[Sample]) -> Calibration:
@@ -130,16 +137,20 @@ def _sample(found: Mapping[str, Any]) -> Sample:
 
 
 def _time(found: Sequence[Sample]) -> TimeFactors:
-    machine = hardware.find(hardware.THIS_MACHINE)
-    rate = machine.tflops.float32 * 1e12 * machine.achievable.expected
-    prior = (1 / rate, 1 / (machine.bandwidth_gb_s * 1e9), LAYER_CALL_S[machine.backend], ONCE_S)
     rows = [[*(one.work[key] for key in WORK), 1.0] for one in found]
     targets = [max(one.seconds - one.work["loaded"] / LOADED_BYTES_S, 0.1) for one in found]
-    per_operation, per_byte, per_call, once = _fit(rows, targets, prior)
+    per_operation, per_byte, per_call, once = _fit(rows, targets, _own_rates())
     made = TimeFactors(per_operation, per_byte, per_call, once)
     ratios = [one.seconds / expected_seconds(one, made) for one in found]
     bounds = (min(0.8, min(ratios) / MARGIN), 1.0, max(1.25, max(ratios) * MARGIN))
     return TimeFactors(per_operation, per_byte, per_call, once, bounds)
+
+
+def _own_rates() -> tuple[float, float, float, float]:
+    """Seconds of an operation, a byte and a call on this machine, and of what happens once."""
+    machine = hardware.find(hardware.THIS_MACHINE)
+    rate = machine.tflops.float32 * 1e12 * machine.achievable.expected
+    return (1 / rate, 1 / (machine.bandwidth_gb_s * 1e9), LAYER_CALL_S[machine.backend], ONCE_S)
 
 
 def _memory(found: Sequence[Sample]) -> MemoryFactors:
