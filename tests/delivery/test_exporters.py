@@ -43,8 +43,9 @@ def test_folder_is_the_live_model_in_every_logit(shelf: Shelf, name: str):  # C3
     with torch.no_grad():
         found, wanted = model(ids).logits, shelf.tuned.model(input_ids=ids).logits
 
-    # Float32 sums in another order; bfloat16 keeps 8 bits of each weight.
-    tolerance = 1e-3 if name == "merged-float32" else 1.0
+    # Float32 sums in another order, measured 3e-5. Weights of bfloat16 are rounded by up to 2^-8,
+    # that is 0.13 of the largest logit, 33; measured 0.11.
+    tolerance = 1e-3 if name == "merged-float32" else 0.25
     assert (found - wanted).abs().max() < tolerance
 
 
