@@ -47,6 +47,10 @@ class FoundryError(Exception):
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(p) for p in self.problems))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is sent from one process to another: made anew of its problems."""
+        return type(self), (self.problems,)
+
     def as_dict(self) -> dict[str, Any]:
         """The form `--json` prints."""
         return {

@@ -41,7 +41,7 @@ BATCH_EXAMPLES = 256
 BATCH_CHARS = 1 << 20
 GROUP_TOKENS = 1 << 18  # ids of a row group; 2 MiB with their labels
 FEW_BATCHES = 2  # which this process encodes sooner than others could begin
-MOST_PROCESSES = 8  # each takes some 100 MiB of its own
+MOST_PROCESSES = 8  # 25 MiB of its own each on Linux; else a tokenizer too
 THREADS = "TOKENIZERS_PARALLELISM"
 
 

@@ -16,6 +16,13 @@ HISTOGRAM_STEP = 64
 OVER_LENGTH = "over-length"
 
 
+def _add_counts(to: "OverLimit | Tally", later: "OverLimit | Tally") -> None:
+    """Add each number of the one to that of the other."""
+    for one in fields(later):
+        if isinstance(count := getattr(later, one.name), int):
+            setattr(to, one.name, getattr(to, one.name) + count)
+
+
 @dataclass
 class OverLimit:
     """Examples over the limit of tokens, and what became of them; `tokens_lost` are not trained.
@@ -34,15 +41,8 @@ class OverLimit:
 
     def include(self, other: "OverLimit") -> None:
         """Add what another counted under the same limit."""
+        _add_counts(self, other)
         self.limit, self.policy = other.limit, other.policy
-        for one in fields(self)[2:]:
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
-
-
-SUMS = (
-    *("examples", "rows", "tokens", "supervised", "turns"),
-    *("straddling", "split_conversations", "split_rows"),
-)
 
 
 @dataclass(kw_only=True)
@@ -114,9 +114,9 @@ class Tally:
     def include(self, later: "Tally") -> None:
         """Add what was counted of the examples that follow; its refusals are taken by `drop`."""
         self.type = self.type or later.type
-        self.longest = max(self.longest, later.longest)
-        for name in SUMS:
-            setattr(self, name, getattr(self, name) + getattr(later, name))
+        longest = max(self.longest, later.longest)
+        _add_counts(self, later)
+        self.longest = longest
         self.faults += later.faults
         for refusal in later.refusals:
             self.drop(refusal)

@@ -79,10 +79,14 @@ def test_processes_make_what_one_makes(
 
 def test_batches_make_what_each_row_makes(small_batches, monkeypatch: pytest.MonkeyPatch):
     some, report = encode_all(mixed(60), ENCODER, max_refused=0.5)
+    counts = report.as_dict()
     monkeypatch.setattr(batches, "BATCH_EXAMPLES", 1)
     monkeypatch.setattr(batches, "cores", lambda: 1)
 
-    assert encode_all(mixed(60), ENCODER, max_refused=0.5)[0] == some
+    found, report = encode_all(mixed(60), ENCODER, max_refused=0.5)
+
+    assert found == some
+    assert report.as_dict() == counts
     assert report.examples == 60
 
 
@@ -111,6 +115,19 @@ def test_refusal_of_a_process_is_told_as_of_this_one(small_batches, monkeypatch)
 
     assert "exactly one BOS" in caught.value.problems[0].what
     assert caught.value.problems[0].where == "rows.csv:0"
+
+
+def test_template_for_no_row_is_refused_by_a_process_as_by_this_one(small_batches, monkeypatch):
+    endless = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    encoder, told = tiny_encoder("gemma3", template=endless), []
+    for count in (1, 2):
+        monkeypatch.setattr(batches, "cores", lambda count=count: count)
+        with pytest.raises(DataError) as caught:
+            encode_all(rows(MANY), encoder)
+        told.append((str(caught.value), caught.value.problems))
+
+    assert told[0] == told[1]
+    assert told[0][1][0].where == "chat_template"
 
 
 def test_process_that_the_system_ends_is_told(small_batches, monkeypatch: pytest.MonkeyPatch):
