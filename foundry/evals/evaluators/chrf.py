@@ -1,0 +1,81 @@
+"""Evaluator `chrf`: chrF2, the F-score of the answer's character runs of 1 to 6.
+
+Precision and recall are averaged over the run lengths that both texts have, and recall weighs
+twice as much (beta 2); white space does not count, case does. These are sacrebleu's defaults
+(`nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no`), and `tests/evals/test_chrf.py` holds the scores
+equal to sacrebleu's. sacrebleu itself does not give out the counts from which the score of a
+whole set is drawn again and again for an interval.
+
+Source: Popović (2015), "chrF: character n-gram F-score for automatic MT evaluation", W15-3049;
+beta 2 is that of Popović (2016), W16-2341.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from foundry.core.fields import Closed, Many
+from foundry.evals.answers import Answer, Item
+
+version = 1
+TITLE = {"en": "Similarity in runs of characters (chrF)", "zh-TW": "連續字元的相似度（chrF）"}
+EXPLAIN = {
+    "en": "How many runs of 1 to 6 characters the answer and the reference share (chrF, 0 to "
+    "100). It sees wording, not whether the answer is true.",
+    "zh-TW": "答案與標準答案有多少相同的 1 到 6 個連續字元（chrF，0 到 100）。它只看用字，"
+    "看不出答案是否正確。",
+}
+LONGEST_RUN = 6
+BETA = 2
+
+Counts = tuple[tuple[int, int, int], ...]
+"""For each run length: runs in the answer, runs in the reference, runs that both have."""
+
+
+class Spec(Closed):
+    """Which test parts to score."""
+
+    parts: Many[str] | None = Field(
+        None, description="Names of the test parts to score; all of them where absent."
+    )
+
+
+def score(item: Item, answer: Answer, spec: Spec) -> float | None:
+    """Sentence-level chrF2 in 0..1; 0.0 where nothing is shared."""
+    return f_score(counts(answer.text, item.example.answer)) if item.is_in(spec.parts) else None
+
+
+def counts(found: str, wanted: str) -> Counts:
+    """What the score of one answer, or summed that of a set, is made of."""
+    return tuple(_counts(*("".join(text.split()) for text in (found, wanted))))
+
+
+def f_score(summed: Sequence[Sequence[float]]) -> float:
+    """chrF2 from (possibly summed) `counts`, in 0..1.
+
+    The mean precision P and recall R over run lengths that both sides have give
+    (1 + beta²) P R / (beta² P + R).
+    """
+    both = [(same / found, same / wanted) for found, wanted, same in summed if found and wanted]
+    if not both:
+        return 0.0
+    precision = sum(p for p, _r in both) / len(both)
+    recall = sum(r for _p, r in both) / len(both)
+    if not precision + recall:
+        return 0.0
+    return (1 + BETA**2) * precision * recall / (BETA**2 * precision + recall)
+
+
+def _counts(found: str, wanted: str) -> list[tuple[int, int, int]]:
+    made = []
+    for length in range(1, LONGEST_RUN + 1):
+        ours, theirs = _runs(found, length), _runs(wanted, length)
+        # A reference too short for this length says nothing of the answer's runs.
+        total = ours.total() if theirs else 0
+        made.append((total, theirs.total(), (ours & theirs).total()))
+    return made
+
+
+def _runs(text: str, length: int) -> Counter[str]:
+    return Counter(text[i : i + length] for i in range(len(text) - length + 1))
