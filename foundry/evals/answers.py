@@ -31,6 +31,11 @@ SETTINGS = (
 (cases.md C28). `system`, `bos_count` and `first_prompt_ids`, the first 20 ids, are those of the
 first item's prompt; `prompts_sha256` holds every id of every prompt."""
 
+PEER_SETTINGS = ("task", "form", "questions_sha256", "decoding")
+"""What models with other tokenizers must have in common to stand side by side: the task with its
+version, evaluators and worked examples; plain text or the model's own chat template; every question
+in words."""
+
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -18,8 +18,9 @@ from foundry.evals.comparison import Comparison, Roles, rounded
 from foundry.evals.gates import judge
 from foundry.evals.headlines import headlines, same_text, say_difference
 from foundry.evals.metrics import check_evals, metrics_of
+from foundry.evals.peers import peer_headlines, say_apart, telling_of_peers
 from foundry.evals.scoring import Scores, score_all
-from foundry.evals.settings import check_settings, differing
+from foundry.evals.settings import check_peers, check_settings, differing
 from foundry.evals.statistics import Difference
 from foundry.evals.telling import main_metric, telling_answers
 from foundry.evals.wording import LANGUAGES, Text
@@ -72,9 +73,12 @@ def build_report(
     """
     check_evals(measures.evals, items)
     models = [column for column in columns if column.name not in roles.naive]
-    check_settings(models, base=roles.base, tuned=roles.tuned, delivered=roles.delivered)
+    if roles.tuned is None:
+        check_peers(models)
+    else:
+        check_settings(models, base=roles.base, tuned=roles.tuned, delivered=roles.delivered)
     scores = score_all(items, columns, metrics_of(measures.evals), naive=roles.naive, seed=seed)
-    tuned = next(column for column in columns if column.name == roles.tuned)
+    reference = next(column for column in columns if column.name == roles.reference)
     titles = {column.name: column.title for column in columns}
     comparison = Comparison(scores, roles, titles, evidence.part_titles)
     gates = judge(measures.gates, comparison)
@@ -83,15 +87,15 @@ def build_report(
         "title": evidence.title,
         "languages": evidence.languages,
         "method": method(seed),
-        "headlines": headlines(comparison, columns),
+        "headlines": _headlines(comparison, columns),
         "gates_passed": all(gate["passed"] for gate in gates),
         "gates": gates,
         "parts": [_part(part, comparison) for part in scores.parts],
         "metrics": [_metric(name, scores) for name in scores.metrics],
-        "columns": [_column(column, tuned, comparison) for column in columns],
+        "columns": [_column(column, reference, comparison) for column in columns],
         "scores": list(_scores(comparison)),
         "differences": list(_differences(comparison)),
-        "telling": telling_answers(columns, comparison),
+        "telling": _telling(columns, comparison),
         "curve": evidence.curve,
         "facts": evidence.facts,
     }
@@ -128,6 +132,18 @@ def method(seed: int) -> dict[str, Any]:
         "permutations": statistics.PERMUTATIONS,
         "fewest_groups": statistics.FEWEST_GROUPS,
     }
+
+
+def _headlines(comparison: Comparison, columns: Sequence[Column]) -> list[dict[str, str]]:
+    if comparison.roles.tuned is None:
+        return peer_headlines(comparison)
+    return headlines(comparison, columns)
+
+
+def _telling(columns: Sequence[Column], comparison: Comparison) -> list[dict[str, Any]]:
+    if comparison.roles.tuned is None:
+        return telling_of_peers(columns, comparison)
+    return telling_answers(columns, comparison)
 
 
 def _part(name: str, comparison: Comparison) -> dict[str, Any]:
@@ -201,12 +217,18 @@ def _differences(comparison: Comparison) -> Iterator[dict[str, Any]]:
                         "b": b,
                         **_rounded(difference),
                         "verdict": statistics.verdict(difference),
-                        "sentence": say_difference(difference),
+                        "sentence": say_apart(difference)
+                        if kind == "peers"
+                        else say_difference(difference),
                     }
 
 
 def _pairs(comparison: Comparison, metric: str, part: str) -> Iterator[tuple[str, str, str]]:
     roles, base = comparison.roles, comparison.best_base(metric, part)
+    for name in roles.peers[1:]:
+        yield "peers", name, roles.reference
+    if roles.tuned is None:
+        return
     if base is not None:
         yield "tuned-base", roles.tuned, base
     for name in roles.naive:

@@ -12,17 +12,27 @@ DECIMALS = 6
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns are what: base models, the tuned one, the delivered file, baselines."""
+    """Which columns are what: base models, the tuned one, the delivered file, baselines.
 
-    base: tuple[str, ...]
-    tuned: str
+    Where nothing was trained, `tuned` is None and `peers` are models side by side, of which the
+    first is the one that the others are compared with.
+    """
+
+    base: tuple[str, ...] = ()
+    tuned: str | None = None
     delivered: str | None = None
     naive: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """The column that the others are compared with."""
+        return self.tuned if self.tuned is not None else self.peers[0]
 
     @property
     def candidates(self) -> tuple[str, ...]:
         """What is handed over and must be good: the tuned model and the delivered file."""
-        return (self.tuned,) if self.delivered is None else (self.tuned, self.delivered)
+        return tuple(name for name in (self.tuned, self.delivered) if name is not None)
 
     def of(self, column: str) -> str:
         """`base`, `tuned`, `delivered`, `naive`, or `other`."""

@@ -4,12 +4,35 @@ from collections.abc import Sequence
 
 from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
-from foundry.evals.answers import SETTINGS, Column
+from foundry.evals.answers import PEER_SETTINGS, SETTINGS, Column
 
 
 def differing(a: Column, b: Column) -> list[str]:
     """The settings in which two columns differ, in the order of `SETTINGS`."""
     return [key for key in SETTINGS if a.settings[key] != b.settings[key]]
+
+
+def check_peers(models: Sequence[Column]) -> None:
+    """Refuse to compare models of which some were asked other questions, or in another way.
+
+    Tokenizers and templates differ between models, and so do the ids of their prompts; what must
+    be equal are the words of every question, the task and its version, whether the chat template
+    was applied, and when an answer ends.
+
+    Raises:
+        ProofError: A setting is missing or differs; names the column and the settings.
+    """
+    problems = _missing(models, (*SETTINGS, *PEER_SETTINGS))
+    if problems:
+        raise ProofError(problems)
+    first = models[0]
+    for column in models[1:]:
+        keys = [key for key in PEER_SETTINGS if column.settings[key] != first.settings[key]]
+        if keys:
+            what = _unfair().format(other=first.name, keys=", ".join(keys))
+            problems.append(Problem(column.name, what))
+    if problems:
+        raise ProofError(problems)
 
 
 def check_settings(
@@ -24,15 +47,10 @@ def check_settings(
         ProofError: A setting is missing or differs; names the column and the settings.
     """
     by_name = {column.name: column for column in models}
-    problems = [
-        Problem(column.name, _("the setting `{key}` is missing").format(key=key))
-        for column in models
-        for key in SETTINGS
-        if key not in column.settings
-    ]
+    problems = _missing(models, SETTINGS)
     if problems:
         raise ProofError(problems)
-    what = _("asked otherwise than {other}: {keys} differ; the comparison would not be fair")
+    what = _unfair()
     if delivered is not None and (keys := differing(by_name[delivered], by_name[tuned])):
         problems.append(Problem(delivered, what.format(other=tuned, keys=", ".join(keys))))
     apart = {name: differing(by_name[name], by_name[tuned]) for name in base}
@@ -43,3 +61,17 @@ def check_settings(
         ]
     if problems:
         raise ProofError(problems)
+
+
+def _missing(models: Sequence[Column], keys: Sequence[str]) -> list[Problem]:
+    what = _("the setting `{key}` is missing")
+    return [
+        Problem(column.name, what.format(key=key))
+        for column in models
+        for key in keys
+        if key not in column.settings
+    ]
+
+
+def _unfair() -> str:
+    return _("asked otherwise than {other}: {keys} differ; the comparison would not be fair")

@@ -70,7 +70,7 @@ def telling_answers(columns: Sequence[Column], comparison: Comparison) -> list[d
         rest.sort(key=lambda case: (*_interest(kind, case), case.index))
         for case in _spread(rest)[: min(most, MOST - len(chosen))]:
             chosen[case.index] = (kind, case)
-    return [_entry(kind, case, columns, comparison) for kind, case in chosen.values()]
+    return [entry(kind, case, columns, comparison) for kind, case in chosen.values()]
 
 
 def main_metric(comparison: Comparison, part: str) -> str | None:
@@ -133,9 +133,10 @@ def _spread(cases: Sequence[Case]) -> list[Case]:
     return [case for _turn, case in sorted(placed, key=lambda pair: pair[0])]
 
 
-def _entry(
+def entry(
     kind: str, case: Case, columns: Sequence[Column], comparison: Comparison
 ) -> dict[str, Any]:
+    """An item as the report shows it: question, context, reference and what each column said."""
     example = case.item.example
     question = question_of(example)
     return {

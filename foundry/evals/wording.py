@@ -53,6 +53,19 @@ SENTENCES: Mapping[str, Text] = {
         "zh-TW": "平均得分相同：看不出差別。",
         "en": "The same score on average: no difference found.",
     },
+    "peer": {
+        "zh-TW": "「{part}」的「{metric}」：{column} {found} 分（滿分 100，共 {n} 題）。",
+        "en": "{part}, “{metric}”: {column} {found} out of 100 ({n} questions).",
+    },
+    "peer-against": {"zh-TW": "與 {other} 相比：", "en": "Against {other}:"},
+    "peer-higher": {
+        "zh-TW": "高 {size} 個百分點，不是碰巧（95% 信賴區間 {low} 到 {high}）。",
+        "en": "{size} points higher, which chance does not explain (95% interval {low} to {high}).",
+    },
+    "peer-lower": {
+        "zh-TW": "低 {size} 個百分點，不是碰巧（95% 信賴區間 {low} 到 {high}）。",
+        "en": "{size} points lower, which chance does not explain (95% interval {low} to {high}).",
+    },
     "wrongly-declined": {
         "zh-TW": "該回答的 {n} 題裡，有 {count} 題被誤拒。",
         "en": "Of {n} questions it should answer, it declined {count}.",

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from foundry.core.recipe import Gate
+from foundry.evals import peers
 from foundry.evals.compare import Evidence
 from foundry.evals.comparison import Roles
 from foundry.evals.report import svg
@@ -203,7 +204,7 @@ def test_every_word_is_there_in_every_language():
     assert PAGE["en"].keys() == PAGE["zh-TW"].keys()
     for texts in (KINDS, FACTS, VERDICTS, SENTENCES):
         assert all({*text} == {*LANGUAGES} for text in texts.values())
-    assert KINDS.keys() == QUOTAS.keys()
+    assert KINDS.keys() == {*QUOTAS, *peers.KINDS}
 
 
 def test_sentences_take_the_same_values_in_every_language():

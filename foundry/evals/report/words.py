@@ -128,6 +128,9 @@ KINDS: Mapping[str, Words] = {
     "changed-by-export": {"zh-TW": "交付檔變差", "en": "Worse in the file handed over"},
     "declined": {"zh-TW": "婉拒得對", "en": "Rightly declined"},
     "gain": {"zh-TW": "訓練後才做對", "en": "Right since training"},
+    "apart": {"zh-TW": "各模型答得不一樣好", "en": "The models differ"},
+    "wrong-for-all": {"zh-TW": "沒有一個模型全對", "en": "Right for none"},
+    "right-for-all": {"zh-TW": "每個模型都對", "en": "Right for all"},
     "same": {"zh-TW": "訓練前後一樣", "en": "The same before and after"},
 }
 

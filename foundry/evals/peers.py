@@ -1,0 +1,90 @@
+"""Models side by side of which none was trained here: what a report says where nothing is tuned.
+
+The first model is the reference; every other one is compared with it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from foundry.evals.answers import Column
+from foundry.evals.comparison import Comparison
+from foundry.evals.statistics import Difference, verdict
+from foundry.evals.telling import MOST, Case, entry, main_metric
+from foundry.evals.wording import join, points, say
+
+KINDS = ("apart", "wrong-for-all", "right-for-all")
+SENTENCES = {"BETTER": "peer-higher", "WORSE": "peer-lower", "NO DIFFERENCE": "NO DIFFERENCE"}
+
+
+def peer_headlines(comparison: Comparison) -> list[dict[str, str]]:
+    """For each part the reference's score, then each other model's and what the difference says."""
+    sentences = []
+    reference = comparison.roles.reference
+    for part in comparison.scores.parts:
+        metric = main_metric(comparison, part)
+        if metric is None:
+            continue
+        names = {
+            "part": comparison.part_title(part),
+            "metric": comparison.metric_title(metric),
+            "n": str(len(comparison.scores.measured(metric, part, reference))),
+        }
+        for column in comparison.roles.peers:
+            found = points(comparison.scores.mean(metric, part, column) or 0.0)
+            title = comparison.columns[column]
+            head = say("peer", **names, column=title, found=found)
+            difference = comparison.scores.difference(metric, part, column, reference)
+            if column != reference and difference is not None:
+                other = say("peer-against", other=comparison.columns[reference])
+                head = join(head, other, say_apart(difference))
+            sentences.append(head)
+    return sentences
+
+
+def say_apart(difference: Difference) -> dict[str, str]:
+    """The verdict on two models in a sentence, with the size and the interval."""
+    found = verdict(difference)
+    if found == "NO DIFFERENCE" and difference.mean == 0 and difference.p_value == 1.0:
+        return say("no-difference-at-all")
+    return say(
+        SENTENCES.get(found, found),
+        size=points(abs(difference.mean)),
+        signed=points(difference.mean, signed=True),
+        low=points(difference.low, signed=True),
+        high=points(difference.high, signed=True),
+        groups=str(difference.groups),
+    )
+
+
+def telling_of_peers(columns: Sequence[Column], comparison: Comparison) -> list[dict[str, Any]]:
+    """At most ten items: those on which the models' scores are furthest apart, each group once.
+
+    A single model is shown where it scored least.
+    """
+    found = []
+    for index, item in enumerate(comparison.scores.items):
+        metric = main_metric(comparison, item.part)
+        values = {} if metric is None else _values(comparison, metric, index)
+        if values:
+            low, high = min(values.values()), max(values.values())
+            found.append((low - high, low, index, metric))
+    chosen, seen = [], set()
+    for apart, low, index, metric in sorted(found, key=lambda one: one[:3]):
+        item = comparison.scores.items[index]
+        if item.example.group in seen or len(chosen) == MOST:
+            continue
+        seen.add(item.example.group)
+        kind = KINDS[0] if apart else KINDS[1] if low < 1 else KINDS[2]
+        case = Case(index, item, str(metric), low, None, None, wrongly_declined=False)
+        chosen.append(entry(kind, case, columns, comparison))
+    return chosen
+
+
+def _values(comparison: Comparison, metric: str, index: int) -> dict[str, float]:
+    """Each model's score of an item, where it has one."""
+    rows = {name: comparison.scores.values.get((metric, name)) for name in comparison.columns}
+    return {
+        name: value
+        for name, row in rows.items()
+        if row is not None and (value := row[index]) is not None
+    }

@@ -1,0 +1,108 @@
+"""Models side by side without a trained one: asked in the same words, compared with the first."""
+
+from typing import Any
+
+import pytest
+
+from foundry.core.errors import ProofError
+from foundry.evals import compare, settings
+from foundry.evals.answers import Column
+from foundry.evals.comparison import Roles
+from foundry.evals.report.html import render
+from tests.cases import case, change
+from tests.evals.conftest import Shop
+
+ASKED = {"task": {"name": "shop", "version": 1}, "form": "text", "questions_sha256": "dd"}
+
+
+def column(shop: Shop, name: str, right: int, **other: Any) -> Column:
+    """A model that is right on so many of the 40 facts, and how it was asked."""
+    return shop.column(name, shop.right(right), {**shop.settings, **ASKED, **other})
+
+
+def report(shop: Shop, *columns: Column) -> dict[str, Any]:
+    roles = Roles(peers=tuple(column.name for column in columns))
+    return shop.report(columns, roles=roles, evals=[shop.required(parts=["facts"])])
+
+
+def test_each_model_is_compared_with_the_first(shop: Shop):
+    made = report(shop, column(shop, "a", 30), column(shop, "b", 10), column(shop, "c", 30))
+
+    assert [(d["a"], d["b"], d["verdict"]) for d in made["differences"]] == [
+        ("b", "a", "WORSE"),
+        ("c", "a", "NO DIFFERENCE"),
+    ]
+    assert shop.score(made, "a", "required-facts")["mean"] == 0.75
+    assert made["differences"][0]["mean"] == -0.5
+    assert [said["en"] for said in made["headlines"]][0].endswith("75.0 out of 100 (40 questions).")
+    assert "50.0 points lower" in made["headlines"][1]["en"]
+    assert "訓練" not in "".join(said["zh-TW"] for said in made["headlines"])
+
+
+def test_single_model_is_reported_without_a_comparison(shop: Shop):
+    made = report(shop, column(shop, "a", 30))
+
+    assert made["differences"] == []
+    assert len(made["headlines"]) == 1
+    assert {entry["kind"] for entry in made["telling"]} == {"wrong-for-all", "right-for-all"}
+
+
+def test_items_on_which_the_models_differ_come_first(shop: Shop):
+    made = report(shop, column(shop, "a", 30), column(shop, "b", 27))
+
+    kinds = [entry["kind"] for entry in made["telling"]]
+    assert kinds[:2] == ["apart", "apart"]  # 27, 28, 29: of two groups
+    assert "apart" not in kinds[2:]
+
+
+def test_page_of_peers_names_every_model(shop: Shop):
+    page = render(report(shop, column(shop, "a", 30), column(shop, "b", 10)))
+
+    assert "a 模型" in page
+    assert "b model" in page
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"form": "chat"},
+        {"questions_sha256": "ee"},
+        {"task": {"name": "shop", "version": 2}},
+        {"decoding": {"max_new_tokens": 8, "temperature": 0}},
+    ],
+)
+def test_models_that_were_asked_otherwise_are_not_compared(shop: Shop, other: dict[str, Any]):
+    with pytest.raises(ProofError, match=f"^b: asked otherwise than a: {next(iter(other))} differ"):
+        report(shop, column(shop, "a", 30), column(shop, "b", 10, **other))
+
+
+def test_models_with_other_tokenizers_are_compared(shop: Shop):
+    other = {"first_prompt_ids": [7, 8], "bos_count": 0, "prompts_sha256": "zz", "stop_ids": [3]}
+
+    made = report(shop, column(shop, "a", 30), column(shop, "b", 10, **other))
+
+    (_first, second) = made["columns"]
+    assert second["asked_unlike_tuned"] == [
+        *("bos_count", "first_prompt_ids", "prompts_sha256", "stop_ids"),
+    ]
+
+
+@case(
+    "C28",
+    {
+        "peers are compared whatever they were asked": change(
+            compare, "check_peers", lambda models: None
+        ),
+        "only the decoding counts": change(settings, "PEER_SETTINGS", ("decoding",)),
+    },
+)
+def test_base_scored_raw_and_one_scored_with_its_template_are_refused(shop: Shop):
+    with pytest.raises(ProofError):
+        report(shop, column(shop, "a", 30), column(shop, "b", 10, form="chat"))
+
+
+def test_setting_that_is_missing_is_named(shop: Shop):
+    bare = shop.column("b", shop.right(3))
+
+    with pytest.raises(ProofError, match="the setting `task` is missing"):
+        report(shop, column(shop, "a", 30), bare)
