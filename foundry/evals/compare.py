@@ -22,7 +22,7 @@ from foundry.evals.peers import peer_headlines, say_apart, telling_of_peers
 from foundry.evals.scoring import Scores, score_all
 from foundry.evals.settings import check_peers, check_settings, differing
 from foundry.evals.statistics import Difference
-from foundry.evals.telling import main_metric, telling_answers
+from foundry.evals.telling import main_metric, outcomes, telling_answers
 from foundry.evals.wording import LANGUAGES, Text
 
 SCHEMA_VERSION = 1
@@ -55,16 +55,30 @@ class Evidence:
     languages: tuple[str, ...] = LANGUAGES
 
 
-def build_report(
+@dataclass(frozen=True)
+class Measured:
+    """Every answer with its scores, before it is put into words and numbers."""
+
+    columns: Sequence[Column]
+    comparison: Comparison
+    gates: Sequence[Gate]
+
+    @property
+    def reference(self) -> Column:
+        """The column that the others are compared with."""
+        return next(c for c in self.columns if c.name == self.comparison.roles.reference)
+
+
+def measure(
     items: Sequence[Item],
     columns: Sequence[Column],
     *,
     measures: Measures,
     roles: Roles,
-    evidence: Evidence,
+    part_titles: Mapping[str, Text],
     seed: int,
-) -> dict[str, Any]:
-    """Everything measured, as `report.json` holds it.
+) -> Measured:
+    """Score every answer once.
 
     Raises:
         DataError: A column has no answer to some item.
@@ -78,23 +92,29 @@ def build_report(
     else:
         check_settings(models, base=roles.base, tuned=roles.tuned, delivered=roles.delivered)
     scores = score_all(items, columns, metrics_of(measures.evals), naive=roles.naive, seed=seed)
-    reference = next(column for column in columns if column.name == roles.reference)
     titles = {column.name: column.title for column in columns}
-    comparison = Comparison(scores, roles, titles, evidence.part_titles)
-    gates = judge(measures.gates, comparison)
+    return Measured(columns, Comparison(scores, roles, titles, part_titles), measures.gates)
+
+
+def report_on(measured: Measured, evidence: Evidence) -> dict[str, Any]:
+    """Everything measured, as `report.json` holds it."""
+    comparison, columns = measured.comparison, measured.columns
+    scores = comparison.scores
+    gates = judge(measured.gates, comparison)
     report = {
         "schema_version": SCHEMA_VERSION,
         "title": evidence.title,
         "languages": evidence.languages,
-        "method": method(seed),
+        "method": method(scores.seed),
         "headlines": _headlines(comparison, columns),
         "gates_passed": all(gate["passed"] for gate in gates),
         "gates": gates,
         "parts": [_part(part, comparison) for part in scores.parts],
         "metrics": [_metric(name, scores) for name in scores.metrics],
-        "columns": [_column(column, reference, comparison) for column in columns],
+        "columns": [_column(column, measured.reference, comparison) for column in columns],
         "scores": list(_scores(comparison)),
         "differences": list(_differences(comparison)),
+        "outcomes": [] if comparison.roles.tuned is None else outcomes(comparison),
         "telling": _telling(columns, comparison),
         "curve": evidence.curve,
         "facts": evidence.facts,
@@ -102,6 +122,23 @@ def build_report(
     plain = to_plain(report)
     assert isinstance(plain, dict)
     return plain
+
+
+def build_report(
+    items: Sequence[Item],
+    columns: Sequence[Column],
+    *,
+    measures: Measures,
+    roles: Roles,
+    evidence: Evidence,
+    seed: int,
+) -> dict[str, Any]:
+    """`report_on` what `measure` finds."""
+    titles = evidence.part_titles
+    measured = measure(
+        items, columns, measures=measures, roles=roles, part_titles=titles, seed=seed
+    )
+    return report_on(measured, evidence)
 
 
 def to_plain(value: Any) -> Any:

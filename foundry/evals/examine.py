@@ -19,10 +19,11 @@ from foundry.encode.tokenize import Encoder
 from foundry.evals.answering import Asked, Prompting, ask, settings
 from foundry.evals.answers import Column, Item
 from foundry.evals.baselines import most_frequent_answer, nearest_question
-from foundry.evals.compare import Evidence, Measures, build_report
+from foundry.evals.compare import Evidence, Measured, Measures, measure, report_on
 from foundry.evals.comparison import Roles
 from foundry.evals.prompts import STOP, Labels, few_shot_text, pick_shots
 from foundry.evals.report.html import write_report
+from foundry.evals.report.rows import write_rows
 from foundry.evals.unmeasured import measures_nothing, unmeasured_report
 from foundry.runtime.contract import Decoding, Runtime
 
@@ -62,17 +63,20 @@ class Examination:
 
 
 def examine(exam: Examination) -> EvalReport:
-    """Ask every column, compare, and write `evals/report.json` and `evals/report.html`.
+    """Ask every column, compare, and write the report and its tables into `evals`.
 
     Where the recipe measures nothing, nobody is asked and the report says so.
     """
     recipe = exam.recipe
     if measures_nothing(recipe.evals, exam.items):
         return _written(exam, unmeasured_report(_evidence(exam), exam.items, recipe.seed))
-    return _written(exam, _compared(exam))
+    evidence = _evidence(exam)
+    measured = _measured(exam, evidence)
+    write_rows(measured, exam.run.file("evals"))
+    return _written(exam, report_on(measured, evidence))
 
 
-def _compared(exam: Examination) -> dict[str, Any]:
+def _measured(exam: Examination, evidence: Evidence) -> Measured:
     columns = [*_base_columns(exam), *_tuned_columns(exam)]
     naive = [
         most_frequent_answer(exam.train, exam.items),
@@ -86,12 +90,12 @@ def _compared(exam: Examination) -> dict[str, Any]:
         naive=tuple(column.name for column in naive),
     )
     recipe = exam.recipe
-    return build_report(
+    return measure(
         exam.items,
         [*columns, *naive],
         measures=Measures(recipe.evals, recipe.gates),
         roles=roles,
-        evidence=_evidence(exam),
+        part_titles=evidence.part_titles,
         seed=recipe.seed,
     )
 

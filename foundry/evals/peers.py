@@ -57,7 +57,7 @@ def say_apart(difference: Difference) -> dict[str, str]:
 
 
 def telling_of_peers(columns: Sequence[Column], comparison: Comparison) -> list[dict[str, Any]]:
-    """At most ten items: those on which the models' scores are furthest apart, each group once.
+    """At most `MOST` items: those on which the models' scores are furthest apart, each group once.
 
     A single model is shown where it scored least.
     """

@@ -1,4 +1,4 @@
-"""The ten answers that show most: what was won, what went wrong, what was declined.
+"""The twenty answers that show most: what went wrong, what was declined, what was won.
 
 Numbers hide what a shop would be embarrassed by, so failures come first, and if there is any
 wrong answer at all, at least one is shown.
@@ -13,17 +13,11 @@ from foundry.evals.comparison import Comparison
 from foundry.evals.metrics import DECLINES, WRONGLY_DECLINED
 from foundry.evals.questions import question_of
 
-MOST = 10
-QUOTAS = {
-    "regression": 2,
-    "wrongly-declined": 1,
-    "wrong": 2,
-    "changed-by-export": 1,
-    "declined": 2,
-    "gain": MOST,
-    "same": MOST,
-}
-"""At most so many of each kind, in this order, until there are `MOST`."""
+MOST = 20
+KINDS = (
+    *("regression", "wrongly-declined", "wrong", "changed-by-export", "declined", "gain", "same"),
+)
+"""How an item can have gone, in the order shown; each kind gives one in turn until `MOST`."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +52,37 @@ class Case:
             yield "declined"
         if self.gain > 0:
             yield "gain"
-        yield "same"
+        if self.gain == 0:
+            yield "same"
 
 
 def telling_answers(columns: Sequence[Column], comparison: Comparison) -> list[dict[str, Any]]:
-    """At most ten items with the question, the context, the reference and what each column said."""
+    """At most `MOST` items with question, context, reference and what each column said."""
     cases = list(_cases(comparison))
+    queues = {kind: iter(_spread(_of_kind(kind, cases))) for kind in KINDS}
     chosen: dict[int, tuple[str, Case]] = {}
-    for kind, most in QUOTAS.items():
-        rest = [case for case in cases if kind in case.kinds and case.index not in chosen]
-        rest.sort(key=lambda case: (*_interest(kind, case), case.index))
-        for case in _spread(rest)[: min(most, MOST - len(chosen))]:
-            chosen[case.index] = (kind, case)
-    return [entry(kind, case, columns, comparison) for kind, case in chosen.values()]
+    while len(chosen) < min(MOST, len(cases)):
+        for kind, queue in queues.items():
+            case = next((case for case in queue if case.index not in chosen), None)
+            if case is not None and len(chosen) < MOST:
+                chosen[case.index] = (kind, case)
+    shown = sorted(chosen.values(), key=lambda one: KINDS.index(one[0]))
+    return [entry(kind, case, columns, comparison) for kind, case in shown]
+
+
+def outcomes(comparison: Comparison) -> list[dict[str, Any]]:
+    """How many items of each part went which way; an item may be of several kinds.
+
+    A part's entry is `{part, metric, n, kinds}`, `kinds` having a count for each of `KINDS`.
+    """
+    cases = list(_cases(comparison))
+    entries = []
+    for part in comparison.scores.parts:
+        own = [case for case in cases if case.item.part == part]
+        kinds = {kind: sum(kind in case.kinds for case in own) for kind in KINDS}
+        if own:
+            entries.append({"part": part, "metric": own[0].metric, "n": len(own), "kinds": kinds})
+    return entries
 
 
 def main_metric(comparison: Comparison, part: str) -> str | None:
@@ -109,6 +121,11 @@ def _cases(comparison: Comparison) -> Iterator[Case]:
 def _value(comparison: Comparison, metric: str, column: str, index: int) -> float | None:
     row = comparison.scores.values.get((metric, column))
     return None if row is None else row[index]
+
+
+def _of_kind(kind: str, cases: Sequence[Case]) -> list[Case]:
+    own = [case for case in cases if kind in case.kinds]
+    return sorted(own, key=lambda case: (*_interest(kind, case), case.index))
 
 
 def _interest(kind: str, case: Case) -> tuple[float, ...]:

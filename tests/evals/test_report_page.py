@@ -13,7 +13,7 @@ from foundry.evals.comparison import Roles
 from foundry.evals.report import svg
 from foundry.evals.report.html import render, write_report
 from foundry.evals.report.words import FACTS, KINDS, PAGE
-from foundry.evals.telling import QUOTAS
+from foundry.evals.telling import KINDS as TELLING_KINDS
 from foundry.evals.wording import LANGUAGES, SENTENCES, VERDICTS
 
 ATTACK = "<script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>\"'&\x07\u202e"
@@ -204,7 +204,7 @@ def test_every_word_is_there_in_every_language():
     assert PAGE["en"].keys() == PAGE["zh-TW"].keys()
     for texts in (KINDS, FACTS, VERDICTS, SENTENCES):
         assert all({*text} == {*LANGUAGES} for text in texts.values())
-    assert KINDS.keys() == {*QUOTAS, *peers.KINDS}
+    assert KINDS.keys() == {*TELLING_KINDS, *peers.KINDS}
 
 
 def test_sentences_take_the_same_values_in_every_language():

@@ -1,4 +1,4 @@
-"""Which ten answers the report shows."""
+"""Which twenty answers the report shows."""
 
 from foundry.evals.comparison import Roles
 
@@ -7,11 +7,53 @@ def kinds(report):
     return [entry["kind"] for entry in report["telling"]]
 
 
-def test_ten_answers_are_shown_failures_first(shop):
+def test_twenty_answers_of_every_kind_are_shown_failures_first(shop):
     report = shop.report([shop.column("base", shop.right(4)), shop.column("tuned", shop.right(30))])
 
-    assert len(report["telling"]) == 10
-    assert kinds(report) == ["wrong"] * 2 + ["declined"] * 2 + ["gain"] * 6
+    assert len(report["telling"]) == 20
+    assert kinds(report) == ["wrong"] * 5 + ["declined"] * 5 + ["gain"] * 5 + ["same"] * 5
+
+
+def test_every_item_of_a_short_test_is_shown_once(shop):
+    shop.items = shop.items[:7]
+    evals = [shop.required()]
+
+    report = shop.report(
+        [shop.column("base", shop.right(3)), shop.column("tuned", shop.right(5))], evals=evals
+    )
+
+    shown = [entry["item_id"] for entry in report["telling"]]
+    assert sorted(shown) == [item.example.id for item in shop.items]
+
+
+def test_answers_come_from_every_part(shop):
+    report = shop.report([shop.column("base", shop.right(0)), shop.column("tuned", shop.right(40))])
+
+    assert {entry["part"] for entry in report["telling"]} == {"facts", "outside"}
+
+
+def test_outcomes_count_every_item(shop):
+    def says(item):
+        return shop.decline if item.example.id == "item05" else shop.right(30)(item)
+
+    base = shop.column("base", shop.right(4))
+    gguf = shop.column("gguf", shop.right(29))
+    roles = Roles(base=("base",), tuned="tuned", delivered="gguf")
+
+    report = shop.report([base, shop.column("tuned", says), gguf], roles=roles)
+
+    facts, outside = report["outcomes"]
+    assert (facts["part"], facts["metric"], facts["n"]) == ("facts", "required-facts", 40)
+    assert facts["kinds"] == {
+        "regression": 0,
+        "wrongly-declined": 1,
+        "wrong": 11,
+        "changed-by-export": 1,
+        "declined": 0,
+        "gain": 25,
+        "same": 15,
+    }
+    assert outside["n"] == outside["kinds"]["declined"] == outside["kinds"]["same"] == 12
 
 
 def test_one_wrong_answer_among_many_is_shown(shop):
@@ -26,7 +68,7 @@ def test_what_was_right_before_and_is_wrong_now_comes_first(shop):
         [shop.column("base", shop.right(40)), shop.column("tuned", shop.right(30))]
     )
 
-    assert kinds(report)[:2] == ["regression"] * 2
+    assert kinds(report)[:5] == ["regression"] * 5
 
 
 def test_a_wrong_refusal_is_shown(shop):
