@@ -1,7 +1,7 @@
 """Conversations -> masked texts, many at a time; the only place where training data are rendered.
 
-A conversation of one answer takes two renderings: its prompt and the whole. One of more answers
-takes two as well where its shape is known (`encode.shapes`), else two for each answer.
+Of each answer the prompt and the text that ends with it are rendered, unless the shape of the
+conversation says how they read (`encode.shapes`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,9 +36,27 @@ def mask_many(talks: Sequence[Talk], template: Template, control: frozenset[str]
     Raises:
         DataError: As `mask` and `render_many` do, for a template that can be used for no row.
     """
+    known = [_moulds(talk, template, control) for talk in talks]
+    cast = [_cast(talk, moulds) for talk, moulds in zip(talks, known, strict=True)]
+    first = {id(moulds): n for n, moulds in reversed(list(enumerate(known)))}
+    asked = [n for n, made in enumerate(cast) if made is None or n == first[id(known[n])]]
+    outcomes = _checked([talks[n] for n in asked], [known[n] for n in asked], template, control)
+    for n, outcome in zip(asked, outcomes, strict=True):
+        if cast[n] not in (None, outcome):
+            raise RuntimeError(f"a template was taken not to look into the words: {talks[n]}")
+        cast[n] = outcome
+    return [outcome for outcome in cast if outcome is not None]
+
+
+def _checked(
+    talks: Sequence[Talk],
+    known: Sequence[tuple[Mould, ...]],
+    template: Template,
+    control: frozenset[str],
+) -> list[Outcome]:
+    """Each conversation rendered, and masked as its shape says or else by the full check."""
     has_calls = any(turn.tool_calls for talk in talks for turn in talk.turns)
     tail = _tail(template, control) if has_calls else ""
-    known = [_moulds(talk, template, control) for talk in talks]
     wanted = [
         [view for one in moulds for view in one.views] if moulds else _all_views(talk)
         for talk, moulds in zip(talks, known, strict=True)
@@ -100,17 +118,25 @@ def _filled(
     return tuple(made)
 
 
+def _cast(talk: Talk, moulds: Sequence[Mould]) -> Outcome | None:
+    """The conversation without a rendering; None where it needs one."""
+    made = tuple(one.cast(talk.turns) for one in moulds)
+    return made if made and all(made) else None  # type: ignore[return-value]
+
+
 def _moulds(talk: Talk, template: Template, control: frozenset[str]) -> tuple[Mould, ...]:
-    """What is known of the shape of a conversation of several answers; nothing for others."""
+    """What is known of the shape of a conversation; nothing where that would save nothing."""
+    shape = None if talk.tools or talk.last_only else shape_of(talk.turns)
+    moulds = () if shape is None else _learned(shape, template, control)
     answers = sum(turn.role == "assistant" for turn in talk.turns)
-    shape = None if talk.tools or talk.last_only or answers < 2 else shape_of(talk.turns)
-    return () if shape is None else _learned(shape, template, control)
+    return moulds if answers > 1 or all(one.blind for one in moulds) else ()
 
 
 @lru_cache(maxsize=1024)
 def _learned(shape: Shape, template: Template, control: frozenset[str]) -> tuple[Mould, ...]:
     """The moulds of a shape by the full check; none for a shape that the template refuses."""
-    made = [mould(masked) for masked in _tried(placeholders(shape), template, control)]
+    found, blind = _tried(placeholders(shape), template, control)
+    made = [mould(masked, blind=blind) for masked in found]
     return tuple(one for one in made if one is not None) if all(made) else ()
 
 
@@ -118,18 +144,25 @@ def _learned(shape: Shape, template: Template, control: frozenset[str]) -> tuple
 def _tail(template: Template, control: frozenset[str]) -> str:
     """What the template writes after the end of a plain answer that ends a document."""
     turns = placeholders((("user", False), ("assistant", False)))
-    ends = [masked.text[masked.spans[-1].stop :] for masked in _tried(turns, template, control)]
+    found, _blind = _tried(turns, template, control)
+    ends = [masked.text[masked.spans[-1].stop :] for masked in found]
     return ends[-1].rstrip() if ends else ""
 
 
 def _tried(
     turns: tuple[Turn, ...], template: Template, control: frozenset[str]
-) -> tuple[Masked, ...]:
-    """The masked texts of placeholders by the full check; none if the template refuses them."""
+) -> tuple[tuple[Masked, ...], bool]:
+    """The masked texts of placeholders by the full check; none if the template refuses them.
+
+    And whether the template renders the same without a look at them.
+    """
     talk = Talk(turns)
+    wanted = _all_views(talk)
     try:
-        (texts,) = _rendered([talk], [_all_views(talk)], template)
-        outcome = _masked(talk, texts, control, tail="")
+        jobs = [Job(turns, wanted), Job(turns, wanted, blind=True)]
+        seen, unseen = render_many(jobs, template)
+        outcome = _masked(talk, dict(zip(wanted, seen, strict=True)), control, tail="")
     except DataError:  # the conversation itself will say what is wrong
-        return ()
-    return () if isinstance(outcome, TurnRefusedError) else outcome
+        return (), False
+    masked = () if isinstance(outcome, TurnRefusedError) else outcome
+    return masked, seen == unseen

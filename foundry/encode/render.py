@@ -45,11 +45,15 @@ View = tuple[int, bool]
 
 @dataclass(frozen=True)
 class Job:
-    """A conversation and the views of it that are wanted."""
+    """A conversation and the views of it that are wanted.
+
+    A view of a `blind` one is refused if the template looks into the words, see `encode.blind`.
+    """
 
     turns: Sequence[Turn]
     views: Sequence[View]
     tools: Sequence[Mapping[str, Any]] = ()
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ def _as_json(job: Job) -> dict[str, Any]:
         "messages": [_message(turn) for turn in job.turns],
         "views": list(job.views),
         "tools": [dict(tool) for tool in job.tools] or None,
+        "blind": job.blind,
     }
 
 

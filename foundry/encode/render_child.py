@@ -21,6 +21,8 @@ from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from foundry.encode.blind import Blind, LookedError, blinded
+
 LENGTH_BYTES = 8
 # Of many answers at once: after each read the parent's thread waits for the others.
 BUFFER_BYTES = 1 << 20
@@ -56,12 +58,13 @@ def main() -> None:
     """Answer requests until the parent closes the pipe.
 
     A request is a JSON object: `template`, `bos_token`, `eos_token`, `seconds`, and `jobs`, each
-    with `messages`, `tools` and `views`; a view is how many messages to render, and whether the
-    generation prompt follows. Each view is answered by a frame: `t` and the text, `r` and why the
+    with `messages`, `tools`, `views`, and `blind` where the template must not look into the words
+    (`encode.blind`); a view is how many messages to render, and whether the generation prompt
+    follows. Each view is answered by a frame: `t` and the text, `r` and why the
     template refused, `l` and how many characters it made, or `m` where memory did not suffice.
     """
     limit_itself()
-    compiled: dict[str, Any] = {}
+    compiled: dict[Any, Any] = {}
     with open(sys.stdout.fileno(), "wb", buffering=BUFFER_BYTES, closefd=False) as out:
         while (body := read_frame(sys.stdin.buffer)) is not None:
             request = json.loads(body)
@@ -90,24 +93,23 @@ def start_clock(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def answers(request: Mapping[str, Any], compiled: dict[str, Any]) -> Iterator[bytes]:
+def answers(request: Mapping[str, Any], compiled: dict[Any, Any]) -> Iterator[bytes]:
     """One answer for each view of each job, in order."""
     for job in request["jobs"]:
         for count, prompt in job["views"]:
             start_clock(request["seconds"])
-            yield _answer(request, job["messages"][:count], job["tools"], prompt, compiled)
+            yield _answer(request, job, (count, prompt), compiled)
     start_clock(0)
 
 
 def _answer(
     request: Mapping[str, Any],
-    messages: list[Any],
-    tools: list[Any] | None,
-    prompt: bool,
-    compiled: dict[str, Any],
+    job: Mapping[str, Any],
+    view: tuple[int, bool],
+    compiled: dict[Any, Any],
 ) -> bytes:
     try:
-        text = rendered(request, messages, tools, prompt, compiled)
+        text = rendered(request, job, view, compiled)
         if len(text) > MAX_RENDERED_CHARS:
             return TOO_LONG + str(len(text)).encode()
         return TEXT + text.encode("utf-8")
@@ -119,29 +121,49 @@ def _answer(
 
 def rendered(
     request: Mapping[str, Any],
-    messages: list[Any],
-    tools: list[Any] | None,
-    prompt: bool,
-    compiled: dict[str, Any],
+    job: Mapping[str, Any],
+    view: tuple[int, bool],
+    compiled: dict[Any, Any],
 ) -> str:
     """The text of one view."""
-    source = request["template"]
-    if source not in compiled:
-        compiled[source] = environment(source).from_string(source)
-    text: str = compiled[source].render(
-        messages=messages,
+    key = source, is_blind = request["template"], job["blind"]
+    if key not in compiled:
+        compiled[key] = _compiled(source, is_blind)
+    if compiled[key] is None:
+        raise LookedError
+    count, prompt = view
+    messages = job["messages"][:count]
+    text: str = compiled[key].render(
+        messages=blinded(messages) if is_blind else messages,
         bos_token=request["bos_token"],
         eos_token=request["eos_token"],
         add_generation_prompt=prompt,
-        tools=tools,
+        tools=job["tools"],
         documents=None,
     )
     return text
 
 
-def environment(source: str) -> ImmutableSandboxedEnvironment:
+def _compiled(source: str, is_blind: bool) -> Any:
+    """The template; None if it could look into words unseen and must not."""
+    made = environment(source, Blindfolded if is_blind else Sandbox)
+    try:
+        watched = made.blindfold(source) if isinstance(made, Blindfolded) else source
+    except LookedError:
+        return None
+    template = made.from_string(watched)
+    # A chain of mappings by itself, which each rendering would copy, an eighth of its time.
+    template.globals = dict(template.globals)
+    return template
+
+
+def environment(
+    source: str, kind: type[ImmutableSandboxedEnvironment] | None = None
+) -> ImmutableSandboxedEnvironment:
     """The sandbox in which the template `source` is compiled."""
-    made = Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation])
+    made = (kind or Sandbox)(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation]
+    )
     made.filters["tojson"] = tojson
     made.globals["raise_exception"] = raise_exception
     if is_told_date(source):
@@ -173,6 +195,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 self._known.clear()
             self._known[key] = super().is_safe_attribute(obj, attr, value)
         return self._known[key]
+
+
+class Blindfolded(Blind, Sandbox):
+    """The same sandbox, in which a template must not look into the words of a conversation."""
 
 
 class Generation(Extension):

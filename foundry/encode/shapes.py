@@ -1,10 +1,13 @@
-"""Conversations of one shape are masked by one rendering instead of two for each answer.
+"""Conversations of one shape are masked by what is known of the shape.
 
 What a template writes around the contents depends on the roles, not on the words. So the full
-check of `encode.mask` is made once for a shape, on a conversation of placeholders; a conversation
-of that shape is then rendered whole, with the prompt of its last answer, and must be exactly what
-the placeholders' rendering says. Where it is not (a template that looks into the words, such as
-those that search for `</think>`), the conversation gets the full check itself.
+check of `encode.mask` is made once for a shape, on a conversation of placeholders. Where the
+template is shown not to look into the words (`encode.blind`), that is the rendering of every
+conversation of the shape, and only one of a batch is still rendered, to be held against it.
+
+Where the template looks (those that search for `</think>`), a conversation is rendered whole, with
+the prompt of its last answer, and must be exactly what the placeholders' rendering says; if it is
+not, it gets the full check itself.
 """
 
 import re
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 from foundry.core.records import Turn
 from foundry.encode.mask import Masked, Span
 from foundry.encode.render import View
+from foundry.encode.render_child import MAX_RENDERED_CHARS
 
 Shape = tuple[tuple[str, bool], ...]
 
@@ -41,7 +45,8 @@ def placeholders(shape: Shape) -> tuple[Turn, ...]:
 class Mould:
     """A rendering of a shape: the template's own words, and the turns whose contents go between.
 
-    `literals` are one more than `turns`. A span is measured from the start of a literal:
+    `literals` are one more than `turns`. `blind` says that the template does not look into the
+    words. A span is measured from the start of a literal:
     `starts` and `stops` hold its index and the distance from there.
     """
 
@@ -50,6 +55,7 @@ class Mould:
     spans: tuple[Span, ...]
     starts: tuple[tuple[int, int], ...]
     stops: tuple[tuple[int, int], ...]
+    blind: bool = False
 
     @property
     def views(self) -> tuple[View, View]:
@@ -73,15 +79,32 @@ class Mould:
             if found is None:
                 return None
             at += len(found)
+        masked = self._masked(text, begins)
+        is_whole = at == len(text) and text.startswith(prompt)
+        return masked if is_whole and len(prompt) == masked.spans[-1].start else None
+
+    def cast(self, turns: Sequence[Turn]) -> Masked | None:
+        """A conversation of this shape, not rendered; None where that cannot be said."""
+        if not self.blind or any(turn.content != turn.content.strip() for turn in turns):
+            return None
+        contents = [turns[n].content for n in self.turns]
+        at, begins, parts = 0, list[int](), list[str]()
+        for literal, content in zip(self.literals, (*contents, ""), strict=True):
+            begins.append(at)
+            parts += literal, content
+            at += len(literal) + len(content)
+        return self._masked("".join(parts), begins) if at <= MAX_RENDERED_CHARS else None
+
+    def _masked(self, text: str, begins: Sequence[int]) -> Masked:
+        """The spans of a text whose literals begin there."""
         spans = tuple(
             Span(begins[a] + i, begins[b] + j, span.terminator, span.turn)
             for span, (a, i), (b, j) in zip(self.spans, self.starts, self.stops, strict=True)
         )
-        is_whole = at == len(text) and text.startswith(prompt)
-        return Masked(text, spans) if is_whole and len(prompt) == spans[-1].start else None
+        return Masked(text, spans)
 
 
-def mould(masked: Masked) -> Mould | None:
+def mould(masked: Masked, *, blind: bool) -> Mould | None:
     """The mould of a masked conversation of placeholders; None if one stands in it twice."""
     found = list(PLACEHOLDER.finditer(masked.text))
     turns = tuple(ord(match.group()) - FIRST for match in found)
@@ -101,4 +124,5 @@ def mould(masked: Masked) -> Mould | None:
         masked.spans,
         tuple(place(span.start) for span in masked.spans),
         tuple(place(span.stop) for span in masked.spans),
+        blind,
     )

@@ -73,16 +73,28 @@ def views(jobs: list[Job]) -> int:
     return sum(len(job.views) for job in jobs)
 
 
-def test_known_shape_takes_two_renderings_however_many_turns_it_has(rendered: list[Job]):
+@pytest.mark.parametrize("name", ["gemma3", "phi3"])
+def test_known_shape_takes_two_renderings_however_many_turns_it_has(rendered: list[Job], name: str):
     turns = conversation(*(f"第 {n} 句" for n in range(40)))
-    masked(turns, "gemma3")
+    masked(turns, name)
     first = views(rendered)
     rendered.clear()
 
-    masked(tuple(Turn(t.role, t.content + "！") for t in turns), "gemma3")
+    masked(tuple(Turn(t.role, t.content + "！") for t in turns), name)
 
-    assert first == 40 + 2
+    assert first == 40 + 40 + 2
     assert views(rendered) == 2
+
+
+def test_one_conversation_of_a_blind_shape_is_rendered_in_a_batch(rendered: list[Job]):
+    talks = [Talk(conversation(f"問{n}", f"答{n}", "再問", "再答")) for n in range(50)]
+    control = frozenset({END["gemma3"]})
+    mask_many(talks, Template(stock_template("gemma3"), "<bos>", "<eos>"), control)
+    rendered.clear()
+
+    mask_many(talks, Template(stock_template("gemma3"), "<bos>", "<eos>"), control)
+
+    assert [job.turns for job in rendered] == [talks[0].turns]
 
 
 def test_conversation_that_is_not_rendered_as_its_shape_gets_the_full_check(rendered: list[Job]):
