@@ -1,4 +1,4 @@
-"""What every runtime offers: the same three questions to a live model and to a delivered file."""
+"""What every runtime offers: the same questions to a live model and to a delivered file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +23,27 @@ class Decoding:
     stop_strings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class LogLikelihood:
+    """How likely a continuation is: the sum of its log-probabilities in nats, over its tokens.
+
+    `is_greedy` says that each of its tokens is the most likely one where it stands.
+    """
+
+    sum: float
+    tokens: int
+    is_greedy: bool
+
+
 class Runtime(Protocol):
-    """A loaded model."""
+    """A loaded model.
+
+    `longest_continuation` is the most tokens that `loglikelihoods` takes in one continuation; None
+    where there is no limit.
+    """
 
     name: str
+    longest_continuation: int | None
 
     def tokens(self, text: str) -> list[int]:
         """`text` as ids, control tokens recognised, nothing added."""
@@ -40,6 +57,16 @@ class Runtime(Protocol):
         self, prefixes: Sequence[Sequence[int]], top_n: int
     ) -> list[dict[int, float]]:
         """Natural logarithms of the `top_n` most likely next ids after each prefix."""
+        ...
+
+    def loglikelihoods(
+        self, prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[int]]
+    ) -> list[LogLikelihood]:
+        """How likely each continuation is after the prompt of the same place; neither is empty.
+
+        Raises:
+            ResourceError: A continuation has more tokens than `longest_continuation`.
+        """
         ...
 
 

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
-from foundry.runtime.contract import Decoding, Generation, cut
+from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
 
 TIMEOUT_S = 600
 
@@ -61,6 +61,7 @@ class LlamaCppRuntime:
         if lora is not None:
             parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
         self.name = "llama.cpp"
+        self.longest_continuation = 1
         self.slots = slots
         folder = tempfile.mkdtemp(prefix="foundry-")
         self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -163,6 +164,46 @@ class LlamaCppRuntime:
 
         return [one(prefix) for prefix in prefixes]
 
+    def loglikelihoods(
+        self,
+        prompts: Sequence[Sequence[int]],
+        continuations: Sequence[Sequence[int]],
+        *,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> list[LogLikelihood]:
+        """See `Runtime.loglikelihoods`; one token at most, for the server echoes no prompt.
+
+        The token is forced to be drawn, and the server tells what the model's own logits, before
+        any bias, make of it. That holds for a token that ends a character and no answer.
+        """
+        if any(len(one) != 1 for one in continuations):
+            raise ResourceError(_one_token_only())
+        done = 0
+
+        def one(prompt: Sequence[int], token: int) -> LogLikelihood:
+            nonlocal done
+            body = {
+                "prompt": list(prompt),
+                "n_predict": 1,
+                "temperature": 0,
+                "n_probs": 1,
+                "post_sampling_probs": False,
+                "logit_bias": [[token, 1e4]],
+                "cache_prompt": True,
+            }
+            told = self._post("/completion", body)["completion_probabilities"]
+            if not told or int(told[0]["id"]) != token:
+                what = _("llama.cpp tells no log-probability of the token {token}")
+                raise ResourceError(Problem("", what.format(token=token), _other_runtime()))
+            done += 1
+            if on_batch is not None:
+                on_batch(done)
+            is_greedy = int(told[0]["top_logprobs"][0]["id"]) == token
+            return LogLikelihood(float(told[0]["logprob"]), 1, is_greedy)
+
+        with ThreadPoolExecutor(self.slots) as pool:
+            return list(pool.map(one, prompts, (one[0] for one in continuations)))
+
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         connection = self._connection()
         try:
@@ -181,6 +222,15 @@ class LlamaCppRuntime:
         if self._address.scheme == "unix":
             return _UnixConnection(self._address.path)
         return http.client.HTTPConnection(self._address.netloc, timeout=TIMEOUT_S)
+
+
+def _one_token_only() -> Problem:
+    what = _("llama.cpp tells log-probabilities of the next token alone, not of a longer text")
+    return Problem("llama.cpp", what, _other_runtime())
+
+
+def _other_runtime() -> str:
+    return _("give the safetensors of the model instead of its GGUF file")
 
 
 class _UnixConnection(http.client.HTTPConnection):

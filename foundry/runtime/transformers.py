@@ -6,7 +6,8 @@ from typing import Any
 import torch
 
 from foundry.models.quiet import quiet
-from foundry.runtime.contract import Decoding, Generation, cut
+from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
+from foundry.runtime.likelihood import Scored, batches, scored_batch
 
 BATCH_SIZE = 32
 
@@ -16,6 +17,7 @@ class TransformersRuntime:
 
     def __init__(self, model: Any, tokenizer: Any, *, batch_size: int = BATCH_SIZE) -> None:
         self.name = "transformers"
+        self.longest_continuation = None
         self.model = model
         self.tokenizer = tokenizer
         self.batch_size = batch_size
@@ -101,6 +103,31 @@ class TransformersRuntime:
             top = logprobs_V.topk(top_n)
             results.append(dict(zip(top.indices.tolist(), top.values.tolist(), strict=True)))
         return results
+
+    @torch.no_grad()
+    def loglikelihoods(
+        self,
+        prompts: Sequence[Sequence[int]],
+        continuations: Sequence[Sequence[int]],
+        *,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> list[LogLikelihood]:
+        """See `Runtime.loglikelihoods`; what has the same ids before its last token is read once.
+
+        Args:
+            prompts: Ids of each prompt, none empty.
+            continuations: Ids of what follows each, none empty.
+            on_batch: Told after each batch how many continuations are done.
+        """
+        scored = [Scored(tuple(p), tuple(c)) for p, c in zip(prompts, continuations, strict=True)]
+        vocabulary = self.model.get_input_embeddings().weight.shape[0]
+        found: dict[Scored, LogLikelihood] = {}
+        for batch in batches(scored, size=self.batch_size, vocabulary=vocabulary):
+            ids_BT, mask_BT = padded_left([row[0].read for row in batch], 0)
+            found.update(scored_batch(self.model, ids_BT, mask_BT, batch))
+            if on_batch is not None:
+                on_batch(sum(one in found for one in scored))
+        return [found[one] for one in scored]
 
 
 def padded_left(prompts: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -34,7 +34,7 @@ def test_each_model_is_compared_with_the_first(shop: Shop):
     ]
     assert shop.score(made, "a", "required-facts")["mean"] == 0.75
     assert made["differences"][0]["mean"] == -0.5
-    assert [said["en"] for said in made["headlines"]][0].endswith("75.0 out of 100 (40 questions).")
+    assert made["headlines"][0]["en"].endswith("75.0 out of 100 (40 questions).")
     assert "50.0 points lower" in made["headlines"][1]["en"]
     assert "訓練" not in "".join(said["zh-TW"] for said in made["headlines"])
 

@@ -73,6 +73,38 @@ def test_logprobs_are_told_of_an_end_as_well(
     assert max(found, key=found.__getitem__) == stop
 
 
+def test_loglikelihoods_are_near_those_of_the_live_model(
+    runtime: LlamaCppRuntime, live: TransformersRuntime, trained: Trained
+):
+    prompts = [prefix for prefix in trained.live.prefixes[:6] for _n in range(3)]
+    (letters,) = zip(*(runtime.tokens(letter) for letter in "ABC"), strict=True)
+
+    found = runtime.loglikelihoods(prompts, [[token] for token in letters * 6])
+
+    wanted = live.loglikelihoods(prompts, [[token] for token in letters * 6])
+    # Float16 weights: 0.015 measured of `next_logprobs`.
+    assert all(abs(a.sum - b.sum) < 0.05 for a, b in zip(found, wanted, strict=True))
+    assert [one.is_greedy for one in found] == [one.is_greedy for one in wanted]
+    assert {one.tokens for one in found} == {1}
+
+
+def test_likelihood_of_more_than_a_token_is_refused_with_a_way_out(runtime: LlamaCppRuntime):
+    assert runtime.longest_continuation == 1
+    with pytest.raises(ResourceError, match="of the next token alone") as error:
+        runtime.loglikelihoods([[0, 20]], [[30, 31]])
+
+    assert "give the safetensors of the model" in str(error.value)
+
+
+def test_likelihood_of_the_greedy_token_says_so(runtime: LlamaCppRuntime, trained: Trained):
+    prompt = trained.live.trained[4]
+    (made,) = runtime.generate([prompt], Decoding(1))
+
+    (found,) = runtime.loglikelihoods([prompt], [made.ids])
+
+    assert found.is_greedy
+
+
 def test_answers_are_those_of_the_live_model(
     runtime: LlamaCppRuntime, live: TransformersRuntime, trained: Trained
 ):

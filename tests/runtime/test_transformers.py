@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 import torch
 
+from foundry.runtime import likelihood, transformers
 from foundry.runtime.contract import Decoding
+from foundry.runtime.likelihood import Scored, scored_batch
 from foundry.runtime.transformers import TransformersRuntime
-from tests.cases import case
-from tests.padding import PADDED_RIGHT
+from tests.cases import case, change
+from tests.padding import PADDED_RIGHT, WRONG_PADDING
 from tests.tiny_run import Trained
 
 SHORT, LONG = [0, 20, 30], [0, *range(40, 51)]  # 3 and 12 tokens
@@ -116,6 +118,77 @@ def test_logprobs_of_all_ids_sum_to_one(trained: Trained):
     (found,) = runtime(trained).next_logprobs([SHORT], top_n=640)
 
     assert sum(math.exp(value) for value in found.values()) == pytest.approx(1, abs=1e-5)
+
+
+def likelihood_by_hand(model: Any, prompt: list[int], continuation: list[int]) -> float:
+    total = 0.0
+    for n, token in enumerate(continuation):
+        total += float(logprobs_by_hand(model, [*prompt, *continuation[:n]])[token])
+    return total
+
+
+CONTINUATIONS = [[7], [9, 8, 7], [3, 4, 5, 6, 7, 8], [9]]
+PROMPTS = [SHORT, LONG, SHORT, SHORT]
+
+
+def positions_of_the_batch(
+    model: Any, ids: torch.Tensor, mask: torch.Tensor, rows: Any
+) -> dict[Any, Any]:
+    """Logits are looked up as if every row were as long as the longest."""
+    return dict(scored_batch(model, ids.roll(-1, 1), mask.roll(-1, 1), rows))
+
+
+@case(
+    "C26",
+    WRONG_PADDING
+    | {"places are one off": change(transformers, "scored_batch", positions_of_the_batch)},
+)
+def test_loglikelihoods_do_not_depend_on_the_batch(trained: Trained):
+    model = trained.tuned.model
+    wanted = [likelihood_by_hand(model, p, c) for p, c in zip(PROMPTS, CONTINUATIONS, strict=True)]
+
+    found = {
+        size: runtime(trained, size).loglikelihoods(PROMPTS, CONTINUATIONS) for size in (1, 2, 4)
+    }
+
+    for made in found.values():
+        # Float32 against float64, at most six summands.
+        assert [one.sum for one in made] == pytest.approx(wanted, abs=1e-4)
+        assert [one.tokens for one in made] == [1, 3, 6, 1]
+
+
+def test_loglikelihood_says_whether_it_is_what_the_model_would_say(trained: Trained):
+    prompt = trained.live.trained[0]
+    (made,) = runtime(trained).generate([prompt], Decoding(4))
+    other = [*made.ids[:3], made.ids[3] + 1]
+
+    found = runtime(trained).loglikelihoods([prompt, prompt], [made.ids, other])
+
+    assert [one.is_greedy for one in found] == [True, False]
+    assert found[0].sum > found[1].sum
+
+
+def test_loglikelihood_of_nothing_is_refused(trained: Trained):
+    with pytest.raises(ValueError, match="neither a prompt nor a continuation"):
+        runtime(trained).loglikelihoods([SHORT], [[]])
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(1 << 29, [3, 1]), (2 * 640 * 4 * 6, [3, 1])])
+def test_batches_keep_to_their_size(limit: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(likelihood, "LOGITS_BYTES", limit)
+    scored = [Scored((1, n), (n,)) for n in range(3)] + [Scored((1, 2), (3, 4, 5, 6, 7, 8))]
+
+    made = list(likelihood.batches(scored, size=3, vocabulary=640))
+
+    assert [len(batch) for batch in made] == sizes
+
+
+def test_options_of_one_prompt_are_read_once():
+    scored = [Scored((1, 2), (n,)) for n in range(4)]
+
+    (((*together,),),) = likelihood.batches(scored, size=8, vocabulary=640)
+
+    assert together == scored
 
 
 def test_tokens_of_a_text_have_no_bos(trained: Trained):  # C09
