@@ -10,6 +10,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module, metadata, util
 from types import ModuleType
+from typing import Any
 
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
@@ -46,6 +47,11 @@ def load(point: str, kind: str) -> ModuleType:
     if kind not in origins:
         raise RecipeError(unknown_kind(point, kind))
     return import_module(origins[kind])
+
+
+def optional(plugin: ModuleType, name: str) -> Any:
+    """What a plug-in defines under a name that it need not define; None where it does not."""
+    return vars(plugin).get(name)
 
 
 def module(name: str) -> ModuleType:

@@ -210,7 +210,9 @@ class Evaluation(Closed):
 class Gate(Closed):
     """A bound that the result must keep; otherwise no package is made."""
 
-    metric: Words = Field(description="Name of an evaluator under `evals`.")
+    metric: Words = Field(
+        description="Name of an evaluator under `evals`, or of a further metric it has."
+    )
     part: Name | None = Field(None, description="Test part; all of them where absent.")
     min: Number | None = Field(None, description="Least score of the tuned model.")
     min_gain: Number | None = Field(

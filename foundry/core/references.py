@@ -6,6 +6,7 @@ together with every other problem.
 
 from collections.abc import Iterator
 
+from foundry.core import plugins
 from foundry.core.errors import Problem
 from foundry.core.explain import locate
 from foundry.core.language import gettext as _
@@ -18,7 +19,7 @@ TRAIN_PART, VALIDATION_PART = "train", "validation"
 
 def problems(tree: Node) -> list[Problem]:
     """Every name that refers to nothing, and every part name given twice."""
-    parts, metrics = part_names(tree), _texts(tree, ("evals",), "kind")
+    parts, metrics = part_names(tree), _metrics(tree)
     wrong = list(_clashes(tree))
     if metrics and not parts:
         what, fix = _("there is nothing to evaluate on"), _("add `data.tests` or `data.split`")
@@ -39,6 +40,17 @@ def part_names(tree: Node) -> list[str]:
     names = _texts(tree, ("data", "tests"), "name")
     drawn = tree.at("data", "split", SPLIT_PART)
     return [*names, SPLIT_PART] if drawn and drawn.value is not None else names
+
+
+def _metrics(tree: Node) -> list[str]:
+    """Every evaluator of the recipe, and after it the further metrics it has."""
+    names = []
+    for kind in _texts(tree, ("evals",), "kind"):
+        names.append(kind)
+        if kind in plugins.names("evaluator"):
+            module = plugins.load("evaluator", kind)
+            names += [one.name for one in plugins.optional(module, "COMPANIONS") or ()]
+    return names
 
 
 def _clashes(tree: Node) -> Iterator[Problem]:

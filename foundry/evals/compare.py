@@ -17,11 +17,12 @@ from foundry.evals.answers import LONE_SURROGATE, Column, Item
 from foundry.evals.comparison import Comparison, Roles, rounded
 from foundry.evals.gates import judge
 from foundry.evals.headlines import headlines, same_text, say_difference
-from foundry.evals.metrics import check_evals, metrics_of
+from foundry.evals.metrics import metrics_of
 from foundry.evals.peers import peer_headlines, say_apart, telling_of_peers
 from foundry.evals.scoring import Scores, score_all
 from foundry.evals.settings import check_peers, check_settings, differing
 from foundry.evals.statistics import Difference
+from foundry.evals.tables import tables_of
 from foundry.evals.telling import main_metric, outcomes, telling_answers
 from foundry.evals.wording import LANGUAGES, Text
 
@@ -85,13 +86,13 @@ def measure(
         ProofError: The models were not asked alike (C28); an evaluator gave no number in 0..1.
         RecipeError: Two evaluators of one kind, or one that can score nothing.
     """
-    check_evals(measures.evals, items)
+    metrics = metrics_of(measures.evals, items)
     models = [column for column in columns if column.name not in roles.naive]
     if roles.tuned is None:
         check_peers(models)
     else:
         check_settings(models, base=roles.base, tuned=roles.tuned, delivered=roles.delivered)
-    scores = score_all(items, columns, metrics_of(measures.evals), naive=roles.naive, seed=seed)
+    scores = score_all(items, columns, metrics, naive=roles.naive, seed=seed)
     titles = {column.name: column.title for column in columns}
     return Measured(columns, Comparison(scores, roles, titles, part_titles), measures.gates)
 
@@ -115,6 +116,7 @@ def report_on(measured: Measured, evidence: Evidence) -> dict[str, Any]:
         "scores": list(_scores(comparison)),
         "differences": list(_differences(comparison)),
         "outcomes": [] if comparison.roles.tuned is None else outcomes(comparison),
+        "tables": list(tables_of(scores, columns)),
         "telling": _telling(columns, comparison),
         "curve": evidence.curve,
         "facts": evidence.facts,
@@ -203,6 +205,7 @@ def _metric(name: str, scores: Scores) -> dict[str, Any]:
         "explain": metric.explain,
         "version": metric.version,
         "lower_is_better": metric.lower_is_better,
+        "companion_of": metric.companion_of,
         "spec": metric.spec,
     }
 

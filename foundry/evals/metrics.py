@@ -1,38 +1,45 @@
-"""The numbers a recipe's `evals` ask for: each evaluator's score, and declining's other side."""
+"""The numbers a recipe's `evals` ask for: each evaluator's score and its companions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from pydantic import BaseModel
 
 from foundry.core import plugins
 from foundry.core.blocks import Block
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
+from foundry.evals.aggregates import Mean, Pooled
 from foundry.evals.answers import Answer, Item
+from foundry.evals.companions import Companion, PooledCompanion, Table, Text
 
 DECLINES = "declines"
 WRONGLY_DECLINED = "wrongly-declined"
-STOP_RATE = "stop-rate"
 
-Score = Callable[[Item, Answer], float | None]
+Tables = Callable[[Sequence[Item], Sequence[Answer]], Sequence[Table]]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number between 0 and 1 per answer.
+    """A number between 0 and 1, and how it is made of the answers.
 
     `of_models` says that only a model can have it: a baseline copies answers and always stops.
+    `companion_of` is the evaluator whose companion it is, None for an evaluator's main metric,
+    which is always a mean.
     """
 
     name: str
-    title: Mapping[str, str]
-    explain: Mapping[str, str]
+    title: Text
+    explain: Text
     version: int
     spec: Mapping[str, Any]
-    score: Score
+    aggregate: Mean | Pooled
     lower_is_better: bool = False
     of_models: bool = False
+    companion_of: str | None = None
+    tables: Tables | None = None
 
     @property
     def sign(self) -> int:
@@ -40,60 +47,79 @@ class Metric:
         return -1 if self.lower_is_better else 1
 
 
-def metrics_of(evals: Sequence[Block]) -> list[Metric]:
-    """One metric per block, in the recipe's order, and one more for `declines`.
+def metrics_of(evals: Sequence[Block], items: Sequence[Item]) -> list[Metric]:
+    """The metrics of each block in the recipe's order, its companions after its main one.
 
     Raises:
-        RecipeError: Two blocks of one kind, whose scores would have one name.
+        RecipeError: Two blocks of one kind, whose scores would have one name; an evaluator that
+            does not fit the items or can score none, most likely for a misspelt column.
     """
     kinds = [block.kind for block in evals]
     twice = sorted({kind for kind in kinds if kinds.count(kind) > 1})
     if twice:
         what, fix = _("the evaluator `{kind}` is asked for twice"), _("keep one of the two")
         raise RecipeError([Problem("evals", what.format(kind=kind), fix) for kind in twice])
-    return [metric for block in evals for metric in _metrics(block)]
+    metrics = [metric for block in evals for metric in _metrics(block, items)]
+    _check_applies(metrics, items)
+    return metrics
 
 
-def check_evals(evals: Sequence[Block], items: Sequence[Item]) -> None:
-    """Refuse an evaluator that can score no item, before any answer is paid for.
-
-    An empty answer is scored in place of the answers to come: whether a metric applies is a
-    property of the item.
-
-    Raises:
-        RecipeError: Names each such evaluator; a column it reads is most likely misspelt.
+def _check_applies(metrics: Sequence[Metric], items: Sequence[Item]) -> None:
+    """An empty answer is scored in place of the real ones: whether a metric applies is a property
+    of the item.
     """
     what, fix = _("can score none of the {n} test items"), _("check its parts and its columns")
     problems = [
         Problem(f"evals.{metric.name}", what.format(n=len(items)), fix)
-        for metric in metrics_of(evals)
-        if metric.name != WRONGLY_DECLINED
-        and all(metric.score(i, Answer(i.example.id, "", 0, stopped=True)) is None for i in items)
+        for metric in metrics
+        if metric.companion_of is None and not _applies(metric, items)
     ]
     if problems:
         raise RecipeError(problems)
 
 
-def _metrics(block: Block) -> list[Metric]:
+def _applies(metric: Metric, items: Sequence[Item]) -> bool:
+    empty = [Answer(item.example.id, "", 0, stopped=True) for item in items]
+    scores = map(metric.aggregate.observe, items, empty)
+    return any(score is not None for score in scores)
+
+
+def _metrics(block: Block, items: Sequence[Item]) -> Iterator[Metric]:
     module = plugins.load("evaluator", block.kind)
+    settle = plugins.optional(module, "settle")
+    spec = block.spec if settle is None else settle(items, block.spec)
+    of_models = bool(plugins.optional(module, "OF_MODELS"))
+    tables = plugins.optional(module, "tables")
     main = Metric(
         name=block.kind,
         title=module.TITLE,
         explain=module.EXPLAIN,
         version=module.version,
-        spec=block.spec.model_dump(mode="json"),
-        score=partial(module.score, spec=block.spec),
-        of_models=block.kind == STOP_RATE,
+        spec=spec.model_dump(mode="json"),
+        aggregate=Mean(block.kind, partial(module.score, spec=spec)),
+        of_models=of_models,
+        tables=None if tables is None else partial(tables, spec=spec),
     )
-    if block.kind != DECLINES:
-        return [main]
-    other = Metric(
-        name=WRONGLY_DECLINED,
-        title=module.WRONGLY_TITLE,
-        explain=module.WRONGLY_EXPLAIN,
-        version=module.version,
+    yield main
+    for companion in plugins.optional(module, "COMPANIONS") or ():
+        yield _companion(companion, main, spec)
+
+
+def _companion(companion: Companion | PooledCompanion, main: Metric, spec: BaseModel) -> Metric:
+    aggregate: Mean | Pooled
+    if isinstance(companion, PooledCompanion):
+        counts = partial(companion.observe, spec=spec)
+        aggregate = Pooled(companion.name, counts, companion.statistic)
+    else:
+        aggregate = Mean(companion.name, partial(companion.score, spec=spec))
+    return Metric(
+        name=companion.name,
+        title=companion.title,
+        explain=companion.explain,
+        version=main.version,
         spec=main.spec,
-        score=partial(module.wrongly_declined, spec=block.spec),
-        lower_is_better=True,
+        aggregate=aggregate,
+        lower_is_better=companion.lower_is_better,
+        of_models=main.of_models,
+        companion_of=main.name,
     )
-    return [main, other]

@@ -1,26 +1,42 @@
 """Every answer scored once: metric by column by item, and the numbers read from that table."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from foundry.core.errors import DataError, Problem, ProofError
+from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
-from foundry.evals import statistics
-from foundry.evals.answers import Answer, Column, Item
+from foundry.evals.aggregates import Mean
+from foundry.evals.answers import Column, Item
 from foundry.evals.metrics import Metric
 from foundry.evals.statistics import Difference, Interval
+
+Key = tuple[str, str]
+Row = tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """`values[metric, column][i]` is the score of item i, None where the metric does not apply."""
+    """`observed[metric, column][i]` is what the metric's aggregate observed of item i's answer.
+
+    That is its score where the metric is a mean, what it counts where the number is pooled, and
+    None where the metric does not apply.
+    """
 
     items: Sequence[Item]
     metrics: Mapping[str, Metric]
-    values: Mapping[tuple[str, str], tuple[float | None, ...]]
+    observed: Mapping[Key, tuple[Any, ...]]
     seed: int
+
+    @cached_property
+    def values(self) -> Mapping[Key, Row]:
+        """The scores of the items by the metrics that are means."""
+        return {
+            (metric, column): row
+            for (metric, column), row in self.observed.items()
+            if isinstance(self.metrics[metric].aggregate, Mean)
+        }
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -31,7 +47,7 @@ class Scores:
         """The parts in which some item has the metric."""
         measured = {
             item.part
-            for (name, _column), row in self.values.items()
+            for (name, _column), row in self.observed.items()
             if name == metric
             for item, value in zip(self.items, row, strict=True)
             if value is not None
@@ -40,11 +56,14 @@ class Scores:
 
     def has(self, metric: str, column: str) -> bool:
         """Whether the column was measured by the metric at all."""
-        return (metric, column) in self.values
+        return (metric, column) in self.observed
 
-    def measured(self, metric: str, part: str | None, column: str) -> list[tuple[float, str]]:
-        """Score and group of each item the metric applies to; `part` None means every part."""
-        row = self.values.get((metric, column), ())
+    def measured(self, metric: str, part: str | None, column: str) -> list[tuple[Any, str]]:
+        """What was observed of each item the metric applies to, and its group.
+
+        `part` None means every part. What is observed is the score where the metric is a mean.
+        """
+        row = self.observed.get((metric, column), ())
         return [
             (value, item.example.group)
             for item, value in zip(self.items, row, strict=bool(row))
@@ -52,22 +71,24 @@ class Scores:
         ]
 
     def mean(self, metric: str, part: str | None, column: str) -> float | None:
-        """Mean score; None where the column was not measured."""
-        scores = [score for score, _group in self.measured(metric, part, column)]
-        return math.fsum(scores) / len(scores) if scores else None
+        """The metric's number, mean or pooled; None where the column was not measured."""
+        observed = [value for value, _group in self.measured(metric, part, column)]
+        return self.metrics[metric].aggregate.value(observed) if observed else None
 
     def interval(self, metric: str, part: str | None, column: str) -> Interval:
-        """Mean and interval of one column."""
+        """The number of one column and its interval; a pooled number stands under `mean` too."""
         pairs = self.measured(metric, part, column)
-        groups = [group for _score, group in pairs]
-        return statistics.interval([score for score, _group in pairs], groups, seed=self.seed)
+        if not pairs:
+            return Interval(None, None, None, 0, 0)
+        observed, groups = zip(*pairs, strict=True)
+        return self.metrics[metric].aggregate.interval(observed, groups, seed=self.seed)
 
     def difference(self, metric: str, part: str | None, a: str, b: str) -> Difference | None:
         """How much better `a` is than `b` (whichever way is better); None where neither has it."""
         rows = zip(
             self.items,
-            self.values.get((metric, a), ()),
-            self.values.get((metric, b), ()),
+            self.observed.get((metric, a), ()),
+            self.observed.get((metric, b), ()),
             strict=False,  # a column the metric does not apply to has no row at all
         )
         paired = [
@@ -77,13 +98,10 @@ class Scores:
         ]
         if not paired:
             return None
-        sign = self.metrics[metric].sign
-        return statistics.paired_difference(
-            [sign * x for x, _y, _group in paired],
-            [sign * y for _x, y, _group in paired],
-            [group for _x, _y, group in paired],
-            seed=self.seed,
-        )
+        ours, theirs, groups = zip(*paired, strict=True)
+        measured = self.metrics[metric]
+        larger, smaller = (theirs, ours) if measured.lower_is_better else (ours, theirs)
+        return measured.aggregate.difference(larger, smaller, groups, seed=self.seed)
 
     def best(self, metric: str, part: str | None, columns: Iterable[str]) -> str | None:
         """The column with the best mean; of equals the first; None where none was measured."""
@@ -117,23 +135,15 @@ def score_all(
         ProofError: An evaluator gave something that is no number in 0..1.
     """
     _check_complete(items, columns)
-    values = {
+    observed = {
         (metric.name, column.name): tuple(
-            _score(metric, item, column.answers[item.example.id]) for item in items
+            metric.aggregate.observe(item, column.answers[item.example.id]) for item in items
         )
         for metric in metrics
         for column in columns
         if not (metric.of_models and column.name in naive)
     }
-    return Scores(items, {metric.name: metric for metric in metrics}, values, seed)
-
-
-def _score(metric: Metric, item: Item, answer: Answer) -> float | None:
-    value = metric.score(item, answer)
-    if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
-        what = _("the evaluator gave {value} for the item {item}; a score lies in 0..1")
-        raise ProofError(Problem(metric.name, what.format(value=value, item=item.example.id)))
-    return value
+    return Scores(items, {metric.name: metric for metric in metrics}, observed, seed)
 
 
 def _check_complete(items: Sequence[Item], columns: Sequence[Column]) -> None:

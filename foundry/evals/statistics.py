@@ -139,14 +139,14 @@ def _bootstrap(
     seed: int,
     draws: tuple[float, int],
 ) -> tuple[float, float]:
-    """BCa interval of the ratio; percentile where BCa is not defined; see `_no_spread` too."""
+    """BCa interval of the ratio; percentile where BCa is not defined; see `no_spread` too."""
     import numpy as np
     from scipy import stats
 
     level, resamples = draws
     means = sums / counts  # (G,)
     if len(sums) < 2 or np.ptp(means) < SAME:
-        return _no_spread(float(means[0]), len(sums), bounds=bounds, level=level)
+        return no_spread(float(means[0]), len(sums), bounds=bounds, level=level)
     for method in ("BCa", "percentile"):
         with warnings.catch_warnings():
             # scipy says DegenerateDataWarning and gives NaN where every resample is on one side.
@@ -157,7 +157,7 @@ def _bootstrap(
                 paired=True,
                 vectorized=True,
                 n_resamples=resamples,
-                confidence_level=_expanded(level, len(sums)),
+                confidence_level=expanded(level, len(sums)),
                 method=method,
                 rng=np.random.default_rng(seed),
             ).confidence_interval
@@ -166,7 +166,7 @@ def _bootstrap(
     return float(result.low), float(result.high)
 
 
-def _expanded(level: float, groups: int) -> float:
+def expanded(level: float, groups: int) -> float:
     """The level to ask of the bootstrap so that few groups still give `level`.
 
     A bootstrap is as narrow as z would be where t is due: 14 groups of 1 to 6 items at 0.80 were
@@ -180,7 +180,7 @@ def _expanded(level: float, groups: int) -> float:
     return float(1 - 2 * stats.norm.sf(reach))
 
 
-def _no_spread(
+def no_spread(
     value: float, groups: int, *, bounds: tuple[float, float], level: float
 ) -> tuple[float, float]:
     """Interval where every group has the same mean, which a bootstrap would call certain.

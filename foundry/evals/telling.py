@@ -89,8 +89,8 @@ def main_metric(comparison: Comparison, part: str) -> str | None:
     """The metric that counts in a part: declining where that is wanted, else the recipe's first."""
     there = [
         name
-        for name in comparison.scores.metrics
-        if name != WRONGLY_DECLINED and part in comparison.scores.parts_of(name)
+        for name, metric in comparison.scores.metrics.items()
+        if metric.companion_of is None and part in comparison.scores.parts_of(name)
     ]
     return DECLINES if DECLINES in there else next(iter(there), None)
 

@@ -29,7 +29,7 @@ def unmeasured_report(evidence: Evidence, items: Sequence[Item], seed: int) -> d
             "headlines": [reason],
             "gates_passed": True,
             **dict.fromkeys(("gates", "parts", "metrics", "columns"), ()),
-            **dict.fromkeys(("scores", "differences", "outcomes", "telling"), ()),
+            **dict.fromkeys(("scores", "differences", "outcomes", "tables", "telling"), ()),
             "curve": evidence.curve,
             "facts": evidence.facts,
         }

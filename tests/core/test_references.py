@@ -38,6 +38,16 @@ def test_unknown_part_names_the_nearest(mistakes, more, where):
     ]
 
 
+def test_a_gate_may_name_a_further_metric_of_an_evaluator(load):
+    loaded = load(
+        PARTS
+        + "evals: [{kind: declines, phrases: [a], part: open-book}]\n"
+        + "gates: [{metric: wrongly-declined, min: 0}]\n"
+    )
+
+    assert loaded.recipe.gates[0].metric == "wrongly-declined"
+
+
 def test_unknown_metric_names_the_nearest(mistakes):
     assert mistakes(PARTS + EVALS + "gates: [{metric: exact, min: 0}]\n") == [
         "shop.yaml:12:10: gates.0.metric: no evaluator of this name: `exact`; "

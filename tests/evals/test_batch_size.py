@@ -42,7 +42,7 @@ def scores(one: Column) -> dict[Any, Any]:
     """The score of each item by two metrics."""
     kinds = ("character-f1", "stop-rate")
     blocks = [Block(kind=kind, spec=plugins.load("evaluator", kind).Spec()) for kind in kinds]
-    return dict(score_all(ITEMS, [one], metrics_of(blocks), naive=(), seed=0).values)
+    return dict(score_all(ITEMS, [one], metrics_of(blocks, ITEMS), naive=(), seed=0).values)
 
 
 @case("C26", WRONG_PADDING)

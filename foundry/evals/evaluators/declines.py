@@ -1,13 +1,14 @@
 """Evaluator `declines`: the share of out-of-scope questions the model declines to answer.
 
 A model that declines everything would score 1.0, so the other side is measured too: of the
-questions it should answer, how many it declines (`wrongly_declined`).
+questions it should answer, how many it declines (`wrongly-declined`).
 """
 
 from pydantic import Field
 
 from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
+from foundry.evals.companions import Companion
 from foundry.evals.normalising import normalise
 
 version = 1
@@ -15,11 +16,6 @@ TITLE = {"en": "Declines what it should", "zh-TW": "該婉拒時會婉拒"}
 EXPLAIN = {
     "en": "The question is none of the shop's business and the answer says so.",
     "zh-TW": "問題不屬於服務範圍，答案也如此說明。",
-}
-WRONGLY_TITLE = {"en": "Declines what it should answer", "zh-TW": "該回答卻婉拒"}
-WRONGLY_EXPLAIN = {
-    "en": "The question should be answered but the answer declines; the fewer the better.",
-    "zh-TW": "問題應該回答，答案卻是婉拒；越少越好。",
 }
 
 
@@ -39,7 +35,7 @@ def score(item: Item, answer: Answer, spec: Spec) -> float | None:
     return float(_declined(answer, spec)) if item.part == spec.part else None
 
 
-def wrongly_declined(item: Item, answer: Answer, spec: Spec) -> float | None:
+def _wrongly_declined(item: Item, answer: Answer, spec: Spec) -> float | None:
     """1.0 if a question of any other part is declined, else 0.0; None in the part `spec.part`."""
     return None if item.part == spec.part else float(_declined(answer, spec))
 
@@ -47,3 +43,17 @@ def wrongly_declined(item: Item, answer: Answer, spec: Spec) -> float | None:
 def _declined(answer: Answer, spec: Spec) -> bool:
     text = normalise(answer.text)
     return any(phrase in text for phrase in map(normalise, spec.phrases) if phrase)
+
+
+COMPANIONS = (
+    Companion(
+        "wrongly-declined",
+        {"en": "Declines what it should answer", "zh-TW": "該回答卻婉拒"},
+        {
+            "en": "The question should be answered but the answer declines; the fewer the better.",
+            "zh-TW": "問題應該回答，答案卻是婉拒；越少越好。",
+        },
+        _wrongly_declined,
+        lower_is_better=True,
+    ),
+)

@@ -11,6 +11,7 @@ EXPLAIN = {
     "en": "The model ended the answer itself instead of running into the length limit.",
     "zh-TW": "模型自己結束答案，而不是講到長度上限才被切斷。",
 }
+OF_MODELS = True
 
 
 class Spec(Closed):
