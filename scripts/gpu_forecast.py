@@ -41,6 +41,7 @@ def job(
         is_guessed=False,
         adapter=QLORA if stored == "nf4" else "lora",
         targets=None,
+        weights=settings["dtype"],
         optimizer="adamw",
         gradient_checkpointing=False,
         rows=counted,

@@ -33,6 +33,7 @@ def job(shape, **settings) -> Job:
         "rank": RANK,
         "targets": None,
         "dtype": "float32",
+        "weights": "float32",
         "optimizer": "adamw",
         "gradient_checkpointing": False,
         "steps": 1,
@@ -155,6 +156,27 @@ def test_weights_take_the_bytes_of_their_tensors(family):
     held = sum(p.numel() * p.element_size() for p in model.parameters())
 
     assert weight_bytes(job(shape_from(model))) == pytest.approx(held, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("device", "adapter", "weights"),
+    [
+        ("cpu-laptop", "lora", "float32"),  # products are cast, the base is not
+        ("h100-80g", "lora", "bfloat16"),
+        ("h100-80g", "full", "float32"),
+    ],
+)
+def test_weights_are_planned_in_the_numbers_in_which_they_are_held(device, adapter, weights):
+    settings = ("train.dtype=bfloat16", f"adapter.kind={adapter}")
+    shape = KnownShape(shape_from(model_of("llama")), "config.json")
+    rows = Rows(40, exactly(TOKENS), exactly(SUPERVISED), TOKENS, "tokenizer")
+    loaded = load_recipe("retail/customer-service", settings)
+
+    made = job_of(loaded, shape, rows, hardware.load_devices()[device])
+
+    assert (made.dtype, made.weights) == ("bfloat16", weights)
+    numbers = {"float32": 4, "bfloat16": 2}[weights]
+    assert weight_bytes(made) == numbers * shape.shape.parameters
 
 
 @pytest.mark.parametrize("softcap", [None, 30.0])

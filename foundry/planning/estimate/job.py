@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from foundry.core.load import LoadedRecipe
+from foundry.models.place import place_of
 from foundry.models.shape import Linear, Shape
 from foundry.planning.estimate.rows import Rows
 from foundry.planning.hardware import Device
@@ -28,7 +29,8 @@ class Job:
         adapter: The kind; `full` trains every weight.
         rank: Of the update; 0 where there is none.
         targets: Names of the layers that get an update; None means every linear layer.
-        dtype: What matrix products are computed in, and what frozen weights are kept in.
+        dtype: What matrix products are computed in.
+        weights: What the base's weights are kept in, see `models.place`.
         steps: Optimizer steps.
         global_batch_size: Rows in a step.
         pack_tokens: Positions at most in a forward pass.
@@ -44,6 +46,7 @@ class Job:
     rank: int
     targets: tuple[str, ...] | None
     dtype: str
+    weights: str
     optimizer: str
     gradient_checkpointing: bool
     steps: int
@@ -123,13 +126,16 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     in_a_place = rows.count / places
     in_a_step = round(train["global_batch_size"] * in_a_place)
     in_a_pass = _settled(train, "micro_batch_size", train["global_batch_size"])
+    dtype = _settled(train, "dtype", device.number_type)
+    trained = plugins.load("adapter", recipe.adapter.kind).TRAINS
     return Job(
         shape=known.shape,
         is_guessed=known.is_guessed,
         adapter=recipe.adapter.kind,
         rank=adapter.get("rank", 0),
         targets=None if isinstance(targets, str) else tuple(targets),
-        dtype=_settled(train, "dtype", device.number_type),
+        dtype=dtype,
+        weights=place_of({"device": device.backend, "dtype": dtype}, trained).weights,
         optimizer=_settled(train, "optimizer", "adamw"),
         gradient_checkpointing=_settled(train, "gradient_checkpointing", False),
         steps=trainer.steps_for(recipe.train.spec, places),

@@ -20,7 +20,7 @@ def nf4_bytes(numbers: int) -> int:
 
 def weight_bytes(job: Job) -> int:
     """The base model's weights in memory."""
-    shape, per_number = job.shape, 4 if job.is_full else BYTES[job.dtype]
+    shape, per_number = job.shape, BYTES[job.weights]
     around = shape.embedding_weights + shape.norm_weights + shape.other_parameters
     if job.adapter != QLORA:
         return per_number * (around + shape.linear_weights)
