@@ -1,6 +1,7 @@
 """chrF: sacrebleu's value for every text, and the known score of a mock model."""
 
 import random
+from collections import Counter
 
 import pytest
 from sacrebleu.metrics.chrf import CHRF
@@ -55,14 +56,16 @@ def test_random_answers_score_as_sacrebleu_scores_them(scored):
         assert scored(text, reference) == pytest.approx(expected, abs=1e-12)
 
 
-def test_summed_counts_give_sacrebleus_score_of_the_set():
+def test_summed_counts_give_sacrebleus_score_of_the_set(shop):
     texts, references = zip(*pairs(), strict=True)
     expected = CHRF().corpus_score(list(texts), [list(references)]).score / 100
 
-    each = [chrf.counts(text, reference) for text, reference in pairs()]
-    summed = [[sum(values) for values in zip(*rows, strict=True)] for rows in zip(*each)]
+    sums: Counter[str] = Counter()
+    for text, reference in pairs():
+        item = Item(shop.example("x", "問", reference), "facts")
+        sums.update(chrf.set_counts(item, Answer("x", text, len(text), True), chrf.Spec()))
 
-    assert chrf.f_score(summed) == pytest.approx(expected, abs=1e-12)
+    assert chrf.set_score(sums) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_model_that_gives_30_of_40_references_scores_three_quarters(shop):
@@ -76,3 +79,22 @@ def test_a_model_that_gives_30_of_40_references_scores_three_quarters(shop):
 
     assert shop.score(report, "tuned", "chrf")["mean"] == 0.75
     assert shop.score(report, "base", "chrf")["mean"] == 0.0
+
+
+def test_a_long_answer_weighs_more_in_the_score_of_the_set(shop):
+    """39 of 40 give the reference, 7 characters each; one says 300 others."""
+    short = {item.example.id for item in shop.facts[1:]}
+    columns = [
+        shop.column("base", lambda item: ""),
+        shop.column("tuned", lambda i: i.example.answer if i.example.id in short else "貓" * 300),
+    ]
+
+    report = shop.report(columns, evals=[shop.block("chrf", parts=["facts"])])
+
+    right = [39 * (8 - length) for length in range(1, 7)]
+    said = [39 * (8 - length) + 301 - length for length in range(1, 7)]
+    precision = sum(r / s for r, s in zip(right, said, strict=True)) / 6
+    recall = 39 / 40
+    expected = 5 * precision * recall / (4 * precision + recall)
+    assert shop.score(report, "tuned", "chrf")["mean"] == 39 / 40
+    assert shop.score(report, "tuned", "chrf-of-the-set")["mean"] == round(expected, 6)

@@ -35,6 +35,9 @@ ANSWERS = [
     "\u202e\x00\ud800",
 ]
 
+ASKED = {"format": {"checks": {"characters": {"max": 10}, "no_markdown": True}}}
+"""What an evaluator asks for though no key of its `Spec` is required."""
+
 
 def block(kind: str) -> Block:
     """The evaluator with the least that its `Spec` asks for."""
@@ -47,6 +50,7 @@ def block(kind: str) -> Block:
     }
     if "part" in given:
         given["part"] = "outside"
+    given |= ASKED.get(kind, {})
     return Block(kind=kind, spec=spec.model_validate(given))
 
 

@@ -84,6 +84,10 @@ def test_a_model_right_on_30_of_40_and_half_on_the_others_scores_that(shop):
 
     report = shop.report(columns, evals=[shop.block("rouge-characters", parts=["facts"])])
 
+    assert shop.score(report, "tuned", "rouge-characters-1")["mean"] == (30 + 10 * 0.5) / 40
+    assert shop.score(report, "tuned", "rouge-characters-2")["mean"] == round(
+        (30 + 10 * 2 * 1 / (3 + 3)) / 40, 6
+    )
     # 售價 stands in both 售價貓貓 and 售價100元: 2 * 2 / (4 + 4)
     assert shop.score(report, "tuned", "rouge-characters")["mean"] == (30 + 10 * 0.5) / 40
     assert shop.score(report, "base", "rouge-characters")["mean"] == 0.0

@@ -11,12 +11,13 @@ beta 2 is that of Popović (2016), W16-2341.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
 from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
+from foundry.evals.companions import PooledCompanion
 
 version = 1
 TITLE = {"en": "Similarity in runs of characters (chrF)", "zh-TW": "連續字元的相似度（chrF）"}
@@ -28,6 +29,7 @@ EXPLAIN = {
 }
 LONGEST_RUN = 6
 BETA = 2
+COUNTED = ("answer", "reference", "both")
 
 Counts = tuple[tuple[int, int, int], ...]
 """For each run length: runs in the answer, runs in the reference, runs that both have."""
@@ -44,6 +46,38 @@ class Spec(Closed):
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:
     """Sentence-level chrF2 in 0..1; 0.0 where nothing is shared."""
     return f_score(counts(answer.text, item.example.answer)) if item.is_in(spec.parts) else None
+
+
+def set_counts(item: Item, answer: Answer, spec: Spec) -> Mapping[str, float] | None:
+    """The counts of one answer by run length and name."""
+    if not item.is_in(spec.parts):
+        return None
+    numbered = enumerate(counts(answer.text, item.example.answer), start=1)
+    return {
+        f"{name} {length}": number
+        for length, one in numbered
+        for name, number in zip(COUNTED, one, strict=True)
+    }
+
+
+def set_score(sums: Mapping[str, float]) -> float:
+    """chrF2 of summed counts, as sacrebleu scores a whole set."""
+    lengths = range(1, LONGEST_RUN + 1)
+    return f_score([[sums.get(f"{name} {length}", 0) for name in COUNTED] for length in lengths])
+
+
+COMPANIONS = (
+    PooledCompanion(
+        name="chrf-of-the-set",
+        title={"en": "chrF of all answers together", "zh-TW": "全部答案合計的 chrF"},
+        explain={
+            "en": "chrF over the runs of all answers together, so that a long answer counts more.",
+            "zh-TW": "把全部答案的連續字元合在一起計算的 chrF；長的答案份量較重。",
+        },
+        observe=set_counts,
+        statistic=set_score,
+    ),
+)
 
 
 def counts(found: str, wanted: str) -> Counts:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
+from foundry.evals.companions import Companion
 from foundry.evals.units import units
 
 version = 1
@@ -67,6 +68,31 @@ def looped_share(item: Item, answer: Answer, spec: Spec) -> float | None:
         return None
     seen = units(answer.text)
     return looped(seen, times=spec.times, length=spec.length) / len(seen) if seen else 0.0
+
+
+COMPANIONS = (
+    Companion(
+        name="repeated-runs",
+        title={"en": "Repeats itself", "zh-TW": "重複的內容"},
+        explain={
+            "en": "The share of runs of 4 characters or words that stood in the answer before; "
+            "the less the better. A table or a list repeats itself rightly.",
+            "zh-TW": "連續 4 個字詞中，前面已經出現過的比例；越少越好。表格與條列的重複是正常的。",
+        },
+        score=repeated_runs,
+        lower_is_better=True,
+    ),
+    Companion(
+        name="looped-share",
+        title={"en": "Part of the answer in a loop", "zh-TW": "鬼打牆占答案的比例"},
+        explain={
+            "en": "How much of the answer is its closing loop; the less the better.",
+            "zh-TW": "答案有多少是結尾一再重複的部分；越少越好。",
+        },
+        score=looped_share,
+        lower_is_better=True,
+    ),
+)
 
 
 def looped(seen: Sequence[str], *, times: int, length: int) -> int:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
+from foundry.evals.companions import Companion
 from foundry.evals.units import units
 
 version = 1
@@ -52,6 +53,28 @@ def rouge_1(item: Item, answer: Answer, spec: Spec) -> float | None:
 def rouge_2(item: Item, answer: Answer, spec: Spec) -> float | None:
     """ROUGE-2 F1 in 0..1; None where the reference is a single unit, which has no pair."""
     return _of_runs(item, answer, spec, 2)
+
+
+COMPANIONS = (
+    Companion(
+        name="rouge-characters-1",
+        title={"en": "Shared characters (ROUGE-1)", "zh-TW": "相同的字（ROUGE-1）"},
+        explain={
+            "en": "F1 over Chinese characters and foreign words, in whatever order.",
+            "zh-TW": "以中文字與外文詞計算的 F1，不論順序。",
+        },
+        score=rouge_1,
+    ),
+    Companion(
+        name="rouge-characters-2",
+        title={"en": "Shared pairs (ROUGE-2)", "zh-TW": "相同的兩字連用（ROUGE-2）"},
+        explain={
+            "en": "F1 over pairs of neighbouring characters or words.",
+            "zh-TW": "以相鄰兩個字或詞計算的 F1。",
+        },
+        score=rouge_2,
+    ),
+)
 
 
 def common_length(a: Sequence[str], b: Sequence[str]) -> int:
