@@ -89,7 +89,7 @@ def test_says_what_is_missing_to_train(program, tmp_path):
 def test_carries_what_a_checkout_has_beside_the_source(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    folders = {"recipes": "*.*", "configs": "*.*", "foundry/locale": "*.mo"}
+    folders = {"recipes": "*.*", "studies": "*.*", "configs": "*.*", "foundry/locale": "*.mo"}
 
     assert "foundry/py.typed" in names
     assert "foundry/_shipped/constraints.txt" in names

@@ -51,6 +51,10 @@ VERBS = {
     "train": ("foundry.cli.train", N_("Turn a recipe into a proven package.")),
     "model": ("foundry.cli.model", N_("List, show and fetch base models.")),
     "licence": ("foundry.cli.licence", N_("Say what licences allow, ask for and forbid.")),
+    "compare": (
+        "foundry.cli.compare",
+        N_("Compare finished runs: quality, memory, size and seconds, with verdicts."),
+    ),
     "run": ("foundry.cli.run", N_("List, show, compare and clean up runs; add up their cost.")),
     "verify": ("foundry.cli.verify", N_("Check every file and record of a package.")),
     "chat": ("foundry.cli.chat", N_("Ask a package.")),

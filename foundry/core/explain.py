@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import annotated_types
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -13,7 +13,7 @@ from foundry.core.errors import Problem
 from foundry.core.fields import Refused
 from foundry.core.language import gettext as _
 from foundry.core.outline import outline
-from foundry.core.recipe import NAME, VERSION
+from foundry.core.recipe import NAME, VERSION, Recipe
 from foundry.core.suggest import unknown_key
 from foundry.core.yaml_places import Node, Path, dotted
 
@@ -23,9 +23,9 @@ UNKNOWN, MISSING = "extra_forbidden", "missing"  # pydantic's names of these err
 SHOWN = 60  # characters of a wrong value that a message repeats
 
 
-def problems(error: ValidationError, tree: Node) -> list[Problem]:
-    """One problem for each wrong key, in the order of the schema."""
-    accepted = outline(tree)
+def problems(error: ValidationError, tree: Node, model: type[BaseModel] = Recipe) -> list[Problem]:
+    """One problem for each wrong key, in the order of the schema, which is that of `model`."""
+    accepted = outline(tree, model)
     groups: dict[Path, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False)[:MAX_DETAILS]:
         groups.setdefault(_path(detail, tree), []).append(detail)

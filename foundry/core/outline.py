@@ -14,9 +14,9 @@ from foundry.core.yaml_places import Node, Path
 Entry = tuple[Path, FieldInfo]
 
 
-def outline(tree: Node | None) -> dict[Path, FieldInfo]:
+def outline(tree: Node | None, model: type[BaseModel] = Recipe) -> dict[Path, FieldInfo]:
     """Map each accepted path to its field; lists have the items that `tree` has, at least one."""
-    return dict(_model(Recipe, tree, ()))
+    return dict(_model(model, tree, ()))
 
 
 def plugin_blocks() -> dict[Path, str | None]:

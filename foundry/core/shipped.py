@@ -17,7 +17,7 @@ FRAGMENT_FOLDERS = ("adapters",)
 
 
 def root() -> Path:
-    """The folder that holds `recipes/` and `configs/`."""
+    """The folder that holds `recipes/`, `studies/` and `configs/`."""
     packed = PACKAGE / "_shipped"
     return packed if packed.is_dir() else PACKAGE.parent
 
@@ -44,16 +44,37 @@ def find_recipe(argument: str) -> Path:
     Raises:
         ResourceError: There is neither; names the nearest shipped recipe.
     """
+    what = _("no such file, and no shipped recipe has this name")
+    return _find(argument, "recipes", Problem(argument, what, _("see `foundry recipe list`")))
+
+
+def study_names() -> tuple[str, ...]:
+    """The shipped studies, such as `adapters-shop`, sorted."""
+    return _names(root() / "studies")
+
+
+def find_study(argument: str) -> Path:
+    """The file meant by a path or by the name of a shipped study; an existing path wins.
+
+    Raises:
+        ResourceError: There is neither; names the nearest shipped study.
+    """
+    what = _("no such file, and no shipped study has this name")
+    fix = _("use one of {names}").format(names=", ".join(study_names()))
+    return _find(argument, "studies", Problem(argument, what, fix))
+
+
+def _find(argument: str, folder: str, unknown: Problem) -> Path:
     path = Path(argument)
     if "\0" not in argument and path.is_file():
         return path
-    name = argument.removesuffix(".yaml").replace("\\", "/").removeprefix("recipes/")
-    if name in recipe_names():
-        return root() / "recipes" / f"{name}.yaml"
-    near = difflib.get_close_matches(name, recipe_names(), n=1)
-    fix = _("use `{name}`").format(name=near[0]) if near else _("see `foundry recipe list`")
-    what = _("no such file, and no shipped recipe has this name")
-    raise ResourceError(Problem(argument.replace("\0", "?"), what, fix))
+    name = argument.removesuffix(".yaml").replace("\\", "/").removeprefix(f"{folder}/")
+    known = _names(root() / folder)
+    if name in known:
+        return root() / folder / f"{name}.yaml"
+    near = difflib.get_close_matches(name, known, n=1)
+    fix = _("use `{name}`").format(name=near[0]) if near else unknown.fix
+    raise ResourceError(Problem(argument.replace("\0", "?"), unknown.what, fix))
 
 
 def label(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Every command that the pages tell people to type exists; those of the README are run."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,13 +82,16 @@ def test_command_of_the_readme_runs(finished: TinyRecipe, own_file: Path, line: 
         "RECIPE": f"{finished.file}",
         "PACKAGE": f"{finished.package}",
         "RUN": finished.run.path.name,
+        "OTHER": "other-0",
         "TEXT": "售價4？",
     }
     words = " ".join(parts.get(word, word) for word in line.split()[1:]).split()
     if words[0] == "train":
         words = finished.arguments(*words[2:])
-    if words[0] == "run":
+    if words[0] in ("run", "compare"):
         words += ["--runs", str(finished.runs)]
+    if words[0] == "compare":
+        shutil.copytree(finished.run.path, finished.runs / "other-0")
 
     outcome = call(*words)
 

@@ -1,0 +1,195 @@
+"""A study: recipes that are to be compared, each trained with several seeds on one budget.
+
+`studies/<name>.yaml` says which; `study.json` in the folder of a study says how far it has come.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from foundry.core import atomic, explain, recipe_file, shipped
+from foundry.core.errors import Problem, RecipeError
+from foundry.core.fields import Closed, Many, Number, Refused
+from foundry.core.language import gettext as _
+from foundry.core.recipe import Name, Seed, Text, Words
+
+FILE = "study.json"
+SCHEMA_VERSION = 1
+Kind = Literal["tokens", "steps", "seconds", "trainable-parameters"]
+
+
+class Budget(Closed):
+    """What every arm gets the same of; one of the four."""
+
+    tokens: int | None = Field(None, ge=1, description="Tokens to train on, prompts included.")
+    steps: int | None = Field(None, ge=1, description="Optimizer steps.")
+    seconds: Number | None = Field(
+        None, gt=0, description="Seconds of optimizer steps on this machine, found out by a trial."
+    )
+    trainable_parameters: int | None = Field(
+        None, ge=1, description="Numbers that are trained; a trial checks that every arm has them."
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if sum(value is not None for value in self._all().values()) != 1:
+            fix = _("write one of {names}").format(names="`steps: 75`, `tokens: 30000`, …")
+            raise Refused(_("a budget is one of {names}").format(names=", ".join(self._all())), fix)
+        return self
+
+    def _all(self) -> dict[str, float | None]:
+        return {
+            "tokens": self.tokens,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "trainable_parameters": self.trainable_parameters,
+        }
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the four."""
+        kinds: dict[str, Kind] = {
+            "tokens": "tokens",
+            "steps": "steps",
+            "seconds": "seconds",
+            "trainable_parameters": "trainable-parameters",
+        }
+        return kinds[next(name for name, value in self._all().items() if value is not None)]
+
+    @property
+    def amount(self) -> float:
+        """How much of it."""
+        return next(value for value in self._all().values() if value is not None)
+
+
+class StudyArm(Closed):
+    """A recipe that is compared with the others."""
+
+    name: Name = Field(description="What the arm is called in tables.")
+    recipe: Words | None = Field(None, description="Its recipe; the study's own where absent.")
+    set: dict[str, Any] = Field({}, description="Values laid over the recipe, as with `--set`.")
+
+
+class Study(Closed):
+    """Recipes that are to be compared."""
+
+    schema_version: Literal[1] = Field(description="Version of the study language.")
+    name: Name = Field(description="Lower-case letters, digits and hyphens.")
+    title: Text = Field(description="What is asked, for people.")
+    recipe: Words = Field(
+        description="A recipe's name, or a file relative to the study's own; the arms alter it."
+    )
+    seeds: Many[Seed] = Field(min_length=1, description="Each arm is trained with each of them.")
+    budget: Budget = Field(description="What every arm gets the same of.")
+    set: dict[str, Any] = Field({}, description="Values laid over the recipe of every arm.")
+    arms: Many[StudyArm] = Field(min_length=2, description="What is compared.")
+
+    @model_validator(mode="after")
+    def _is_unambiguous(self) -> Self:
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names):
+            raise Refused(_("two arms have one name"), _("give each arm a name of its own"))
+        if len(set(self.seeds)) < len(self.seeds):
+            raise Refused(_("a seed is named twice"), _("name each seed once"))
+        for values in (self.set, *(arm.set for arm in self.arms)):
+            if "seed" in values:
+                fix = _("write the seeds under `seeds`")
+                raise Refused(_("`set` decides the seed, which the study varies"), fix)
+        return self
+
+
+@dataclass(frozen=True)
+class LoadedStudy:
+    """A checked study with its text and its file."""
+
+    study: Study
+    text: str
+    path: Path
+
+    def recipe_of(self, arm: StudyArm) -> str:
+        """The recipe of an arm as `foundry train` takes it: a file, or a shipped name."""
+        name = arm.recipe or self.study.recipe
+        beside = self.path.parent / name
+        return str(beside) if beside.is_file() else name
+
+    def overrides(self, arm: StudyArm, seed: int) -> tuple[str, ...]:
+        """What an arm lays over its recipe, as arguments of `--set`."""
+        laid = [*self.study.set.items(), *arm.set.items()]
+        return (*(f"{key}={json.dumps(value)}" for key, value in laid), f"seed={seed}")
+
+
+def load_study(study: str | Path) -> LoadedStudy:
+    """Load a study's file, or a shipped study by name.
+
+    Raises:
+        RecipeError: Holds every problem of the file; those of its recipes are found when they load.
+        ResourceError: The file is not there or cannot be read.
+    """
+    path = shipped.find_study(str(study))
+    text = recipe_file.read_text(path)
+    tree, wrong = recipe_file.parse(text, shipped.label(path))
+    try:
+        checked = Study.model_validate(tree.plain())
+    except ValidationError as error:
+        raise RecipeError([*wrong, *explain.problems(error, tree, Study)]) from None
+    if wrong:
+        raise RecipeError(wrong)
+    return LoadedStudy(checked, text, path)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """How far a study has come.
+
+    Attributes:
+        name: Of the study.
+        title: Per language.
+        budget: What every arm gets the same of.
+        settled: The `--set` arguments by arm that the budget came to; None until it is known.
+        runs: By arm and seed the name of the run in `runs/`; None where it was not begun.
+    """
+
+    name: str
+    title: Mapping[str, str]
+    budget: Kind
+    settled: Mapping[str, list[str]] | None
+    runs: Mapping[str, Mapping[int, str | None]]
+
+
+def write_outline(outline: Outline, folder: Path) -> None:
+    """Write `study.json`."""
+    runs = {
+        arm: {str(seed): name for seed, name in found.items()}
+        for arm, found in outline.runs.items()
+    }
+    made = {
+        "schema_version": SCHEMA_VERSION,
+        "name": outline.name,
+        "title": dict(outline.title),
+        "budget": outline.budget,
+        "settled": outline.settled,
+        "runs": runs,
+    }
+    atomic.write_json(folder / FILE, made)
+
+
+def read_outline(folder: Path) -> Outline:
+    """What `study.json` of a study's folder says.
+
+    Raises:
+        RecipeError: There is none, or it is damaged.
+    """
+    try:
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        runs = {
+            arm: {int(seed): name for seed, name in named.items()}
+            for arm, named in found["runs"].items()
+        }
+        return Outline(found["name"], found["title"], found["budget"], found["settled"], runs)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        fix = _("`foundry study run FILE --out DIR` makes one")
+        raise RecipeError(Problem(str(folder), _("not the folder of a study"), fix)) from error

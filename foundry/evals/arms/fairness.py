@@ -1,0 +1,165 @@
+"""Whether arms may be compared: the same test, asked alike, the same rows in the same order, and
+the same budget.
+
+Another test or another way of asking makes a comparison meaningless, so it is refused (cases.md
+C27, C28). Another order of the rows or another budget makes it a comparison of something else than
+the recipes; it is refused unless whoever asks says that this is meant, and then the table says so.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from foundry.core.errors import Problem, ProofError
+from foundry.core.language import gettext as _
+from foundry.evals.arms.arm import Arm
+from foundry.evals.arms.entry import Entry
+from foundry.evals.settings import differing
+
+Budget = Literal["tokens", "steps", "seconds", "trainable-parameters"]
+BUDGETS: tuple[Budget, ...] = get_args(Budget)
+TOLERANCE: dict[Budget, float] = {
+    "steps": 0.0,
+    "tokens": 0.01,
+    "seconds": 0.1,
+    "trainable-parameters": 0.05,
+}
+"""How far two arms may lie apart, as a share of the larger. Ours: a step more or less of a hundred
+is 1 % of the tokens; the seconds of one step vary by some 5 % on an idle machine, and a rank is a
+whole number."""
+
+
+@dataclass(frozen=True)
+class Unequal:
+    """In what two arms were not treated alike, with the value of each.
+
+    `what` is `order`, `seeds` or a budget; `key` says which value of the order it is.
+    """
+
+    what: str
+    key: str
+    arm: str
+    other: str
+    values: tuple[Any, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "values": list(self.values)}
+
+
+def check_alike(arms: Sequence[Arm]) -> None:
+    """Refuse arms that were not given the same test, or not in the same way.
+
+    Raises:
+        ProofError: Names every run, and the test part, setting or evaluator that differs from the
+            first run's.
+    """
+    entries = [entry for arm in arms for entry in arm.entries]
+    first = entries[0]
+    problems = [problem for entry in entries[1:] for problem in _unlike(entry, first)]
+    if problems:
+        raise ProofError(problems)
+
+
+def check_equal(arms: Sequence[Arm], budget: Budget, *, allowed: bool) -> list[Unequal]:
+    """In what the arms were not treated alike: rows and their order, seeds, budget.
+
+    Raises:
+        ProofError: They differ, and that was not allowed; names each difference.
+    """
+    found = [*_orders(arms), *_budgets(arms, budget)]
+    if found and not allowed:
+        fix = _("compare runs that are alike in it, or say `--allow-unequal`")
+        raise ProofError([Problem(one.arm, sentence(one), fix) for one in found])
+    return found
+
+
+def sentence(one: Unequal) -> str:
+    """A difference in words, without the name of its arm."""
+    a, b = one.values
+    if one.what == "seeds":
+        what = _("other seeds than {other}: {a} and {b}")
+    elif one.what == "order":
+        what = _("not the same rows in the same order as {other}: `{key}` is {a} and {b}")
+    else:
+        what = _("another budget than {other}: {a} and {b} {unit}")
+    return what.format(other=one.other, key=one.key, a=_short(a), b=_short(b), unit=one.key)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return str(value)[:16] if isinstance(value, str) else str(value)
+
+
+def _unlike(entry: Entry, first: Entry) -> Iterator[Problem]:
+    run, other = entry.run.name, first.run.name
+    for part in dict.fromkeys([*first.tests, *entry.tests]):
+        if entry.tests.get(part) != first.tests.get(part):
+            what = _("the test part `{part}` does not hold the same items as in {other}")
+            fix = _("train both with the same test rows")
+            yield Problem(run, what.format(part=part, other=other), fix)
+    keys = differing(entry.column, first.column)
+    if keys:
+        what = _("asked otherwise than {other}: {keys} differ; the comparison would not be fair")
+        yield Problem(run, what.format(other=other, keys=", ".join(keys)))
+    if _measures(entry) != _measures(first):
+        what = _("measured by other evaluators than {other}")
+        fix = _("evaluate both with the same `evals` and the same version of this program")
+        yield Problem(run, what.format(other=other), fix)
+
+
+def _measures(entry: Entry) -> list[tuple[Any, ...]]:
+    return [(one["name"], one["version"], one["spec"]) for one in entry.report["metrics"]]
+
+
+def order(entry: Entry) -> dict[str, Any]:
+    """What decides which rows a step saw."""
+    parts = entry.run.result("data")["parts"]
+    train = next(part for part in parts if part["name"] == "train")
+    return {
+        "train.kind": entry.run.value("train", "kind"),
+        "train.global_batch_size": entry.run.value("train", "global_batch_size"),
+        "data.train": train["sha256"],
+    }
+
+
+def _seen(entry: Entry) -> tuple[str, list[int]]:
+    """The encoded rows by their key, and the tokens seen up to each step, as was recorded."""
+    key = str(entry.run.result("encode").get("key"))
+    return key, [line["tokens"] for line in entry.run.metrics if "tokens" in line]
+
+
+def _orders(arms: Sequence[Arm]) -> Iterator[Unequal]:
+    first = arms[0]
+    for arm in arms[1:]:
+        if arm.seeds != first.seeds:
+            yield Unequal("seeds", "seed", arm.name, first.name, (arm.seeds, first.seeds))
+            continue
+        for entry, other in zip(arm.entries, first.entries, strict=True):
+            found = list(_order(entry, other))
+            yield from (Unequal("order", k, arm.name, first.name, v) for k, v in found)
+            if found:
+                break
+
+
+def _order(entry: Entry, other: Entry) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    mine, theirs = order(entry), order(other)
+    differing_keys = [key for key in mine if mine[key] != theirs[key]]
+    yield from ((key, (mine[key], theirs[key])) for key in differing_keys)
+    (rows, seen), (other_rows, other_seen) = _seen(entry), _seen(other)
+    if differing_keys or rows != other_rows:  # other ids: their numbers say nothing of the order
+        return
+    steps = enumerate(zip(seen, other_seen, strict=False), start=1)
+    apart = next(((step, pair) for step, pair in steps if pair[0] != pair[1]), None)
+    if apart is not None:
+        yield f"tokens at step {apart[0]}", apart[1]
+
+
+def _budgets(arms: Sequence[Arm], budget: Budget) -> Iterator[Unequal]:
+    key, first = budget.replace("-", "_"), arms[0]
+    whole = first.figure(key)
+    for arm in arms[1:]:
+        own = arm.figure(key)
+        if own is None or whole is None or abs(own - whole) > TOLERANCE[budget] * max(own, whole):
+            yield Unequal(budget, budget, arm.name, first.name, (own, whole))
