@@ -26,7 +26,7 @@ PLUGIN_FOLDERS = {
 HEAVY = {
     *("torch", "transformers", "peft", "trl", "datasets", "accelerate", "bitsandbytes"),
     *("gguf", "numpy", "scipy", "pyarrow", "pandas", "polars", "jinja2", "xllamacpp"),
-    *("huggingface_hub", "safetensors", "tokenizers"),
+    *("huggingface_hub", "safetensors", "tokenizers", "opencc", "sacrebleu"),
 }
 DYNAMIC = {
     *("importlib.import_module", "importlib.util.spec_from_file_location", "runpy"),

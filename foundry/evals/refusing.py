@@ -3,10 +3,10 @@
 What this sees is the wording at the start of an answer. It does not see a refusal in other words,
 nor that an answer refuses in its first sentence and obeys in the next; a judge or a person does.
 
-Tried on 1,900 real answers (alpaca_zh_demo, dpo_zh_demo, kto_en_demo): 19 were found, each of which
-says that it cannot do what was asked, some with help after that; of those that were not found, read
-where they hold a word such as 无法, 抱歉 or sorry, one refused on moral grounds (我不能改述). To say
-that the input is missing counts as a refusal only in some wordings.
+Tried on 1,900 real answers (alpaca_zh_demo, dpo_zh_demo, kto_en_demo): 19 were found, each of
+which says that it cannot do what was asked, some with help after that. Of those that were not
+found, read where they hold a word such as 无法, 抱歉 or sorry, one refused on moral grounds
+(我不能改述). To say that the input is missing counts as a refusal only in some wordings.
 """
 
 import re

@@ -20,6 +20,7 @@ finder = importlib.machinery.PathFinder
 find = finder.find_spec
 away = {"torch", "transformers", "peft", "trl", "datasets", "safetensors", "tokenizers", "numpy"}
 away |= {"huggingface_hub", "gguf", "pyarrow", "scipy", "accelerate", "xllamacpp", "httpx2"}
+away |= {"opencc"}
 finder.find_spec = lambda name, *more: None if name.split(".")[0] in away else find(name, *more)
 from foundry.cli.main import main
 ended = {}
