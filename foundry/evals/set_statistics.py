@@ -4,6 +4,7 @@ The same bootstrap over groups and the same swap of whole groups as in `statisti
 number made anew of the counts of every resampled set.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -126,7 +127,7 @@ def _numbers(names: Sequence[str], sums: "Array", number: Statistic) -> "Array":
     """The number of each row of sums: (..., K) -> (...)."""
     import numpy as np
 
-    rows = sums.reshape(-1, len(names)).tolist()
+    rows = sums.reshape(math.prod(sums.shape[:-1]), len(names)).tolist()
     made = [number(dict(zip(names, row, strict=True))) for row in rows]
     return np.asarray(made, dtype=np.float64).reshape(sums.shape[:-1])
 

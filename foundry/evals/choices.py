@@ -1,0 +1,130 @@
+"""Multiple-choice questions: the options of a question, and the one an answer chooses.
+
+Options are read from the question as the format `multiple-choice` writes them (`A. …`, a line
+each) and as Taiwan's exam papers do (`(A)…(B)…` in a row).
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from string import ascii_uppercase
+
+from foundry.evals.naming import named_in
+from foundry.evals.normalising import normalise, without_end_marks
+
+LETTERS = "A-J"
+LINE_MARK = re.compile(
+    rf"^[ \t]*(?:[(\[【]([{LETTERS}])[)\]】]|([{LETTERS}])[.、:)])[ \t]*", re.MULTILINE
+)
+INLINE_MARK = re.compile(rf"[(\[【]([{LETTERS}])[)\]】][ \t]*")
+# A letter that is no part of a word; 「選項B」 has Han beside it, `DNA` has letters.
+STANDING = rf"(?<![A-Za-z0-9])([{LETTERS}])(?![A-Za-z0-9'])"
+LISTED = re.compile(rf"[(\[「『【\"'*]*{STANDING}[)\]」』】\"'*.]*")
+BETWEEN = re.compile(r"\s*(?:[,、/&+和與或及]|and\b|or\b)+\s*", re.IGNORECASE)
+SAYS_SO = re.compile(
+    r"(?:正確答案|答案|正確選項|正解|解答|而是|(?<!不)應選|(?<![不非勿])選擇?|故選|最終答案"
+    r"|\b(?:final |correct |right )?(?:answer|choice|option)\b)"
+    r"(?:\s*(?:應該|應|就|會|的))*\s*(?:是|為|\bis\b|=|:)*\s*(?:選項|選|\boption\b|\bchoice\b)?\s*:?\s*",
+    re.IGNORECASE,
+)
+ALONE = re.compile(
+    rf"(?:選項|選|option|choice)?\s*[(\[「『【\"'*]*([{LETTERS}])[)\]」』】\"'*]*\s*(?:選項)?\s*[.、:。!,;]*",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=4096)
+def options_of(question: str) -> tuple[str, ...]:
+    """The texts of the options A, B, ... in a question; none where fewer than two are found."""
+    for mark in (LINE_MARK, INLINE_MARK):
+        found = list(mark.finditer(_wide_as_narrow(question)))
+        start = _last_run(["".join(match.groups("")) for match in found])
+        if start is None:
+            continue
+        run = found[start:]
+        ends = [*(match.start() for match in run[1:]), len(question)]
+        texts = [question[m.end() : end].strip() for m, end in zip(run, ends, strict=True)]
+        if len(texts) > 1 and all(texts):
+            return tuple(texts)
+    return ()
+
+
+@lru_cache(maxsize=16384)
+def chosen(answer: str, options: tuple[str, ...]) -> int | None:
+    """The place of the one option that an answer chooses; None for none or several.
+
+    The first of these that is found decides: the answer is a letter alone; it says so (答案是,
+    應選, the answer is); it begins with a line of one letter; one letter stands in it; it is, or
+    names, the text of one option. An answer that lists the options chooses none.
+    """
+    text = _wide_as_narrow(answer).strip()
+    letters = ascii_uppercase[: len(options)]
+    for found in (_alone(text), _said(text), _first_line(text, options), _standing(text)):
+        if found:
+            known = {letter for letter in found if letter in letters}
+            return letters.index(known.pop()) if len(found) == 1 and known else None
+    return _by_text(answer, options)
+
+
+def _alone(text: str) -> set[str]:
+    match = ALONE.fullmatch(text)
+    return {match[1].upper()} if match else set()
+
+
+def _said(text: str) -> set[str]:
+    """The letters behind every phrase that gives an answer, with those listed beside them."""
+    found: set[str] = set()
+    for phrase in SAYS_SO.finditer(text):
+        at = phrase.end()
+        while letter := LISTED.match(text, at):
+            found.add(letter[1])
+            comma = BETWEEN.match(text, letter.end())
+            at = comma.end() if comma else len(text)
+    return found
+
+
+def _first_line(text: str, options: Sequence[str]) -> set[str]:
+    """`B. 臺北` or `B` on the first line, unless the lines after it go on listing options."""
+    head, _, rest = text.partition("\n")
+    mark = LINE_MARK.match(head) or re.fullmatch(rf"\**([{LETTERS}])\**", head.strip())
+    if mark is None or LINE_MARK.search(rest) or len({*re.findall(STANDING, head)}) > 1:
+        return set()
+    return {"".join(group for group in mark.groups() if group)}
+
+
+def _standing(text: str) -> set[str]:
+    """The letters that stand alone; the English article `A` before a word is none."""
+    return {
+        match[1]
+        for match in re.finditer(STANDING, text)
+        if not (match[1] in "AI" and re.match(r"\s+[a-z]|'", text[match.end() :]))
+    }
+
+
+def _by_text(answer: str, options: tuple[str, ...]) -> int | None:
+    bare = without_end_marks(normalise(answer))
+    same = [
+        n for n, text in enumerate(options) if bare and without_end_marks(normalise(text)) == bare
+    ]
+    named = [options.index(text) for text in named_in(answer, options)]
+    for found in (same, named):
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def _last_run(letters: Sequence[str]) -> int | None:
+    """Where the last A begins that the rest goes on from in order: A, B, C."""
+    starts = [n for n, letter in enumerate(letters) if letter == "A"]
+    for start in reversed(starts):
+        rest = letters[start:]
+        if "".join(rest) == ascii_uppercase[: len(rest)]:
+            return start
+    return None
+
+
+def _wide_as_narrow(text: str) -> str:
+    """Full-width letters, digits and punctuation as ASCII ones, each in its place."""
+    return "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text).replace(
+        "．", "."
+    )
