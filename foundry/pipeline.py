@@ -303,6 +303,7 @@ def _evaluate(way: Walk) -> Result:
     from foundry.data.prepare import read_examples
     from foundry.evals.answers import Item
     from foundry.evals.examine import Examination, examine
+    from foundry.evals.run_facts import run_facts
 
     run, base = way.run, way.plan.base
     names = [part["name"] for part in way.results["data"]["parts"]]
@@ -329,7 +330,8 @@ def _evaluate(way: Walk) -> Result:
             for example in read_examples(run.file(_part(way, name).file))
         ],
         curve=[json.loads(line) for line in _lines(run.file("metrics.jsonl"))],
-        facts=_facts(way),
+        facts=run_facts(way.plan, run, way.results, way.exports),
+        charges=charges(way.plan),
     )
     return examine(exam), [run.file("evals")]
 
@@ -342,27 +344,6 @@ def _delivered(way: Walk) -> Path | None:
 
 def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
-
-
-def _facts(way: Walk) -> dict[str, Any]:
-    """What the report shows to an engineer beside the scores."""
-    plan, results = way.plan, way.results
-    train = {k: v for k, v in results["train"].items() if k != "proof"}
-    return {
-        "plan": {
-            "fingerprint": plan.fingerprint,
-            "base_model": plan.base.shown(),
-            "resolved": plan.resolved,
-            "accepted_terms": plan.accepted_terms,
-            "seed": plan.values["seed"],
-        },
-        "overlap": results["data"]["overlap"],
-        "mask": {k: v for k, v in results["encode"]["mask"].items() if k != "samples"},
-        "training": train,
-        "proof": results["train"]["proof"],
-        "parity": {export.name: export.parity for export in way.exports},
-        "environment": environment(),
-    }
 
 
 def _package(way: Walk) -> Result:

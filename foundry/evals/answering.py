@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic
+from foundry.core.energy import Meter
 from foundry.evals.answers import Answer, Column, Item, append_answer, resume_answers
 from foundry.runtime.contract import Decoding, Runtime
 
@@ -81,7 +82,7 @@ def ask(
         on_answer: Told how many of how many are there.
     """
     answers = dict(resume_answers(file, made_from))
-    started = time.monotonic()
+    started, meter = time.monotonic(), Meter()
     todo = [item for item in items if item.example.id not in answers]
     for start in range(0, len(todo), BATCH):
         batch = todo[start : start + BATCH]
@@ -91,6 +92,8 @@ def ask(
             append_answer(file, answer)
             answers[answer.item_id] = answer
         on_answer(len(answers), len(items))
-    seconds = round(time.monotonic() - started, 1) if len(todo) == len(items) else None
+    at_once = len(todo) == len(items)
+    seconds = round(time.monotonic() - started, 3) if at_once else None
+    joules = meter.joules() if at_once else None
     recorded = {**asked.settings, "runtime": runtime.name}
-    return Column(asked.name, asked.title, recorded, answers, seconds)
+    return Column(asked.name, asked.title, recorded, answers, seconds, joules)

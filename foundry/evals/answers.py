@@ -66,7 +66,8 @@ class Column:
     """One answerer (a model, a file, a baseline) and what it said to each item.
 
     `title` maps `en` and `zh-TW` to a name a person reads. `settings` has the keys `SETTINGS`
-    where a model answered and is empty for a baseline. `seconds` is for all answers together.
+    where a model answered and is empty for a baseline. `seconds` is for all answers together, and
+    `joules` what the processors' meter counted meanwhile; each is None where it is not known.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Column:
     settings: Mapping[str, Any]
     answers: Mapping[str, Answer]
     seconds: float | None = None
+    joules: float | None = None
 
 
 def load_answers(path: Path) -> dict[str, Answer]:

@@ -13,10 +13,12 @@ from foundry.core import atomic
 from foundry.core.blocks import Block
 from foundry.core.recipe import Gate
 from foundry.evals import statistics
+from foundry.evals.answer_costs import answer_costs
 from foundry.evals.answers import LONE_SURROGATE, Column, Item
 from foundry.evals.comparison import Comparison, Roles, rounded
 from foundry.evals.gates import judge
 from foundry.evals.headlines import headlines, same_text, say_difference
+from foundry.evals.methods import methods
 from foundry.evals.metrics import metrics_of
 from foundry.evals.peers import peer_headlines, say_apart, telling_of_peers
 from foundry.evals.scoring import Scores, score_all
@@ -25,6 +27,7 @@ from foundry.evals.statistics import Difference
 from foundry.evals.tables import tables_of
 from foundry.evals.telling import main_metric, outcomes, telling_answers
 from foundry.evals.wording import LANGUAGES, Text
+from foundry.store.ledger import Charges
 
 SCHEMA_VERSION = 1
 
@@ -46,6 +49,7 @@ class Evidence:
         part_titles: Titles of test parts per language, where the recipe gives them.
         curve: Points `{step, loss, ...}` of the training.
         facts: For the engineer: recipe, plan, overlap, mask, proof, parity, timings, hashes.
+        charges: What the machine draws and a kWh costs, where that is known.
         languages: Which languages the page shows.
     """
 
@@ -53,6 +57,7 @@ class Evidence:
     part_titles: Mapping[str, Text] = field(default_factory=dict)
     curve: Sequence[Mapping[str, Any]] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    charges: Charges = field(default_factory=Charges)
     languages: tuple[str, ...] = LANGUAGES
 
 
@@ -118,12 +123,13 @@ def report_on(measured: Measured, evidence: Evidence) -> dict[str, Any]:
         "outcomes": [] if comparison.roles.tuned is None else outcomes(comparison),
         "tables": list(tables_of(scores, columns)),
         "telling": _telling(columns, comparison),
+        "costs": answer_costs(columns, evidence.charges),
         "curve": evidence.curve,
         "facts": evidence.facts,
     }
     plain = to_plain(report)
     assert isinstance(plain, dict)
-    return plain
+    return {**plain, "methods": methods(plain)}
 
 
 def build_report(

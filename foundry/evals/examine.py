@@ -6,7 +6,7 @@ examples in plain text and a stop string. Two naive baselines stand beside them.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
 from foundry.evals.unmeasured import measures_nothing, unmeasured_report
 from foundry.runtime.contract import Decoding, Runtime
+from foundry.store.ledger import Charges
 
 TITLES: Mapping[str, dict[str, str]] = {
     "base": {"en": "Base model, as it is", "zh-TW": "基底模型（原樣）"},
@@ -60,6 +61,7 @@ class Examination:
     items: Sequence[Item]
     curve: Sequence[Mapping[str, Any]]
     facts: Mapping[str, Any]
+    charges: Charges = field(default_factory=Charges)
 
 
 def examine(exam: Examination) -> EvalReport:
@@ -123,6 +125,7 @@ def _evidence(exam: Examination) -> Evidence:
         part_titles=titles,
         curve=exam.curve,
         facts=exam.facts,
+        charges=exam.charges,
         languages=tuple(recipe.evaluation.languages),
     )
 

@@ -30,4 +30,6 @@ def charges(plan: Plan) -> Charges:
         is_metered=plan.resolved["device"] == "cpu",
         twd_per_kwh=None if cost is None else cost["rates"]["electricity"],
         price_from="" if cost is None else cost["rates"]["electricity_from"],
+        twd_per_hour=None if cost is None else cost["rates"]["rent"],
+        rent_from="" if cost is None else cost["rates"]["rent_from"],
     )

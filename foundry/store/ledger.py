@@ -43,6 +43,8 @@ class Charges(Record):
             where an accelerator trains.
         twd_per_kwh: NT$ for a kWh.
         price_from: Where the price is from.
+        twd_per_hour: NT$ for an hour of such a machine, where it is rented out.
+        rent_from: Where that price is from.
     """
 
     flops_per_token: float | None = None
@@ -52,6 +54,8 @@ class Charges(Record):
     is_metered: bool = True
     twd_per_kwh: float | None = None
     price_from: str = ""
+    twd_per_hour: float | None = None
+    rent_from: str = ""
 
 
 @dataclass

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from foundry.encode.page.html import STYLE, render
 from foundry.encode.rows import encode
 from foundry.encode.samples import LONGEST, kinds
 from foundry.encode.tokenize import encoder_of
+from tests.browser import check, look_at, needs_browser, text_of
 from tests.encoders import encode_all, example, tiny_encoder
 from tests.templates import stock_template
 
@@ -203,3 +205,14 @@ def test_histogram_holds_every_row_in_few_bars():
 
 def test_control_characters_become_symbols():
     assert visible("a\x00\x1b\x7f\n\t") == "a\u2400\u241b\u2421\n\t"
+
+
+@needs_browser
+def test_page_opens_from_disk_without_error_request_or_barrier(text: str, tmp_path: Path):
+    file = tmp_path / "mask_report.html"
+    file.write_text(text, encoding="utf-8")
+
+    look = look_at(file)
+
+    check(look, file)
+    assert "遮罩報告" in text_of(look.printed["zh-Hant-TW"])

@@ -150,8 +150,8 @@ def test_no_id_occurs_twice(page):
 def test_every_chart_has_a_name(page):
     charts = [attrs for tag, attrs in page.tags if tag == "svg"]
 
-    # One bar per score by the part's own metric and one curve, in each of two languages.
-    assert len(charts) == 2 * (4 + 4 + 1)
+    # One bar per score by the part's own metric, comparisons and one curve, in two languages.
+    assert len(charts) == 2 * (4 + 4 + 1 + 1)
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in charts)
 
 

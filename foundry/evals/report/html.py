@@ -4,8 +4,7 @@ What models said is untrusted text. The template escapes everything, the page's 
 every source, and control characters are shown instead of obeyed.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -13,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic, page
-from foundry.evals.report import svg
+from foundry.evals.report import figures, svg
+from foundry.evals.report.costs import amount, costs
+from foundry.evals.report.figures import write_figures
 from foundry.evals.report.words import FACTS, KINDS, PAGE
 from foundry.evals.wording import VERDICTS, percent, points
 
@@ -21,15 +22,26 @@ TEMPLATE = Path(__file__).with_name("report.html.jinja")
 STYLE = Path(__file__).with_name("report.css")
 
 OURS = ("tuned", "delivered")
-WRONG = ("regression", "wrong")
+FILES = {
+    "report.json": "file_report",
+    "scores.csv": "file_scores",
+    "answers.csv": "file_answers",
+    "answers/*.jsonl": "file_jsonl",
+    "figures/*.svg": "file_figures",
+}
 
 Report = Mapping[str, Any]
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
-    """Write `report.json` and `report.html` into `folder` and return their paths."""
+    """Write `report.json`, `report.html` and `figures/*.svg` into `folder`.
+
+    Returns:
+        The paths of the first two.
+    """
     json_path, html_path = folder / "report.json", folder / "report.html"
     atomic.write_json(json_path, report)
+    write_figures(report, folder / "figures")
     atomic.write_text(html_path, render(report))
     return json_path, html_path
 
@@ -41,6 +53,8 @@ def render(report: Report) -> str:
         "points": partial(points, signed=True),
         "score": points,
         "p_value": _p_value,
+        "amount": amount,
+        "cell": _cell,
         "by_metric_and_part": _by_metric_and_part,
     }
     return page.render(
@@ -54,10 +68,10 @@ def render(report: Report) -> str:
 
 def _page(report: Report, language: str) -> dict[str, Any]:
     """What the template needs beside the report itself, in one language."""
-    naive = frozenset(c["name"] for c in report["columns"] if c["role"] == "naive")
+    words = PAGE[language]
     return {
         "language": language,
-        "words": PAGE[language],
+        "words": words,
         "kinds": {key: text[language] for key, text in KINDS.items()},
         "facts": {key: FACTS[key][language] if key in FACTS else key for key in report["facts"]},
         "verdicts": {key: text[language] for key, text in VERDICTS.items()},
@@ -67,12 +81,29 @@ def _page(report: Report, language: str) -> dict[str, Any]:
         "ours": [c["name"] for c in report["columns"] if c["role"] in OURS],
         "missed": sum(not gate["passed"] for gate in report["gates"]),
         "charts": [_chart(report, part, language) for part in report["parts"]],
-        "tables": [_table(report, metric) for metric in report["metrics"]],
-        "telling": [
-            {**entry, "said": _said(entry["answers"], naive)} for entry in report["telling"]
+        "tables": list(_score_tables(report)),
+        "shown_tables": _by(("metric", "name"), report["tables"]),
+        "telling": list(_telling(report)),
+        "outcome_kinds": [
+            k for k in KINDS if any(row["kinds"].get(k) for row in report["outcomes"])
         ],
-        "all_right": not any(entry["kind"] in WRONG for entry in report["telling"]),
-        "curve": _curve(report["curve"], language),
+        "all_right": not any(row["kinds"]["wrong"] for row in report["outcomes"]),
+        "files": [(name, words[key]) for name, key in FILES.items()],
+        **costs(report, language),
+        **_curves(report, language),
+    }
+
+
+def _curves(report: Report, language: str) -> dict[str, Any]:
+    """Charts of the comparisons and of the training."""
+    from markupsafe import Markup
+
+    # Markup is safe here: `svg` escapes what it is given to write.
+    paces = (figures.pace(report, language, kind) for kind in ("learning_rate", "grad_norm"))
+    return {
+        "differences": Markup(figures.differences(report, language)),
+        "curve": Markup(figures.curve(report, language)),
+        "paces": [Markup(chart) for chart in paces if chart],
     }
 
 
@@ -97,17 +128,42 @@ def _bar(score: Report, columns: Mapping[str, Report], language: str) -> Any:
     return Markup(svg.bar(mean, low, high, name=name, kind=column["role"]))
 
 
-def _table(report: Report, metric: Report) -> dict[str, Any]:
-    """One metric's scores: a row per part, a cell per column that was measured."""
-    scores = [score for score in report["scores"] if score["metric"] == metric["name"]]
-    names = list(dict.fromkeys(score["column"] for score in scores))
-    parts = list(dict.fromkeys(score["part"] for score in scores))
-    cells = {(score["part"], score["column"]): score for score in scores}
-    rows = [
-        {"part": part, "cells": [cells[part, name] for name in names if (part, name) in cells]}
-        for part in parts
-    ]
-    return {"metric": metric, "columns": names, "rows": rows}
+def _score_tables(report: Report) -> Iterator[dict[str, Any]]:
+    """Each evaluator's scores: its own metric's rows, then those of its companions."""
+    for metric in report["metrics"]:
+        if metric["companion_of"] is None:
+            name = metric["name"]
+            family = [m for m in report["metrics"] if name in (m["name"], m["companion_of"])]
+            scores = [s for s in report["scores"] if s["metric"] in [m["name"] for m in family]]
+            columns = list(dict.fromkeys(score["column"] for score in scores))
+            blocks = [{"metric": m, "rows": list(_rows(m, scores, columns))} for m in family]
+            blocks = [block for block in blocks if block["rows"]]
+            if blocks:
+                yield {"metric": metric, "columns": columns, "blocks": blocks}
+
+
+def _rows(
+    metric: Report, scores: Sequence[Report], columns: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """A row per part; a cell per column, None where it was not measured."""
+    own = [score for score in scores if score["metric"] == metric["name"]]
+    for part in dict.fromkeys(score["part"] for score in own):
+        cells = {score["column"]: score for score in own if score["part"] == part}
+        one = next(iter(cells.values()))
+        shown = [cells.get(column) for column in columns]
+        yield {"part": part, "n": one["n"], "groups": one["groups"], "cells": shown}
+
+
+def _telling(report: Report) -> Iterator[dict[str, Any]]:
+    """The answers shown, kind by kind, each with how many there are of it (0: not counted)."""
+    naive = frozenset(c["name"] for c in report["columns"] if c["role"] == "naive")
+    for entries in _by(("kind",), report["telling"]):
+        kind = entries[0]["kind"]
+        yield {
+            "kind": kind,
+            "of": sum(row["kinds"][kind] for row in report["outcomes"]),
+            "entries": [{**entry, "said": _said(entry["answers"], naive)} for entry in entries],
+        }
 
 
 def _said(answers: Sequence[Report], naive: frozenset[str]) -> list[dict[str, Any]]:
@@ -120,35 +176,25 @@ def _said(answers: Sequence[Report], naive: frozenset[str]) -> list[dict[str, An
     return list(said.values())
 
 
-def _curve(curve: Sequence[Report], language: str) -> Any:
-    from markupsafe import Markup
-
-    series = [(kind, _points(curve, kind)) for kind in ("loss", "eval_loss")]
-    words = PAGE[language]
-    # Markup is safe here: the labels are ours and the points are numbers.
-    return Markup(
-        svg.line_chart(
-            [line for line in series if line[1]],
-            name=words["curve"],
-            x=words["step"],
-            y=words["loss"],
-        )
-    )
-
-
-def _points(curve: Sequence[Report], kind: str) -> list[svg.Point]:
-    return [
-        (float(point["step"]), float(point[kind]))
-        for point in curve
-        if isinstance(point.get(kind), (int, float)) and math.isfinite(point[kind])
-    ]
-
-
 def _p_value(value: float) -> str:
     """Three decimals; the test cannot tell smaller ones from 0."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def _cell(value: Any, language: str) -> str:
+    """A cell of an evaluator's table: a text per language, a text of the data, or a number."""
+    if isinstance(value, Mapping):
+        return str(value[language])
+    if isinstance(value, float):
+        return f"{value:g}"
+    return page.visible(value) if isinstance(value, str) else str(value)
+
+
 def _by_metric_and_part(differences: Sequence[Report]) -> list[list[Report]]:
     """Neighbouring differences of one metric and part together, in their order."""
-    return [list(rows) for _key, rows in groupby(differences, itemgetter("metric", "part"))]
+    return _by(("metric", "part"), differences)
+
+
+def _by(keys: tuple[str, ...], entries: Sequence[Report]) -> list[list[Report]]:
+    """Neighbours that have the same values under `keys` together, in their order."""
+    return [list(rows) for _key, rows in groupby(entries, itemgetter(*keys))]

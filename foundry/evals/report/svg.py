@@ -5,14 +5,67 @@ chart has a name for people who do not see it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 Point = tuple[float, float]
 
 WIDTH, HEIGHT = 520, 240
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 72, 10, 30, 40
 TICKS = 4
+LINE, HEADING, SIDE, SAID = 42, 34, 8, 180
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value with its interval, what stands before it and after it, and its class."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    said: str
+    kind: str
+
+
+def interval_chart(
+    groups: Sequence[tuple[str, Sequence[Mark]]], *, low: float, high: float, name: str
+) -> str:
+    """Marks under headings, each a bar from 0 to its value with its interval as a whisker.
+
+    Args:
+        groups: Headings and their marks; values and intervals within `low` to `high`.
+        low: The left end of the axis, at most 0.
+        high: The right end, above 0.
+        name: What the chart shows, in words.
+    """
+
+    def x(value: float) -> float:
+        return SIDE + (WIDTH - 2 * SIDE - SAID) * (value - low) / (high - low)
+
+    drawn, y = [], 0
+    for heading, marks in groups:
+        drawn.append(f'<text class="heading" x="{SIDE}" y="{y + 22}">{escape(heading)}</text>')
+        y += HEADING
+        for mark in marks:
+            drawn.append(_mark(mark, y, x))
+            y += LINE
+    zero = f'<path class="grid" d="M{x(0):.1f} 0V{y}"/>'
+    return _svg(f"0 0 {WIDTH} {y + SIDE}", name, zero + "".join(drawn), kind="chart intervals")
+
+
+def _mark(mark: Mark, y: int, x: Callable[[float], float]) -> str:
+    left, right = sorted((x(0), x(mark.value)))
+    a, b, middle = x(mark.low), x(mark.high), y + 25
+    return (
+        f'<text x="{SIDE}" y="{y + 12}">{escape(mark.label)}</text>'
+        f'<text class="end" x="{WIDTH - SIDE}" y="{middle + 4}">{escape(mark.said)}</text>'
+        f'<rect class="{escape(mark.kind)}" x="{left:.1f}" y="{middle - 5}" '
+        f'width="{right - left:.1f}" height="10"/>'
+        f'<path class="whisker" d="M{a:.1f} {middle}H{b:.1f}'
+        f'M{a:.1f} {middle - 4}v8M{b:.1f} {middle - 4}v8"/>'
+    )
 
 
 def line_chart(series: Sequence[tuple[str, Sequence[Point]]], *, name: str, x: str, y: str) -> str:
@@ -71,11 +124,10 @@ def _grid(last: float, top: float) -> str:
 
 
 def _label(x: str, y: str) -> str:
-    middle, half_way = (LEFT + WIDTH - RIGHT) / 2, (HEIGHT - BOTTOM + TOP) / 2
+    middle = (LEFT + WIDTH - RIGHT) / 2
     return (
         f'<text class="middle" x="{middle:.0f}" y="{HEIGHT - 6}">{escape(x)}</text>'
-        f'<text class="middle" transform="translate(12 {half_way:.0f}) rotate(-90)">'
-        f"{escape(y)}</text>"
+        f'<text x="0" y="14">{escape(y)}</text>'
     )
 
 

@@ -1,0 +1,51 @@
+"""What a thousand answers take: seconds as measured here, electricity and NT$ as they follow.
+
+A meter of the processors counts what they alone drew; where there is none, the whole machine is
+assumed to draw what the plan states for it. Either way the report says which.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from foundry.evals.answers import Column
+from foundry.evals.comparison import rounded
+from foundry.store.ledger import JOULES_PER_KWH, Charges
+
+ANSWERS = 1000
+
+
+def answer_costs(columns: Sequence[Column], charges: Charges) -> dict[str, Any]:
+    """Per model column `{column, seconds, kwh, kwh_from, twd, rent_twd}` for a thousand answers.
+
+    A number is None where it is not known: seconds of a column that was answered in two sittings,
+    money without a price. Beside the columns stand the assumptions: `watts`, `watts_from`,
+    `twd_per_kwh`, `price_from`, `twd_per_hour`, `rent_from`.
+    """
+    return {
+        "answers": ANSWERS,
+        "watts": rounded(charges.watts),
+        "watts_from": charges.watts_from,
+        "twd_per_kwh": charges.twd_per_kwh,
+        "price_from": charges.price_from,
+        "twd_per_hour": charges.twd_per_hour,
+        "rent_from": charges.rent_from,
+        "columns": [_cost(column, charges) for column in columns if column.settings],
+    }
+
+
+def _cost(column: Column, charges: Charges) -> dict[str, Any]:
+    scale = ANSWERS / max(1, len(column.answers))
+    seconds = None if column.seconds is None else column.seconds * scale
+    metered = column.joules if charges.is_metered else None
+    assumed = None if None in (charges.watts, seconds) else charges.watts * seconds
+    joules = assumed if metered is None else metered * scale
+    kwh = None if joules is None else joules / JOULES_PER_KWH
+    price, rent = charges.twd_per_kwh, charges.twd_per_hour
+    return {
+        "column": column.name,
+        "seconds": rounded(seconds),
+        "kwh": rounded(kwh),
+        "kwh_from": "assumed" if metered is None else "meter",
+        "twd": None if None in (kwh, price) else rounded(kwh * price),
+        "rent_twd": None if None in (seconds, rent) else rounded(seconds / 3600 * rent),
+    }

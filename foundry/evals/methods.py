@@ -1,0 +1,127 @@
+"""The methods paragraph of a paper, from what this report was really made with."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from foundry.evals.wording import LANGUAGES
+
+Report = Mapping[str, Any]
+
+LIBRARIES = ("torch", "transformers", "peft", "trl", "xllamacpp", "numpy", "scipy")
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "items": {
+        "zh-TW": "測試題共 {n} 題、{groups} 組（{parts}），每一欄都回答相同的題目。",
+        "en": "The test comprised {n} items in {groups} groups ({parts}); every column answered "
+        "the same items.",
+    },
+    "part": {"zh-TW": "{title} {n} 題 {groups} 組", "en": "{title}: {n} in {groups}"},
+    "columns": {"zh-TW": "比較的是：{columns}。", "en": "Compared were: {columns}."},
+    "decoding": {
+        "zh-TW": "模型以貪婪解碼作答，最多 {tokens} 個新詞元；提示、終止詞元與解碼設定列於報告。",
+        "en": "Models decoded greedily with at most {tokens} new tokens; prompts, stop tokens and "
+        "decoding settings are listed in the report.",
+    },
+    "shots": {
+        "zh-TW": "「{column}」在題目之前先看 {shots} 題取自訓練資料的範例。",
+        "en": "“{column}” was shown solved examples from the training rows ({shots} a prompt).",
+    },
+    "training": {
+        "zh-TW": "訓練自 {base}，方法為 {adapter}（{trainer}），共 {steps} 步、{tokens} 個詞元，"
+        "隨機種子 {seed}。",
+        "en": "Training started from {base} with {adapter} ({trainer}) and took {steps} steps and "
+        "{tokens} tokens with seed {seed}.",
+    },
+    "metrics": {
+        "zh-TW": "指標：{metrics}；得分是各題的平均，另有說明者除外。",
+        "en": "Metrics: {metrics}; a score is the mean over items unless its definition says "
+        "otherwise.",
+    },
+    "metric": {"zh-TW": "{title}（{name}，第 {version} 版）", "en": "{title} ({name}, v{version})"},
+    "intervals": {
+        "zh-TW": "{level} 信賴區間以題組為單位重抽（BCa 拔靴法，{resamples} 次，Efron 1987）；"
+        "成對差值以題組為單位做雙尾置換檢定（最多 {permutations} 次，Good 2005）。",
+        "en": "{level} confidence intervals resample whole groups (BCa bootstrap, {resamples} "
+        "draws; Efron 1987); paired differences were tested two-sidedly by permutation within "
+        "whole groups (up to {permutations} draws; Good 2005).",
+    },
+    "verdicts": {
+        "zh-TW": "區間不含 0 且檢定在同一水準顯著，才稱較好或較差；少於 {fewest} 組不下結論。"
+        "統計的隨機種子為 {seed}。",
+        "en": "A difference is called better or worse only where the interval excludes zero and "
+        "the test agrees at the same level; with fewer than {fewest} groups nothing is concluded. "
+        "The seed of all statistics was {seed}.",
+    },
+    "software": {
+        "zh-TW": "軟體：AI Foundry {foundry}、Python {python}、{packages}。",
+        "en": "Software: AI Foundry {foundry}, Python {python}, {packages}.",
+    },
+}
+JOINTS = {"zh-TW": ("、", ""), "en": ("; ", " ")}
+
+
+def methods(report: Report) -> dict[str, str]:
+    """The paragraph in every language; what a report does not hold is not mentioned.
+
+    Args:
+        report: A report as `report_on` makes it, without this paragraph.
+    """
+    return {
+        language: JOINTS[language][1].join(_sentences(report, language)) for language in LANGUAGES
+    }
+
+
+def _sentences(report: Report, language: str) -> Iterator[str]:
+    comma = JOINTS[language][0]
+
+    def say(key: str, **values: Any) -> str:
+        return SENTENCES[key][language].format(**values)
+
+    parts, method = report["parts"], report["method"]
+    yield say(
+        "items",
+        n=sum(part["n"] for part in parts),
+        groups=sum(part["groups"] for part in parts),
+        parts=comma.join(say("part", **{**p, "title": p["title"][language]}) for p in parts),
+    )
+    titles = [column["title"][language] for column in report["columns"]]
+    yield say("columns", columns=comma.join(titles))
+    yield from _asking(report, language)
+    named = [say("metric", **{**m, "title": m["title"][language]}) for m in report["metrics"]]
+    yield say("metrics", metrics=comma.join(named))
+    yield say("intervals", **{**method, "level": f"{method['level']:.0%}"})
+    yield say("verdicts", fewest=method["fewest_groups"], seed=method["seed"])
+    made_on = report["facts"].get("environment")
+    if made_on:
+        versions = [f"{k} {made_on['packages'][k]}" for k in _used(made_on["packages"])]
+        yield say("software", packages=comma.join(versions), **_pick(made_on, "foundry", "python"))
+
+
+def _asking(report: Report, language: str) -> Iterator[str]:
+    """How models were asked, and how the tuned one came about."""
+    decodings = [c["settings"].get("decoding") for c in report["columns"] if c.get("settings")]
+    tokens = {decoding["max_new_tokens"] for decoding in decodings if decoding}
+    if len(tokens) == 1:
+        yield SENTENCES["decoding"][language].format(tokens=tokens.pop())
+    settings, training = report["facts"].get("settings"), report["facts"].get("training")
+    if not settings or not training:
+        return
+    shown = [c["title"][language] for c in report["columns"] if c["name"] == "base-few-shot"]
+    for column in shown:
+        shots = settings["evaluation"]["few_shot"]
+        yield SENTENCES["shots"][language].format(column=column, shots=shots)
+    yield SENTENCES["training"][language].format(
+        base=settings["base_model"],
+        adapter=settings["adapter"]["kind"],
+        trainer=settings["train"]["kind"],
+        seed=settings["seed"],
+        **_pick(training, "steps", "tokens"),
+    )
+
+
+def _used(packages: Mapping[str, Any]) -> Sequence[str]:
+    return [name for name in LIBRARIES if packages.get(name)]
+
+
+def _pick(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: values[key] for key in keys}
