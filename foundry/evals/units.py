@@ -1,8 +1,8 @@
 """A text as the units in which overlap and repetition are counted.
 
 Chinese has no spaces between words, so each character of it is a unit; elsewhere a run of letters
-is one, and so is a number with its separators. Symbols such as emoji are units of their own,
-punctuation and spaces are none.
+is one, and so is a number with its separators. Emoji are units of their own; punctuation, signs
+such as + and `, and spaces are none.
 """
 
 import re
@@ -28,5 +28,5 @@ def units(text: str) -> list[str]:
 def _units(folded: str) -> Iterator[str]:
     for match in UNIT.finditer(folded):
         unit = match[0]
-        if len(unit) > 1 or unicodedata.category(unit)[0] in "LNS":
+        if len(unit) > 1 or unicodedata.category(unit) == "So" or unit.isalnum():
             yield unit

@@ -1,5 +1,8 @@
 """Loops at the end of an answer are found, and nothing else is taken for one."""
 
+import random
+from itertools import product
+
 import pytest
 
 from foundry.evals.answers import Answer
@@ -69,19 +72,24 @@ def test_a_loop_of_a_hundred_thousand_units_is_measured(shop):
 
 def test_the_loop_is_the_longest_end_with_one_period():
     """Against the definition, tried for every end and every period."""
-    for number in range(3**8):
-        seen = [str(number // 3**i % 3) for i in range(8)]
-        by_definition = max(
-            (
-                size
-                for size in range(1, 9)
-                for period in range(1, size)
-                if seen[-size:][period:] == seen[-size:][:-period] and size >= 3 * max(period, 2)
-            ),
-            default=0,
-        )
+    draw = random.Random(11)
+    every = ["".join(letters) for letters in product("甲乙丙", repeat=7)]
+    cycles = ("".join(draw.choices("甲乙", k=draw.randint(3, 8))) for _ in range(200))
+    every += ["丙" + cycle * 4 + cycle[: draw.randint(0, 7)] for cycle in cycles]
 
-        assert looped(seen, times=3, length=2) == by_definition
+    assert [t for t in every if looped(t, times=3, length=2) != by_definition(t)] == []
+
+
+def by_definition(text: str) -> int:
+    return max(
+        (
+            size
+            for size in range(6, len(text) + 1)
+            for period in range(1, size // 3 + 1)
+            if text[-size:][period:] == text[-size:][:-period] and size >= 3 * max(period, 2)
+        ),
+        default=0,
+    )
 
 
 def test_a_model_that_loops_on_10_of_40_scores_three_quarters(shop):

