@@ -220,7 +220,7 @@ class DatasetManifest(Record):
 
     `turns` counts those of every row that became an example: `in` = `out` + all other counts
     (C20). `notices` counts what a person should look at though no row was refused for it;
-    `noticed` has the first place and example of those that stand in one row.
+    `noticed` has the first place and example of those in one row. `planted` counts canaries, apart.
     """
 
     sources: tuple[SourceFile, ...]
@@ -235,6 +235,7 @@ class DatasetManifest(Record):
     notices: Mapping[str, int] = field(default_factory=dict)
     noticed: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[SkippedFile, ...] = ()
+    planted: int = 0
 
     def part(self, name: str) -> Part:
         """The part called `name`."""

@@ -12,6 +12,7 @@ def sentence(code: str) -> str:
         "fewer-tool-results": _("fewer tool results than calls"),
         "answer-not-in-context": _("the answer does not stand in the passage"),
         "same-prompt-other-answer": _("the same prompt has another answer elsewhere"),
+        "canaries": _("made-up rows were put into training to see what it learns by heart"),
     }.get(code, code)
 
 

@@ -6,7 +6,7 @@ Nothing is lost on the way: rows in = used + refused + blank, or the stage fails
 import errno
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from foundry.core import atomic
@@ -15,6 +15,7 @@ from foundry.core.language import gettext as _
 from foundry.core.recipe import Data, Source
 from foundry.core.records import DatasetManifest, Example, SourceFile
 from foundry.data.acceptance import lacking_columns, refuse, too_many_refused
+from foundry.data.canaries import Canaries, canary_rows
 from foundry.data.disjoint import refuse_shared_values
 from foundry.data.intake import Intake
 from foundry.data.parts import TEST, TRAIN, VALIDATION, Division, divide
@@ -27,7 +28,9 @@ REFUSED_BY_SYSTEM = (
 )
 
 
-def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
+def prepare(
+    data: Data, *, folder: Path, out: Path, canaries: Canaries | None = None
+) -> DatasetManifest:
     """Make the parts `train` and the tests from the files of `data`, relative to `folder`.
 
     Memory grows by some 100 bytes a row, whatever the rows hold.
@@ -36,6 +39,7 @@ def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
         data: The recipe's `data` block.
         folder: Where the recipe lies.
         out: The run's `data` folder; the manifest names files relative to the folder above it.
+        canaries: Made-up rows to put into `train`, which the manifest counts apart.
 
     Raises:
         RecipeError: Two parts have one name.
@@ -45,7 +49,7 @@ def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
     _refuse_names(data)
     try:
         with atomic.temporary_folder(out / WORK) as work:
-            return _prepare(data, folder, out, work)
+            return _prepare(data, canaries, folder, out, work)
     except OSError as error:
         if error.errno not in REFUSED_BY_SYSTEM:
             raise
@@ -54,7 +58,9 @@ def prepare(data: Data, *, folder: Path, out: Path) -> DatasetManifest:
         raise ResourceError(Problem(str(error.filename or out), what, fix)) from error
 
 
-def _prepare(data: Data, folder: Path, out: Path, work: Path) -> DatasetManifest:
+def _prepare(
+    data: Data, canaries: Canaries | None, folder: Path, out: Path, work: Path
+) -> DatasetManifest:
     taken = take_all(data, folder, work)
     _accept(data, taken)
     keys = {name: [i.keys for i in intakes] for name, intakes in taken.tests.items()}
@@ -63,7 +69,8 @@ def _prepare(data: Data, folder: Path, out: Path, work: Path) -> DatasetManifest
     for test in data.tests:
         if test.disjoint_by is not None:
             refuse_shared_values(taken, division, test.name, test.disjoint_by)
-    return _write(data, taken, division, out)
+    planted = _planted(canaries, taken)
+    return _write(data, taken, division, planted, out)
 
 
 def iterate_lines(path: Path) -> Iterator[str]:
@@ -101,24 +108,34 @@ def _accept(data: Data, taken: Taken) -> None:
     refuse(problems)
 
 
-def _write(data: Data, taken: Taken, division: Division, out: Path) -> DatasetManifest:
+def _planted(canaries: Canaries | None, taken: Taken) -> tuple[Example, ...]:
+    """The rows that the recipe wants put into `train`, of the type of the others."""
+    if canaries is None:
+        return ()
+    return tuple(canary_rows(canaries, next(taken.learned_examples())))
+
+
+def _write(
+    data: Data, taken: Taken, division: Division, planted: Sequence[Example], out: Path
+) -> DatasetManifest:
     files = taken.files
     refused = [refused_by_code(taken, division, file) for file in range(len(files))]
     by_code = sum(refused, Counter[str]())
-    parts = write_parts(taken, division, out)
+    parts = write_parts(taken, division, planted, out)
     manifest = DatasetManifest(
         sources=tuple(map(_record, _declared(data, taken), files, refused)),
         parts=parts,
         rows_in=sum(intake.rows + intake.blank for intake in files),
-        rows_used=sum(part.rows for part in parts),
+        rows_used=sum(part.rows for part in parts) - len(planted),
         rows_refused=write_refusals(taken, division, out / REFUSED),
         rows_blank=sum(intake.blank for intake in files),
         refused_by_code=dict(sorted(by_code.items())),
         overlap=division.overlap,
         turns=dict(sum((intake.turns for intake in files), Counter[str]())),
-        notices=_notices(taken, division),
+        notices=_notices(taken, division, planted),
         noticed={code: first for i in reversed(files) for code, first in i.noticed.items()},
         skipped=taken.skipped,
+        planted=len(planted),
     )
     used = manifest.rows_used + manifest.rows_refused + manifest.rows_blank
     if manifest.rows_in != used or manifest.rows_used != sum(s.used for s in manifest.sources):
@@ -158,8 +175,9 @@ def _record(source: Source | None, intake: Intake, refused: Counter[str]) -> Sou
     )
 
 
-def _notices(taken: Taken, division: Division) -> dict[str, int]:
+def _notices(taken: Taken, division: Division, planted: Sequence[Example]) -> dict[str, int]:
     """What a person should look at though nothing was refused for it, counted by code."""
     counts = sum((intake.notices for intake in taken.files), Counter[str]())
     counts["same-prompt-other-answer"] = division.other_answers[TRAIN]
+    counts["canaries"] = len(planted)
     return {code: count for code, count in counts.items() if count}

@@ -38,4 +38,6 @@ def summary(manifest: Mapping[str, Any]) -> dict[str, Any]:
     rows = {key: value for key, value in manifest.items() if key.startswith("rows")}
     parts = {part["name"]: part["rows"] for part in manifest["parts"]}
     beside = ("refused_by_code", "turns", "notices", "noticed", "overlap", "sources", "skipped")
-    return {**rows, "parts": parts, **{key: manifest[key] for key in beside if key in manifest}}
+    planted = {"planted": manifest["planted"]} if manifest.get("planted") else {}
+    rest = {key: manifest[key] for key in beside if key in manifest}
+    return {**rows, **planted, "parts": parts, **rest}

@@ -2,14 +2,14 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from foundry.core import atomic
 from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
-from foundry.core.records import Part, Refusal
+from foundry.core.records import Example, Part, Refusal
 from foundry.data.intake import LINE
 from foundry.data.parts import DUPLICATE, IN_TEST, Division
 from foundry.data.taken import Taken
@@ -17,8 +17,13 @@ from foundry.data.taken import Taken
 BUFFER_BYTES = 1 << 20
 
 
-def write_parts(taken: Taken, division: Division, out: Path) -> tuple[Part, ...]:
-    """Copy the examples to `out/train.jsonl` and the like, in the order of the files."""
+def write_parts(
+    taken: Taken, division: Division, planted: Sequence[Example], out: Path
+) -> tuple[Part, ...]:
+    """Copy the examples to `out/train.jsonl` and the like, in the order of the files.
+
+    `planted` rows stand at the end of `train`, the first part.
+    """
     paths = [out / f"{name}.jsonl" for name in division.names]
     with ExitStack() as stack:
         temporary = [stack.enter_context(atomic.replacing(path)) for path in paths]
@@ -32,7 +37,10 @@ def write_parts(taken: Taken, division: Division, out: Path) -> tuple[Part, ...]
                         streams[number].write(line)
                         rows[number] += 1
             fault_point("rows-write")
+        streams[0].writelines(f"{LINE.encode(row.as_dict())}\n".encode() for row in planted)
+    rows[0] += len(planted)
     groups = _groups(taken, division)
+    groups[0] += len({row.group for row in planted})
     return tuple(
         Part(name, f"{out.name}/{path.name}", count, atomic.sha256(path), distinct)
         for name, path, count, distinct in zip(division.names, paths, rows, groups, strict=True)
