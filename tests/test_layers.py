@@ -43,8 +43,10 @@ NETWORK = {
     *("huggingface_hub.HfApi", "huggingface_hub.hf_hub_download"),
     *("huggingface_hub.file_download.http_get", "huggingface_hub.snapshot_download"),
 }
-# Three files fetch models; one talks to the llama.cpp server it started, on loopback.
+# Three files fetch models; one talks to the llama.cpp server it started, on loopback; one to the
+# judge that a recipe names.
 NETWORK_ALLOWED = {
+    "foundry/evals/endpoint.py": {"httpx2"},
     "foundry/models/access.py": {"httpx2"},
     "foundry/models/download.py": {"huggingface_hub.HfApi"},
     "foundry/models/receive.py": {"huggingface_hub.file_download.http_get"},

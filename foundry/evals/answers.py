@@ -17,6 +17,7 @@ from foundry.core import atomic
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import Example
+from foundry.evals.judgement import Judgement
 
 SETTINGS = (
     "template_sha256",
@@ -53,12 +54,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; `stopped` says that the model ended it by itself before the token limit."""
+    """One answer; `stopped` says that the model ended it by itself before the token limit.
+
+    `judgement` is what a judge said of it beside another model's; its own file keeps that.
+    """
 
     item_id: str
     text: str
     tokens: int
     stopped: bool
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ where it does not apply. It may also have:
 - `COMPANIONS`: a tuple of `Companion` (a mean over items too) and `PooledCompanion` (a number that
   is no mean, such as macro F1);
 - `OF_MODELS = True`: only a model can have the metric, because a baseline copies its answers;
+- `OF_PAIRS = True`: an answer has the metric only beside another model's (`evals.judging`);
 - `settle(items, spec) -> Spec`: the spec with what only all items together tell (the labels there
   are); called once, before any answer is scored; raises `RecipeError` where the items do not fit;
 - `tables(items, answers, spec) -> Sequence[Table]`: for the report, of one column's answers to the

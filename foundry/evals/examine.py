@@ -21,6 +21,7 @@ from foundry.evals.answers import Column, Item
 from foundry.evals.baselines import most_frequent_answer, nearest_question
 from foundry.evals.compare import Evidence, Measured, Measures, measure, report_on
 from foundry.evals.comparison import Roles
+from foundry.evals.judging import judged
 from foundry.evals.prompts import STOP, Labels, few_shot_text, pick_shots
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
@@ -92,6 +93,16 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
         naive=tuple(column.name for column in naive),
     )
     recipe = exam.recipe
+    columns = judged(
+        recipe.evals,
+        exam.items,
+        columns,
+        roles=roles,
+        file=exam.run.file("evals", "judge.jsonl"),
+        on_verdict=lambda done, of: exam.events.emit(
+            "evaluate", "answers", column="judge", done=done, of=of
+        ),
+    )
     return measure(
         exam.items,
         [*columns, *naive],

@@ -27,7 +27,7 @@ class Metric:
 
     `of_models` says that only a model can have it: a baseline copies answers and always stops.
     `companion_of` is the evaluator whose companion it is, None for an evaluator's main metric,
-    which is always a mean.
+    which is always a mean. `of_pairs` says that answers have it only beside another model's.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Metric:
     lower_is_better: bool = False
     of_models: bool = False
     companion_of: str | None = None
+    of_pairs: bool = False
     tables: Tables | None = None
 
     @property
@@ -72,7 +73,7 @@ def _check_applies(metrics: Sequence[Metric], items: Sequence[Item]) -> None:
     problems = [
         Problem(f"evals.{metric.name}", what.format(n=len(items)), fix)
         for metric in metrics
-        if metric.companion_of is None and not _applies(metric, items)
+        if metric.companion_of is None and not metric.of_pairs and not _applies(metric, items)
     ]
     if problems:
         raise RecipeError(problems)
@@ -98,6 +99,7 @@ def _metrics(block: Block, items: Sequence[Item]) -> Iterator[Metric]:
         spec=spec.model_dump(mode="json"),
         aggregate=Mean(block.kind, partial(module.score, spec=spec)),
         of_models=of_models,
+        of_pairs=bool(plugins.optional(module, "OF_PAIRS")),
         tables=None if tables is None else partial(tables, spec=spec),
     )
     yield main

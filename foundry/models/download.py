@@ -1,4 +1,6 @@
-"""Download a base model from the hub: the only code of the product that leaves this machine.
+"""Download a base model from the hub.
+
+Beside the judge that a recipe names (`evals.endpoint`), the only code that leaves this machine.
 
 The hub's own client lists, requests and lays out the files in its cache. Between the two stands
 what it lacks (2.4): a file that broke off is gone on with by the next process (the client removes

@@ -22,6 +22,7 @@ from foundry.planning.refusals import (
     check_context,
     check_device,
     check_exports,
+    check_judge,
     check_licences,
     check_validation,
 )
@@ -95,6 +96,7 @@ def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:
     licences = check_licences(loaded, base, accepted_terms)
     check_context(loaded, base)
     check_validation(loaded)
+    check_judge(loaded)
     check_exports(loaded, base)
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
     identity = {

@@ -105,6 +105,20 @@ def check_validation(loaded: LoadedRecipe) -> None:
         raise RecipeError(problems)
 
 
+def check_judge(loaded: LoadedRecipe) -> None:
+    """Refuse to let a judge alone decide that nobody has compared with people.
+
+    Judges take sides: with the first answer, the longer one, their own; see `evals.judging`.
+    """
+    gates = [gate.metric.split("-")[0] for gate in loaded.recipe.gates]
+    judge = next((block.spec for block in loaded.recipe.evals if block.kind == "judge"), None)
+    if judge is None or judge.model_dump()["people"] is not None or {*gates} != {"judge"}:
+        return
+    what = _("only a judge decides, and nothing says how far it agrees with people")
+    fix = _("add a gate on another evaluator, or pairs that people judged (`people` of the judge)")
+    raise RecipeError(Problem(_place(loaded, "gates.0.metric"), what, fix))
+
+
 def check_exports(loaded: LoadedRecipe, base: BaseModel) -> None:
     """Refuse an export that could not be written after the training it needs."""
     problems = []

@@ -13,6 +13,7 @@ from foundry.core.records import Example, ToolCall, Turn
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.companions import PooledCompanion
 from foundry.evals.compare import to_plain
+from foundry.evals.judgement import Judgement
 from foundry.evals.metrics import metrics_of
 from foundry.evals.scoring import score_all
 from foundry.evals.tables import tables_of
@@ -35,7 +36,10 @@ ANSWERS = [
     "\u202e\x00\ud800",
 ]
 
-ASKED = {"format": {"checks": {"characters": {"max": 10}, "no_markdown": True}}}
+ASKED = {
+    "format": {"checks": {"characters": {"max": 10}, "no_markdown": True}},
+    "judge": {"base_url": "http://127.0.0.1:9/v1"},
+}
 """What an evaluator asks for though no key of its `Spec` is required."""
 
 
@@ -107,8 +111,12 @@ def test_no_two_metrics_have_one_name():
 
 
 def answered(items: list[Item], text: str) -> Column:
-    """A model that says one thing to everything."""
-    answers = {i.example.id: Answer(i.example.id, text, len(text), bool(text)) for i in items}
+    """A model that says one thing to everything, which a judge prefers when it reads it first."""
+    judged = Judgement("win", "loss", people="win", as_people="tie")
+    answers = {
+        i.example.id: Answer(i.example.id, text, len(text), bool(text), judgement=judged)
+        for i in items
+    }
     return Column("tuned", {"en": "x", "zh-TW": "x"}, {}, answers)
 
 
