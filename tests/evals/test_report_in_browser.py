@@ -37,7 +37,12 @@ def report(unchanged_shop):
     ]
     roles = Roles(base=("base",), tuned="tuned", delivered="gguf", naive=("look-up",))
     gates = [Gate(metric="required-facts", part="facts", min=0.8)]
-    return shop.report(columns, roles=roles, gates=gates, evidence=evidence)
+    evals = [
+        shop.required(parts=["facts"]),
+        shop.block("declines", phrases=["不在服務範圍"], part="outside"),
+        shop.block("format", checks={"characters": {"max": 20}, "no_markdown": True}),
+    ]
+    return shop.report(columns, roles=roles, gates=gates, evals=evals, evidence=evidence)
 
 
 @pytest.fixture(scope="module")

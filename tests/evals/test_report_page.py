@@ -199,6 +199,25 @@ def test_a_report_without_gates_curve_or_facts_is_whole(shop):
     assert "This recipe sets no gates." in "".join(page.text)
 
 
+def test_tables_of_an_evaluator_stand_together_and_companions_under_it(shop):
+    evals = [
+        shop.block("declines", phrases=["不在服務範圍"], part="outside"),
+        shop.block("format", checks={"characters": {"max": 6}}),
+    ]
+    columns = [shop.column("base", shop.right(1)), shop.column("tuned", shop.right(2))]
+    made = shop.report(columns, evals=evals)
+
+    html = render({**made, "languages": ["en"]})
+
+    assert {table["metric"] for table in made["tables"]} == {"format"}
+    folds = re.findall(r"<details class=\"wide\">(.*?)</details>", html, re.DOTALL)
+    assert len(folds) == 1 + len({table["name"] for table in made["tables"]})
+    tables = re.findall(r"<caption>(.*?)<small>", html)
+    assert tables == [m["title"]["en"] for m in made["metrics"] if m["companion_of"] is None]
+    companions = [m["title"]["en"] for m in made["metrics"] if m["companion_of"] is not None]
+    assert companions == re.findall(r'class="group">(.*?)<small>', html)
+
+
 def test_every_word_is_there_in_every_language():
     assert {*PAGE} == {*LANGUAGES}
     assert PAGE["en"].keys() == PAGE["zh-TW"].keys()

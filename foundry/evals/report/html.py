@@ -6,7 +6,6 @@ every source, and control characters are shown instead of obeyed.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -186,15 +185,18 @@ def _cell(value: Any, language: str) -> str:
     if isinstance(value, Mapping):
         return str(value[language])
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.3f}"
     return page.visible(value) if isinstance(value, str) else str(value)
 
 
 def _by_metric_and_part(differences: Sequence[Report]) -> list[list[Report]]:
-    """Neighbouring differences of one metric and part together, in their order."""
+    """Differences of one metric and part together, in the order of the first."""
     return _by(("metric", "part"), differences)
 
 
 def _by(keys: tuple[str, ...], entries: Sequence[Report]) -> list[list[Report]]:
-    """Neighbours that have the same values under `keys` together, in their order."""
-    return [list(rows) for _key, rows in groupby(entries, itemgetter(*keys))]
+    """Entries that have the same values under `keys` together, in the order of the first."""
+    found: dict[Any, list[Report]] = {}
+    for entry in entries:
+        found.setdefault(itemgetter(*keys)(entry), []).append(entry)
+    return list(found.values())
