@@ -41,13 +41,22 @@ def test_a_phrase_said_three_times_at_the_end_is_a_loop(shop, text, units_in_loo
         "哈哈哈",
         "售價1000000000元，電話0800-000-000",
         "保固兩年保固兩年保固兩年，詳見說明書",
-        "1. 紅色\n2. 紅色\n3. 紅色",
+        "1. 是\n2. 否\n3. 是\n4. 否\n5. 是",
+        "1. 紅色\n2. 紅色\n3.5公斤",
         "……………………",
         "|---|---|---|",
     ],
 )
 def test_what_people_write_is_no_loop(shop, text):
     assert repetition.score(shop.facts[0], said(text), SPEC) == 1.0
+
+
+def test_one_line_under_ever_new_numbers_is_a_loop(shop):
+    """As gemma-3-270m writes before it is trained, cut off by the limit."""
+    text = "1. 開創\n2. 地理位置與交通\n3. 地理位置與交通\n4. 地理位置與交通\n5."
+
+    assert repetition.score(shop.facts[0], said(text), SPEC) == 0.0
+    assert repetition.looped_share(shop.facts[0], said(text), SPEC) == 21 / 23
 
 
 def test_what_a_loop_is_can_be_set(shop):

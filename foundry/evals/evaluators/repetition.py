@@ -4,11 +4,15 @@ A loop is a phrase that stands several times in a row at the end, the last time 
 the length limit: the degeneration of Holtzman et al. (2020), "The Curious Case of Neural Text
 Degeneration", arXiv 1904.09751. Their code (ari-holtzman/degen, metrics/repetition.py at 3bbf847)
 asks for at least 3 tokens said twice. The defaults here, ours, are a phrase of at least 2 units
-(`foundry.evals.units`) said 3 times, so that 「謝謝您，謝謝您」 is no loop.
+(`foundry.evals.units`) said 3 times, so that 「謝謝您，謝謝您」 is no loop. The numbers of a list do
+not count: a model that cannot stop writes the same line as 2., 3. and 4.
+
 Of 2,900 texts of people and large models (alpaca_zh_demo, dpo_zh_demo, kto_en_demo, DRCD_dev) two
-are found: a real loop, and a drawing made of one sign.
+are found: a real loop, and a drawing made of one sign. Of ten answers of untrained gemma-3-270m
+seven are found, which are all that end in a loop; five of the seven loop under list numbers.
 """
 
+import re
 from collections.abc import Sequence
 
 from pydantic import Field
@@ -26,6 +30,7 @@ EXPLAIN = {
     "zh-TW": "答案的結尾不是同一句話一再重複。中間的重複，以及換句話說的重複，這裡看不出來。",
 }
 RUN = 4
+LIST_NUMBER = re.compile(r"^[^\S\n]*\d+[.)、．）:：](?!\d)", re.MULTILINE)
 
 
 class Spec(Closed):
@@ -48,7 +53,7 @@ def score(item: Item, answer: Answer, spec: Spec) -> float | None:
     """1.0 if the answer ends in no loop, else 0.0."""
     if not item.is_in(spec.parts):
         return None
-    return float(looped(units(answer.text), times=spec.times, length=spec.length) == 0)
+    return float(looped(_units(answer), times=spec.times, length=spec.length) == 0)
 
 
 def repeated_runs(item: Item, answer: Answer, spec: Spec) -> float | None:
@@ -59,7 +64,7 @@ def repeated_runs(item: Item, answer: Answer, spec: Spec) -> float | None:
     """
     if not item.is_in(spec.parts):
         return None
-    seen = units(answer.text)
+    seen = _units(answer)
     runs = [tuple(seen[i : i + RUN]) for i in range(len(seen) - RUN + 1)]
     return 1 - len(set(runs)) / len(runs) if runs else 0.0
 
@@ -68,7 +73,7 @@ def looped_share(item: Item, answer: Answer, spec: Spec) -> float | None:
     """The share of the answer's units that are in its closing loop."""
     if not item.is_in(spec.parts):
         return None
-    seen = units(answer.text)
+    seen = _units(answer)
     return looped(seen, times=spec.times, length=spec.length) / len(seen) if seen else 0.0
 
 
@@ -115,3 +120,7 @@ def looped(seen: Sequence[str], *, times: int, length: int) -> int:
         if size >= times * max(size - borders[end], length):
             longest = size
     return longest
+
+
+def _units(answer: Answer) -> list[str]:
+    return units(LIST_NUMBER.sub("", answer.text))
