@@ -4,8 +4,8 @@ A loop is a phrase that stands several times in a row at the end, the last time 
 the length limit: the degeneration of Holtzman et al. (2020), "The Curious Case of Neural Text
 Degeneration", arXiv 1904.09751. Their code (ari-holtzman/degen, metrics/repetition.py at 3bbf847)
 asks for at least 3 tokens said twice. The defaults here, ours, are a phrase of at least 2 units
-(`foundry.evals.units`) said 3 times, so that 「謝謝您，謝謝您」 is no loop. The numbers of a list do
-not count: a model that cannot stop writes the same line as 2., 3. and 4.
+(`foundry.evals.units`) said 3 times, so that 「謝謝您，謝謝您」 is no loop. The numbers of a list
+do not count: a model that cannot stop writes the same line as 2., 3. and 4.
 
 Of 2,900 texts of people and large models (alpaca_zh_demo, dpo_zh_demo, kto_en_demo, DRCD_dev) two
 are found: a real loop, and a drawing made of one sign. Of ten answers of untrained gemma-3-270m
