@@ -100,5 +100,5 @@ def test_carries_what_a_checkout_has_beside_the_source(wheel):
         assert len(files) > 0
         assert {place + p.relative_to(REPOSITORY).as_posix() for p in files} <= names
     for path in (REPOSITORY / "foundry").rglob("*"):
-        if path.is_file() and path.suffix in (".py", ".jinja", ".css"):
+        if path.is_file() and path.suffix in (".py", ".jinja", ".css", ".jsonl"):
             assert path.relative_to(REPOSITORY).as_posix() in names

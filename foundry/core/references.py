@@ -5,6 +5,7 @@ together with every other problem.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from foundry.core import plugins
 from foundry.core.errors import Problem
@@ -20,13 +21,14 @@ TRAIN_PART, VALIDATION_PART = "train", "validation"
 def problems(tree: Node) -> list[Problem]:
     """Every name that refers to nothing, and every part name given twice."""
     parts, metrics = part_names(tree), _metrics(tree)
-    wrong = list(_clashes(tree))
+    brought = _brought_parts(tree)
+    wrong = list(_clashes(tree, brought))
     if metrics and not parts:
         what, fix = _("there is nothing to evaluate on"), _("add `data.tests` or `data.split`")
         wrong.append(Problem(locate(tree, ("evals",)), what, fix))
         return wrong
     for path, name in _part_references(tree):
-        wrong += _unknown(tree, path, name, parts, _("unknown test part"))
+        wrong += _unknown(tree, path, name, [*parts, *brought], _("unknown test part"))
     for index, gate in enumerate(_items(tree, "gates")):
         metric = gate.at("metric")
         if metric and isinstance(metric.value, str):
@@ -47,14 +49,25 @@ def _metrics(tree: Node) -> list[str]:
     names = []
     for kind in _texts(tree, ("evals",), "kind"):
         names.append(kind)
-        if kind in plugins.names("evaluator"):
-            module = plugins.load("evaluator", kind)
-            names += [one.name for one in plugins.optional(module, "COMPANIONS") or ()]
+        names += [one.name for one in _of_evaluator(kind, "COMPANIONS") or ()]
     return names
 
 
-def _clashes(tree: Node) -> Iterator[Problem]:
-    seen = {TRAIN_PART, VALIDATION_PART}
+def _brought_parts(tree: Node) -> list[str]:
+    """The test parts made of questions that evaluators bring."""
+    parts = [_of_evaluator(kind, "PART") for kind in _texts(tree, ("evals",), "kind")]
+    return [part for part in parts if part is not None]
+
+
+def _of_evaluator(kind: str, name: str) -> Any:
+    """What the evaluator defines under `name`; None for a kind that does not exist."""
+    if kind not in plugins.names("evaluator"):
+        return None
+    return plugins.optional(plugins.load("evaluator", kind), name)
+
+
+def _clashes(tree: Node, brought: list[str]) -> Iterator[Problem]:
+    seen = {TRAIN_PART, VALIDATION_PART, *brought}
     if len(part_names(tree)) > len(_texts(tree, ("data", "tests"), "name")):
         seen.add(SPLIT_PART)
     for index, test in enumerate(_items(tree, "data", "tests")):

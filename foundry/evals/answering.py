@@ -19,13 +19,17 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Asked:
-    """A column to fill: its names, the prompt of each item, and how answers are drawn."""
+    """A column to fill: its names, the prompt of each item, and how answers are drawn.
+
+    `brought_by` is the evaluator that brought the questions; None for the recipe's own.
+    """
 
     name: str
     title: Mapping[str, str]
     prompts: Mapping[str, Sequence[int]]
     decoding: Decoding
     settings: Mapping[str, Any]
+    brought_by: str | None = None
 
 
 def decoding_settings(decoding: Decoding) -> dict[str, Any]:

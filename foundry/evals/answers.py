@@ -37,15 +37,22 @@ PEER_SETTINGS = ("task", "form", "questions_sha256", "decoding")
 version, evaluators and worked examples; plain text or the model's own chat template; every question
 in words."""
 
+BROUGHT = "brought"
+"""Where a column's settings hold those of each evaluator's own questions, by its kind."""
+
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Item:
-    """A question of the evaluation: an example and the test part it belongs to."""
+    """A question of the evaluation: an example and the test part it belongs to.
+
+    `brought_by` is the evaluator that brought the question itself; None for a row of the recipe's.
+    """
 
     example: Example
     part: str
+    brought_by: str | None = None
 
     def is_in(self, parts: tuple[str, ...] | None) -> bool:
         """Whether the item is in one of `parts`; None means every part."""

@@ -217,14 +217,14 @@ def _metric(name: str, scores: Scores) -> dict[str, Any]:
 
 
 def _column(column: Column, tuned: Column, comparison: Comparison) -> dict[str, Any]:
-    ids = dict.fromkeys(item.example.id for item in comparison.scores.items)
-    answers = [column.answers[key] for key in ids]
+    every = {i.example.id: i for i in comparison.scores.items if i.example.id in column.answers}
+    answers = [column.answers[key] for key, item in every.items() if item.brought_by is None]
     role, n = comparison.roles.of(column.name), max(1, len(answers))
     common = {
         "name": column.name,
         "title": column.title,
         "role": role,
-        "answers_sha256": atomic.fingerprint([asdict(answer) for answer in answers]),
+        "answers_sha256": atomic.fingerprint([asdict(column.answers[key]) for key in every]),
     }
     if role == "naive":
         return common

@@ -6,7 +6,8 @@ examples in plain text and a stop string. Two naive baselines stand beside them.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from foundry.core.records import EvalReport, Example
 from foundry.core.rundir import RunDir
 from foundry.encode.tokenize import Encoder
 from foundry.evals.answering import Asked, Prompting, ask, settings
-from foundry.evals.answers import Column, Item
+from foundry.evals.answers import BROUGHT, Column, Item
 from foundry.evals.baselines import most_frequent_answer, nearest_question
+from foundry.evals.brought import Brought, brought_by, part_titles
 from foundry.evals.compare import Evidence, Measured, Measures, measure, report_on
 from foundry.evals.comparison import Roles
 from foundry.evals.judging import judged
@@ -43,6 +45,8 @@ SPARE_TOKENS = 8
 class Examination:
     """What is examined, on what, and what the report shows beside the scores.
 
+    `items` are the recipe's questions; evaluators bring theirs beside them.
+
     `tuned` gives the live model, `untrained` the base inside a block; `base_gguf` and `delivered`
     are files for llama.cpp, or None. `identity` names base, adapter and encoding by their hashes:
     answers of another are not kept.
@@ -63,6 +67,16 @@ class Examination:
     curve: Sequence[Mapping[str, Any]]
     facts: Mapping[str, Any]
     charges: Charges = field(default_factory=Charges)
+
+    @cached_property
+    def brought(self) -> list[Brought]:
+        """The questions that evaluators bring."""
+        return brought_by(self.recipe.evals)
+
+    @property
+    def all_items(self) -> list[Item]:
+        """The recipe's questions and those that evaluators bring."""
+        return [*self.items, *(item for one in self.brought for item in one.items)]
 
 
 def examine(exam: Examination) -> EvalReport:
@@ -104,7 +118,7 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
         ),
     )
     return measure(
-        exam.items,
+        exam.all_items,
         [*columns, *naive],
         measures=Measures(recipe.evals, recipe.gates),
         roles=roles,
@@ -133,7 +147,7 @@ def _evidence(exam: Examination) -> Evidence:
     }
     return Evidence(
         title=recipe.title.model_dump(by_alias=True),
-        part_titles=titles,
+        part_titles={**part_titles(exam.brought), **titles},
         curve=exam.curve,
         facts=exam.facts,
         charges=exam.charges,
@@ -143,12 +157,12 @@ def _evidence(exam: Examination) -> Evidence:
 
 def _base_columns(exam: Examination) -> Iterator[Column]:
     few_shot = exam.recipe.evaluation.few_shot
-    asked = [_chat_prompts(exam, "base")]
+    asked = [[_chat_prompts(exam, "base"), *_brought_prompts(exam, "base")]]
     if few_shot:
-        asked.append(_few_shot_prompts(exam, few_shot))
-    with _base_runtime(exam, asked) as runtime:
-        for one in asked:
-            yield _ask(exam, runtime, one)
+        asked.append([_few_shot_prompts(exam, few_shot)])
+    with _base_runtime(exam, [one for each in asked for one in each]) as runtime:
+        for each in asked:
+            yield _ask_all(exam, runtime, each)
 
 
 def _tuned_columns(exam: Examination) -> Iterator[Column]:
@@ -156,11 +170,12 @@ def _tuned_columns(exam: Examination) -> Iterator[Column]:
 
     size = exam.recipe.evaluation.batch_size
     live = TransformersRuntime(exam.tuned(), exam.encoder.tokenizer, batch_size=size)
-    yield _ask(exam, live, _chat_prompts(exam, "tuned"))
+    asked = [_chat_prompts(exam, "tuned"), *_brought_prompts(exam, "tuned")]
+    yield _ask_all(exam, live, asked)
     if exam.delivered is not None:
-        asked = _chat_prompts(exam, "delivered")
-        with _llamacpp(exam.delivered, [asked]) as runtime:
-            yield _ask(exam, runtime, asked)
+        asked = [_chat_prompts(exam, "delivered"), *_brought_prompts(exam, "delivered")]
+        with _llamacpp(exam.delivered, asked) as runtime:
+            yield _ask_all(exam, runtime, asked)
 
 
 @contextmanager
@@ -189,11 +204,30 @@ def _llamacpp(file: Path, asked: Sequence[Asked]) -> Any:
 
 def _chat_prompts(exam: Examination, name: str) -> Asked:
     """The prompts of training: the chat template up to the answer."""
-    prompts = {i.example.id: exam.encoder.prompt_ids(i.example.prompt) for i in exam.items}
     decoding = Decoding(exam.recipe.evaluation.max_new_tokens, exam.stop_ids)
-    first = exam.encoder.with_system(exam.items[0].example.prompt)[0]
+    return _in_template(exam.encoder, exam.items, name, decoding)
+
+
+def _brought_prompts(exam: Examination, name: str) -> list[Asked]:
+    """What evaluators bring, as plain text or in the chat template without the system text."""
+    bare = replace(exam.encoder, system=None)
+    asked = []
+    for one in exam.brought:
+        decoding = Decoding(one.max_new_tokens, exam.stop_ids, one.stop_strings)
+        made = _in_template(bare, one.items, name, decoding)
+        if one.texts:
+            prompts = {key: bare.ids(text) for key, text in one.texts.items()}
+            prompting = Prompting(next(iter(one.texts.values())), None, bare.bos_id)
+            made = _asked(name, prompts, decoding, prompting)
+        asked.append(replace(made, brought_by=one.kind))
+    return asked
+
+
+def _in_template(encoder: Encoder, items: Sequence[Item], name: str, decoding: Decoding) -> Asked:
+    prompts = {i.example.id: encoder.prompt_ids(i.example.prompt) for i in items}
+    first = encoder.with_system(items[0].example.prompt)[0]
     system = first.content if first.role == "system" else None
-    return _asked(exam, name, prompts, decoding, _prompting(exam, exam.encoder.template, system))
+    return _asked(name, prompts, decoding, Prompting(encoder.template, system, encoder.bos_id))
 
 
 def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
@@ -205,22 +239,24 @@ def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
     }
     decoding = Decoding(exam.recipe.evaluation.max_new_tokens, exam.stop_ids, (STOP,))
     template = few_shot_text(shots, shots[0], Labels())
-    return _asked(exam, "base-few-shot", prompts, decoding, _prompting(exam, template))
-
-
-def _prompting(exam: Examination, template: str, system: str | None = None) -> Prompting:
-    return Prompting(template, system, exam.encoder.bos_id)
+    prompting = Prompting(template, None, exam.encoder.bos_id)
+    return _asked("base-few-shot", prompts, decoding, prompting)
 
 
 def _asked(
-    exam: Examination,
-    name: str,
-    prompts: dict[str, list[int]],
-    decoding: Decoding,
-    prompting: Prompting,
+    name: str, prompts: dict[str, list[int]], decoding: Decoding, prompting: Prompting
 ) -> Asked:
-    in_order = [prompts[item.example.id] for item in exam.items]
-    return Asked(name, TITLES[name], prompts, decoding, settings(in_order, decoding, prompting))
+    recorded = settings(list(prompts.values()), decoding, prompting)
+    return Asked(name, TITLES[name], prompts, decoding, recorded)
+
+
+def _ask_all(exam: Examination, runtime: Runtime, asked: Sequence[Asked]) -> Column:
+    """One column of all answers; its settings and seconds are those of the recipe's questions."""
+    own, *brought = [_ask(exam, runtime, one) for one in asked]
+    answers = {key: answer for c in (own, *brought) for key, answer in c.answers.items()}
+    alike = {one.brought_by: one.settings for one in asked[1:]}
+    settings = {**own.settings, BROUGHT: alike} if alike else own.settings
+    return replace(own, answers=answers, settings=settings)
 
 
 def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:
@@ -236,5 +272,7 @@ def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:
             "prompts": {key: list(ids) for key, ids in asked.prompts.items()},
         }
     )
-    file = exam.run.file("evals", "answers", f"{asked.name}.jsonl")
-    return ask(runtime, exam.items, asked, file=file, made_from=made_from, on_answer=told)
+    name = asked.name if asked.brought_by is None else f"{asked.name}.{asked.brought_by}"
+    file = exam.run.file("evals", "answers", f"{name}.jsonl")
+    items = [item for item in exam.all_items if item.example.id in asked.prompts]
+    return ask(runtime, items, asked, file=file, made_from=made_from, on_answer=told)

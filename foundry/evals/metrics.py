@@ -88,7 +88,8 @@ def _applies(metric: Metric, items: Sequence[Item]) -> bool:
 def _metrics(block: Block, items: Sequence[Item]) -> Iterator[Metric]:
     module = plugins.load("evaluator", block.kind)
     settle = plugins.optional(module, "settle")
-    spec = block.spec if settle is None else settle(items, block.spec)
+    own = [item for item in items if _is_for(item, block.kind)]
+    spec = block.spec if settle is None else settle(own, block.spec)
     of_models = bool(plugins.optional(module, "OF_MODELS"))
     tables = plugins.optional(module, "tables")
     main = Metric(
@@ -97,7 +98,7 @@ def _metrics(block: Block, items: Sequence[Item]) -> Iterator[Metric]:
         explain=module.EXPLAIN,
         version=module.version,
         spec=spec.model_dump(mode="json"),
-        aggregate=Mean(block.kind, partial(module.score, spec=spec)),
+        aggregate=Mean(block.kind, _own(module.score, block.kind, spec)),
         of_models=of_models,
         of_pairs=bool(plugins.optional(module, "OF_PAIRS")),
         tables=None if tables is None else partial(tables, spec=spec),
@@ -110,10 +111,10 @@ def _metrics(block: Block, items: Sequence[Item]) -> Iterator[Metric]:
 def _companion(companion: Companion | PooledCompanion, main: Metric, spec: BaseModel) -> Metric:
     aggregate: Mean | Pooled
     if isinstance(companion, PooledCompanion):
-        counts = partial(companion.observe, spec=spec)
+        counts = _own(companion.observe, main.name, spec)
         aggregate = Pooled(companion.name, counts, companion.statistic)
     else:
-        aggregate = Mean(companion.name, partial(companion.score, spec=spec))
+        aggregate = Mean(companion.name, _own(companion.score, main.name, spec))
     return Metric(
         name=companion.name,
         title=companion.title,
@@ -125,3 +126,16 @@ def _companion(companion: Companion | PooledCompanion, main: Metric, spec: BaseM
         of_models=main.of_models,
         companion_of=main.name,
     )
+
+
+def _own(observe: Callable[..., Any], kind: str, spec: BaseModel) -> Callable[[Item, Answer], Any]:
+    """`observe` for the recipe's questions and those of its own evaluator; None for the others."""
+
+    def observed(item: Item, answer: Answer) -> Any:
+        return observe(item, answer, spec) if _is_for(item, kind) else None
+
+    return observed
+
+
+def _is_for(item: Item, kind: str) -> bool:
+    return item.brought_by in (None, kind)

@@ -136,22 +136,38 @@ def score_all(
     """
     _check_complete(items, columns)
     observed = {
-        (metric.name, column.name): tuple(
-            metric.aggregate.observe(item, column.answers[item.example.id]) for item in items
-        )
+        (metric.name, column.name): _observed(metric, items, column)
         for metric in metrics
         for column in columns
-        if not (metric.of_models and column.name in naive)
+        if not (metric.of_models and column.name in naive) and _is_asked(metric, items, column)
     }
     return Scores(items, {metric.name: metric for metric in metrics}, observed, seed)
 
 
+def _is_asked(metric: Metric, items: Sequence[Item], column: Column) -> bool:
+    """False for the metric of questions that an evaluator brought and this column was not asked."""
+    kind = metric.companion_of or metric.name
+    brought = [item for item in items if item.brought_by == kind]
+    return not brought or any(item.example.id in column.answers for item in brought)
+
+
+def _observed(metric: Metric, items: Sequence[Item], column: Column) -> tuple[Any, ...]:
+    answers = (column.answers.get(item.example.id) for item in items)
+    return tuple(
+        None if answer is None else metric.aggregate.observe(item, answer)
+        for item, answer in zip(items, answers, strict=True)
+    )
+
+
 def _check_complete(items: Sequence[Item], columns: Sequence[Column]) -> None:
+    """A column may lack every answer to what an evaluator brought, but not some of them."""
     what = _("{missing} of {total} items have no answer (the first is {item})")
     fix = _("run the evaluation again; it goes on where it stopped")
     problems = []
     for column in columns:
-        missing = [i.example.id for i in items if i.example.id not in column.answers]
+        asked = {None, *(i.brought_by for i in items if i.example.id in column.answers)}
+        due = [i.example.id for i in items if i.brought_by in asked]
+        missing = [key for key in due if key not in column.answers]
         if missing:
             text = what.format(missing=len(missing), total=len(items), item=missing[0])
             problems.append(Problem(column.name, text, fix))

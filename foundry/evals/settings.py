@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
-from foundry.evals.answers import PEER_SETTINGS, SETTINGS, Column
+from foundry.evals.answers import BROUGHT, PEER_SETTINGS, SETTINGS, Column
 
 
 def differing(a: Column, b: Column) -> list[str]:
     """The settings in which two columns differ, in the order of `SETTINGS`."""
-    return [key for key in SETTINGS if a.settings[key] != b.settings[key]]
+    keys = [key for key in SETTINGS if a.settings[key] != b.settings[key]]
+    return keys + [BROUGHT] * (a.settings.get(BROUGHT) != b.settings.get(BROUGHT))
 
 
 def check_peers(models: Sequence[Column]) -> None:

@@ -100,7 +100,7 @@ def _cases(comparison: Comparison) -> Iterator[Case]:
     metrics = {part: main_metric(comparison, part) for part in scores.parts}
     for index, item in enumerate(scores.items):
         metric = metrics[item.part]
-        if metric is None:
+        if metric is None or item.brought_by is not None:  # the owner's own questions only
             continue
         tuned = _value(comparison, metric, roles.tuned, index)
         if tuned is None:

@@ -11,6 +11,7 @@ from foundry.core import plugins
 from foundry.core.blocks import Block
 from foundry.core.records import Example, ToolCall, Turn
 from foundry.evals.answers import Answer, Column, Item
+from foundry.evals.brought import brought_by
 from foundry.evals.companions import PooledCompanion
 from foundry.evals.compare import to_plain
 from foundry.evals.judgement import Judgement
@@ -65,7 +66,9 @@ def companions(kind: str) -> tuple[Any, ...]:
 
 @pytest.fixture(scope="module")
 def items(unchanged_shop) -> list[Item]:
-    """The shop's questions, and one item of each kind that some evaluator is made for."""
+    """The shop's questions, one item of each kind that some evaluator is made for, and those that
+    evaluators bring.
+    """
     say = unchanged_shop.example
     call = (ToolCall("lookup", {"city": "臺北"}),)
     asked = Turn("user", "天氣？"), Turn("assistant", "", tool_calls=call)
@@ -75,7 +78,9 @@ def items(unchanged_shop) -> list[Item]:
         say("law", "依據？", "依民法第12條。"),
         Example("tool", asked, "t.jsonl", 1, "tool", tools=TOOLS),
     ]
-    return [*unchanged_shop.items, *(Item(example, "facts") for example in special)]
+    own = [*unchanged_shop.items, *(Item(example, "facts") for example in special)]
+    brought = brought_by([block(kind) for kind in KINDS])
+    return [*own, *(item for one in brought for item in one.items)]
 
 
 def test_all_evaluators_are_found():

@@ -5,13 +5,14 @@ import unicodedata
 from collections.abc import Iterable
 
 from foundry.evals.controls.items import LETTERS, Control
-from foundry.evals.normalising import fold, normalise
+from foundry.evals.normalising import fold
 
 # "B", "(b)", "B. Mars", "答案是 B", "The answer is: B"; not the article of "A long walk".
 LETTER = re.compile(
     r"[\W_]*(?:(?:the )?(?:correct )?(?:answer|option)(?: is)?|(?:正確)?(?:答案|選項)(?:是|為)?)?"
     r"[\W_]*([a-d])(?![a-z])(?! +[a-z])",
 )
+LONE_LETTER = re.compile(r"(?<![a-z0-9'])[a-d](?![a-z0-9'])(?! +[a-z])")
 FENCE = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -37,13 +38,14 @@ def is_right(control: Control, text: str) -> bool:
 def chosen(choices: Iterable[str], text: str) -> str | None:
     """The letter of the option that `text` names: by its letter in front, else by its words.
 
-    None where it names none or more than one by their words.
+    None where it names none or several, as a text does that says the options again.
     """
-    letter = LETTER.match(fold(text))
+    folded = fold(text)
+    letter = LETTER.match(folded)
     if letter:
-        return letter.group(1).upper()
-    said = normalise(text)
-    named = [x for x, words in zip(LETTERS, choices, strict=True) if normalise(words) in said]
+        return letter.group(1).upper() if len({*LONE_LETTER.findall(folded)}) == 1 else None
+    pairs = zip(LETTERS, choices, strict=True)
+    named = [x for x, words in pairs if _first([words], text) is not None]
     return named[0] if len(named) == 1 else None
 
 

@@ -1,7 +1,8 @@
 """The control questions that show what training took away, read from the JSON lines beside this.
 
 They were written for this project (CC0-1.0) and taken from no benchmark: 224 of them, 14 per kind
-and language, each answerable in a few words and checked by a rule.
+and language, each answerable in a few words and checked by a rule, and two more of each to show
+solved.
 """
 
 import json
@@ -90,6 +91,13 @@ def sample(size: int | None) -> list[Control]:
     ]
     dealt = [c for round_ in zip_longest(*cells) for c in round_ if c is not None]
     return dealt if size is None else dealt[:size]
+
+
+@cache
+def shots(kind: str, language: str) -> tuple[Control, ...]:
+    """Two solved questions to show before one of its kind and language; they are never scored."""
+    shown = _read(FOLDER / "shots.jsonl")
+    return tuple(c for c in shown if (c.kind, c.language) == (kind, language))
 
 
 def _read(path: Path) -> Sequence[Control]:

@@ -53,7 +53,9 @@ def _answers(measured: Measured) -> Iterator[Row]:
     for column in measured.columns:
         role = measured.comparison.roles.of(column.name)
         for item in measured.comparison.scores.items:
-            example, answer = item.example, column.answers[item.example.id]
+            example, answer = item.example, column.answers.get(item.example.id)
+            if answer is None:  # not asked what an evaluator brought
+                continue
             question = question_of(example)
             yield {
                 "item_id": example.id,
