@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
@@ -28,7 +27,7 @@ USELESS = (
 def texts(control):
     """Every text of a question that a person may read."""
     yield control.asked
-    yield control.answer
+    yield control.reference
     yield from control.accept
 
 
@@ -52,17 +51,17 @@ def test_the_right_option_stands_at_every_letter_alike(size):
     assert max(letters.values()) - min(letters.values()) <= 2
 
 
-def test_always_one_letter_is_right_on_a_quarter_of_the_choices():
+def test_always_the_same_place_is_right_on_a_quarter_of_the_choices():
     choices = [c for c in controls() if c.choices]
 
-    for letter in LETTERS:
-        share = sum(is_right(c, letter) for c in choices) / len(choices)
+    for place in range(len(LETTERS)):
+        share = sum(is_right(c, c.choices[place]) for c in choices) / len(choices)
         assert share == pytest.approx(0.25, abs=0.02)
 
 
 @pytest.mark.parametrize("control", controls(), ids=lambda c: c.id)
 def test_its_own_answer_is_right_and_no_useless_one(control):
-    assert is_right(control, control.answer)
+    assert is_right(control, control.reference)
     assert not any(is_right(control, text) for text in USELESS)
 
 
@@ -85,7 +84,7 @@ def test_every_accepted_wording_of_an_answer_is_right():
 
 def test_a_rule_can_also_say_no():
     for control in controls():
-        others = [c.answer for c in controls() if c.kind == control.kind and c.id != control.id]
+        others = [c.reference for c in controls() if c.kind == control.kind and c.id != control.id]
         assert not all(is_right(control, other) for other in others), control.id
 
 
@@ -127,7 +126,7 @@ def test_answers_are_short_enough_for_the_limit():
     # A Chinese character is one or two tokens in every tokenizer of the catalogue, a word of
     # English about four characters a token.
     widest = max(
-        len(HAN.findall(c.answer)) * 2 + len(HAN.sub("", c.answer)) / 2 for c in controls()
+        len(HAN.findall(c.reference)) * 2 + len(HAN.sub("", c.reference)) / 2 for c in controls()
     )
 
     assert widest <= MAX_NEW_TOKENS
@@ -159,12 +158,13 @@ def test_the_evaluator_asks_what_the_sample_holds():
         ("format-zh-09", '好的：{"name": "小明"}', False),
         ("translation-zh-01", "I like tea very much.", True),
         ("translation-zh-01", "I like steak.", False),
-        ("taiwan-zh-02", "B", True),
-        ("taiwan-zh-02", "(b) 粽子", True),
-        ("taiwan-zh-02", "正確答案是 B", True),
-        ("taiwan-zh-02", "粽子", True),
-        ("taiwan-zh-02", "A. 粽子", False),
+        ("taiwan-zh-02", "台灣人吃粽子。", True),
+        ("taiwan-zh-02", "粽子\n月餅", True),
         ("taiwan-zh-02", "粽子或月餅", False),
+        ("sense-zh-01", "掛斷電話，撥165查證", True),
+        ("wording-en-01", "goes", True),
+        ("wording-en-01", "go", False),
+        ("wording-en-01", "She goes to school.", True),
         ("sense-en-07", "Tom is the oldest.", True),
     ],
 )
@@ -174,17 +174,11 @@ def test_rules_read_answers_as_people_do(question, text, right):
     assert is_right(control, text) == right
 
 
-def test_an_article_is_not_taken_for_the_option_a():
-    control = next(c for c in controls() if c.id == "wording-en-06")
-
-    assert control.choices and not is_right(replace(control, answer="A"), "A apple is a fruit")
-
-
 def test_what_is_shown_solved_is_right_and_not_asked():
     shown = [shot for kind in KINDS for language in LANGUAGES for shot in shots(kind, language)]
     questions = {c.question for c in controls()}
 
     assert len(shown) == 32
-    assert all(is_right(shot, shot.answer) for shot in shown)
+    assert all(is_right(shot, shot.reference) for shot in shown)
     assert all(shot.question not in questions for shot in shown)
     assert not {shot.id for shot in shown} & {c.id for c in controls()}

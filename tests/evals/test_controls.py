@@ -176,7 +176,7 @@ def test_as_text_two_solved_questions_of_the_same_kind_stand_before_each(shop):
         "Question: What is 6 + 5?\nWrite only the answer.\nAnswer: 11\n\n"
         "Question: How many seconds are there in 2 minutes?\nWrite only the answer.\n"
         "Answer: 120\n\n"
-        "Question: What is 9 + 6?\nWrite only the answer.\nAnswer:"
+        "Question: What is 2 + 3?\nWrite only the answer.\nAnswer:"
     )
 
 

@@ -4,15 +4,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from foundry.evals.controls.items import LETTERS, Control
-from foundry.evals.normalising import fold
+from foundry.evals.controls.items import Control
+from foundry.evals.normalising import fold, normalise
 
-# "B", "(b)", "B. Mars", "答案是 B", "The answer is: B"; not the article of "A long walk".
-LETTER = re.compile(
-    r"[\W_]*(?:(?:the )?(?:correct )?(?:answer|option)(?: is)?|(?:正確)?(?:答案|選項)(?:是|為)?)?"
-    r"[\W_]*([a-d])(?![a-z])(?! +[a-z])",
-)
-LONE_LETTER = re.compile(r"(?<![a-z0-9'])[a-d](?![a-z0-9'])(?! +[a-z])")
 FENCE = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -22,31 +16,24 @@ TRAILING_ZEROS = re.compile(r"\.0+$")
 
 def is_right(control: Control, text: str) -> bool:
     """Whether `text` answers the question by the rule that its record has."""
-    if control.choices:
-        return chosen(control.choices, text) == control.answer
     if control.pattern:
         return re.fullmatch(control.pattern, _unfenced(text)) is not None
     if control.words:
         return all(_first(alternatives, text) is not None for alternatives in control.words)
     said = _first_line(control, text)
+    if control.choices:
+        return [choice for choice in control.choices if _names(said, choice)] == [control.reference]
     if control.number and _numbers(said) - _numbers(control.question) == {control.number}:
         return True
     accepted, other = _first(control.accept, said), _first(control.not_before, said)
     return accepted is not None and (other is None or accepted < other)
 
 
-def chosen(choices: Iterable[str], text: str) -> str | None:
-    """The letter of the option that `text` names: by its letter in front, else by its words.
-
-    None where it names none or several, as a text does that says the options again.
-    """
-    folded = fold(text)
-    letter = LETTER.match(folded)
-    if letter:
-        return letter.group(1).upper() if len({*LONE_LETTER.findall(folded)}) == 1 else None
-    pairs = zip(LETTERS, choices, strict=True)
-    named = [x for x, words in pairs if _first([words], text) is not None]
-    return named[0] if len(named) == 1 else None
+def _names(said: str, choice: str) -> bool:
+    """Whether the option stands in the answer; in Chinese, spaces and commas do not count."""
+    if choice.isascii():
+        return _first([choice], said) is not None
+    return normalise(choice) in normalise(said)
 
 
 def _first_line(control: Control, text: str) -> str:

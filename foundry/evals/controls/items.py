@@ -26,7 +26,7 @@ KINDS = (
 )
 LANGUAGES = ("zh-TW", "en")
 ORDERS = {
-    "choice": {"zh-TW": "請只回答選項的字母。", "en": "Answer with the letter of the option only."},
+    "choice": {"zh-TW": "請只寫出正確的選項。", "en": "Write only the right option."},
     "short": {"zh-TW": "請只寫答案。", "en": "Write only the answer."},
     "translation": {"zh-TW": "請只寫譯文。", "en": "Write only the translation."},
 }
@@ -37,9 +37,11 @@ ORDERS = {
 class Control:
     """A question, an answer that is right, and the one rule that tells right from wrong.
 
-    The rule is the first of these that is set; `evals.controls.checks` says what each asks for:
-    `choices`, `pattern`, `words`, `number` (with `accept` beside it), `accept`. Questions of one
-    `group` are about one fact or one text, so an interval draws them together.
+    The rule is the one of these that is set: `choices` (of which `answer` is the place, A to D, and
+    the answer must name that one alone), `pattern` (the whole answer matches it), `words` (one of
+    each tuple stands in it), `number` (the only one in it that the question does not give) and
+    `accept` (one of them is in it, before any of `not_before`). Questions of one `group` are about
+    one fact or one text, so an interval draws them together.
     """
 
     id: str
@@ -56,12 +58,17 @@ class Control:
     not_before: tuple[str, ...] = ()
 
     @property
+    def reference(self) -> str:
+        """The right answer in words."""
+        return self.choices[LETTERS.index(self.answer)] if self.choices else self.answer
+
+    @property
     def asked(self) -> str:
         """The text of the user's turn."""
         if self.pattern:
             return self.question
         if self.choices:
-            options = [f"{x}. {text}" for x, text in zip(LETTERS, self.choices, strict=True)]
+            options = [f"- {text}" for text in self.choices]
             return "\n".join([self.question, *options, ORDERS["choice"][self.language]])
         order = ORDERS["translation" if self.words else "short"][self.language]
         return f"{self.question}\n{order}"

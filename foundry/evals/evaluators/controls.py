@@ -98,7 +98,7 @@ def _score_of(item: Item, answer: Answer, spec: Spec, *, kind: str) -> float | N
 
 
 def _example(control: Control) -> Example:
-    turns = Turn("user", control.asked), Turn("assistant", control.answer)
+    turns = Turn("user", control.asked), Turn("assistant", control.reference)
     fields = {"kind": control.kind, "language": control.language}
     return Example(control.id, turns, f"controls/{control.kind}.jsonl", 0, control.group, fields)
 
