@@ -48,11 +48,13 @@ class Item:
     """A question of the evaluation: an example and the test part it belongs to.
 
     `brought_by` is the evaluator that brought the question itself; None for a row of the recipe's.
+    `question` is what is asked without the words that say in what form, where those stand beside.
     """
 
     example: Example
     part: str
     brought_by: str | None = None
+    question: str | None = None
 
     def is_in(self, parts: tuple[str, ...] | None) -> bool:
         """Whether the item is in one of `parts`; None means every part."""

@@ -16,6 +16,7 @@ from foundry.evals import statistics
 from foundry.evals.answer_costs import answer_costs
 from foundry.evals.answers import LONE_SURROGATE, Column, Item
 from foundry.evals.comparison import Comparison, Roles, rounded
+from foundry.evals.contamination import Overlap
 from foundry.evals.gates import judge
 from foundry.evals.headlines import headlines, same_text, say_difference
 from foundry.evals.methods import methods
@@ -26,6 +27,7 @@ from foundry.evals.settings import check_peers, check_settings, differing
 from foundry.evals.statistics import Difference
 from foundry.evals.tables import tables_of
 from foundry.evals.telling import main_metric, outcomes, telling_answers
+from foundry.evals.uncontaminated import contamination, contamination_headlines
 from foundry.evals.wording import LANGUAGES, Text
 from foundry.store.ledger import Charges
 
@@ -63,11 +65,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Measured:
-    """Every answer with its scores, before it is put into words and numbers."""
+    """Every answer with its scores, before it is put into words and numbers.
+
+    `overlaps` are the questions that training rows hold too.
+    """
 
     columns: Sequence[Column]
     comparison: Comparison
     gates: Sequence[Gate]
+    overlaps: Sequence[Overlap] = ()
 
     @property
     def reference(self) -> Column:
@@ -107,12 +113,16 @@ def report_on(measured: Measured, evidence: Evidence) -> dict[str, Any]:
     comparison, columns = measured.comparison, measured.columns
     scores = comparison.scores
     gates = judge(measured.gates, comparison)
+    overlap = contamination(comparison, measured.overlaps, measured.gates)
     report = {
         "schema_version": SCHEMA_VERSION,
         "title": evidence.title,
         "languages": evidence.languages,
         "method": method(scores.seed),
-        "headlines": _headlines(comparison, columns),
+        "headlines": [
+            *_headlines(comparison, columns),
+            *contamination_headlines(overlap, comparison),
+        ],
         "gates_passed": all(gate["passed"] for gate in gates),
         "gates": gates,
         "parts": [_part(part, comparison) for part in scores.parts],
@@ -121,6 +131,7 @@ def report_on(measured: Measured, evidence: Evidence) -> dict[str, Any]:
         "scores": list(_scores(comparison)),
         "differences": list(_differences(comparison)),
         "outcomes": [] if comparison.roles.tuned is None else outcomes(comparison),
+        "contamination": overlap,
         "tables": list(tables_of(scores, columns)),
         "telling": _telling(columns, comparison),
         "costs": answer_costs(columns, evidence.charges),

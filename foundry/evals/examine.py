@@ -23,6 +23,7 @@ from foundry.evals.baselines import most_frequent_answer, nearest_question
 from foundry.evals.brought import Brought, brought_by, part_titles
 from foundry.evals.compare import Evidence, Measured, Measures, measure, report_on
 from foundry.evals.comparison import Roles
+from foundry.evals.contamination import overlaps
 from foundry.evals.judging import judged
 from foundry.evals.prompts import STOP, Labels, few_shot_text, pick_shots
 from foundry.evals.report.html import write_report
@@ -117,7 +118,7 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
             "evaluate", "answers", column="judge", done=done, of=of
         ),
     )
-    return measure(
+    measured = measure(
         exam.all_items,
         [*columns, *naive],
         measures=Measures(recipe.evals, recipe.gates),
@@ -125,6 +126,7 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
         part_titles=evidence.part_titles,
         seed=recipe.seed,
     )
+    return replace(measured, overlaps=overlaps(exam.all_items, exam.train))
 
 
 def _written(exam: Examination, report: dict[str, Any]) -> EvalReport:

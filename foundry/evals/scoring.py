@@ -1,7 +1,7 @@
 """Every answer scored once: metric by column by item, and the numbers read from that table."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -102,6 +102,12 @@ class Scores:
         measured = self.metrics[metric]
         larger, smaller = (theirs, ours) if measured.lower_is_better else (ours, theirs)
         return measured.aggregate.difference(larger, smaller, groups, seed=self.seed)
+
+    def without(self, item_ids: Collection[str]) -> "Scores":
+        """The same scores with some items left out."""
+        kept = [place for place, i in enumerate(self.items) if i.example.id not in item_ids]
+        observed = {key: tuple(row[place] for place in kept) for key, row in self.observed.items()}
+        return replace(self, items=[self.items[place] for place in kept], observed=observed)
 
     def best(self, metric: str, part: str | None, columns: Iterable[str]) -> str | None:
         """The column with the best mean; of equals the first; None where none was measured."""

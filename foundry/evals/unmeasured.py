@@ -30,7 +30,7 @@ def unmeasured_report(evidence: Evidence, items: Sequence[Item], seed: int) -> d
             "gates_passed": True,
             **dict.fromkeys(("gates", "parts", "metrics", "columns"), ()),
             **dict.fromkeys(("scores", "differences", "outcomes", "tables", "telling"), ()),
-            **dict.fromkeys(("costs", "methods")),
+            **dict.fromkeys(("contamination", "costs", "methods")),
             "curve": evidence.curve,
             "facts": evidence.facts,
         }

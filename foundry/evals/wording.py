@@ -91,6 +91,12 @@ SENTENCES: Mapping[str, Text] = {
         "zh-TW": "沒有量任何成績：配方沒有說要量什麼。加上 `evals` 才量得到。",
         "en": "Nothing was measured: the recipe does not say what to measure. Add `evals`.",
     },
+    "contaminated": {
+        "zh-TW": "注意：「{part}」有 {n} 題和訓練資料重疊。算進這些題目，「{metric}」的結論是"
+        "「{verdict}」；不算，則是「{without}」。",
+        "en": "Caution, {part}: {n} questions overlap with the training rows. With them the "
+        "verdict on “{metric}” is “{verdict}”, without them “{without}”.",
+    },
     "gate-min": {
         "zh-TW": "「{part}」的「{metric}」至少要 {needed}；{column}是 {found}。",
         "en": "{metric}, {part}: at least {needed} is required; {column}: {found}.",
