@@ -34,7 +34,7 @@ FLAGS = [
 ]
 PHONE, DESK, PAPER = 360, 1280, 718  # pixels of CSS; A4 less 10 mm on each side is 718 wide
 
-OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
+FOLD = "open => document.querySelectorAll('details').forEach(one => one.open = open)"
 BEYOND = """() => [...document.querySelectorAll('main:not([hidden]) *')]
   .filter(one => one.checkVisibility() && !one.closest('svg') && !one.closest('.scroll')
                  && one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
@@ -83,7 +83,7 @@ def look_at(file: Path) -> Look:
             page.on("pageerror", lambda error: look.errors.append(str(error)))
             page.on("console", lambda said: look.errors.append(said.text))
             page.goto(file.as_uri())
-            page.evaluate(OPEN_ALL)
+            page.evaluate(FOLD, True)
             look.languages = page.eval_on_selector_all("main", "all => all.map(one => one.lang)")
             for number, language in enumerate(look.languages):
                 _choose(page, number)
@@ -111,7 +111,9 @@ def _see(look: Look, page: Any, view: tuple[int, str, str]) -> None:
         page.emulate_media(media="print")
         page.set_viewport_size({"width": PAPER, "height": 1000})
         look.beyond["print", view[2]] = page.evaluate(BEYOND)
+        page.evaluate(FOLD, False)  # as people print it
         look.printed[view[2]] = page.pdf(format="A4")
+        page.evaluate(FOLD, True)
         page.emulate_media(media="screen")
         page.set_viewport_size({"width": DESK, "height": 800})
 

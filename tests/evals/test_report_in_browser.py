@@ -67,7 +67,7 @@ def test_paper_has_one_language_and_every_question_with_its_facts(look, report):
     assert "Conclusion" in english and "結論" not in english
     for entry in report["telling"]:
         assert entry["question"] in chinese
-    assert "保固" in english  # the facts given, folded on the screen
+    assert "原價" in english  # the facts given, folded on the screen
 
 
 def test_figures_open_by_themselves(page):
