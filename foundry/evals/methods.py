@@ -99,10 +99,10 @@ def _sentences(report: Report, language: str) -> Iterator[str]:
 
 def _asking(report: Report, language: str) -> Iterator[str]:
     """How models were asked, and how the tuned one came about."""
-    decodings = [c["settings"].get("decoding") for c in report["columns"] if c.get("settings")]
-    tokens = {decoding["max_new_tokens"] for decoding in decodings if decoding}
-    if len(tokens) == 1:
-        yield SENTENCES["decoding"][language].format(tokens=tokens.pop())
+    asked = [c["settings"].get("decoding") or {} for c in report["columns"] if c.get("settings")]
+    limits = {decoding.get("max_new_tokens") for decoding in asked}
+    if len(limits) == 1 and None not in limits:
+        yield SENTENCES["decoding"][language].format(tokens=limits.pop())
     settings, training = report["facts"].get("settings"), report["facts"].get("training")
     if not settings or not training:
         return
