@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -275,6 +275,8 @@ def _fit(way: Walk) -> Result:
         sequences=sequences,
         storage=adapter.BASE,
         place=place,
+        optimizer=own_optimizer(adapter, recipe.adapter.spec),
+        times_rate=getattr(adapter, "TIMES_RATE", 1.0),
     )
     fitted: TrainResult = trainer.fit(inputs, as_planned(recipe.train.spec, plan))
     _keep(way, "plan", time.monotonic())
@@ -282,6 +284,12 @@ def _fit(way: Walk) -> Result:
     result = replace(fitted, forecast=beside(way.loaded, plan, way.results["encode"], seconds))
     atomic.write_json(way.run.file("train.json"), result.as_dict())
     return result, [way.run.file(n) for n in (result.adapter, "metrics.jsonl", "train.json")]
+
+
+def own_optimizer(adapter: Any, spec: Any) -> Any:
+    """How the adapter has its optimizer made; None where it leaves that to the trainer."""
+    own = getattr(adapter, "optimizer", None)
+    return None if own is None else partial(own, spec=spec)
 
 
 def _export(way: Walk) -> Result:

@@ -17,6 +17,7 @@ from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.models.place import CPU, Place
 from foundry.models.quiet import quiet
+from foundry.pipeline import own_optimizer
 from foundry.train.adapters import lora
 from foundry.train.arrange import Arrangement, Kind
 from foundry.train.inputs import FitInputs
@@ -86,6 +87,7 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
         steps=setup.steps,
         storage=setup.method.BASE,
         place=setup.place,
+        optimizer=own_optimizer(setup.method, setup.adapter),
     )
 
 

@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from foundry.core.errors import Problem, RecipeError
+from foundry.core.language import gettext as _
+
 # Say of each token whether it stands for text (0) or for a part of an image, a sound, a film.
 TOKEN_TYPES = ("token_type_ids", "mm_token_type_ids")
 
@@ -35,6 +38,21 @@ def language_parameters(model: Any) -> list[Any]:
     """The parameters of the language part and of the head, each once (a tied head is one)."""
     parts = (model.get_decoder(), model.get_output_embeddings())
     return list({id(p): p for part in parts for p in part.parameters()}.values())
+
+
+def last_parameters(model: Any, layers: int) -> list[Any]:
+    """The parameters of the last decoder layers and of the norm after them.
+
+    Raises:
+        RecipeError: There are fewer layers.
+    """
+    decoder = model.get_decoder()
+    if layers > len(decoder.layers):
+        what = _("{wanted} layers, but the model has {found}")
+        shown = what.format(wanted=layers, found=len(decoder.layers))
+        raise RecipeError(Problem("adapter.last_layers", shown, _("leave it out to train all")))
+    parts = (*decoder.layers[-layers:], decoder.norm)
+    return [parameter for part in parts for parameter in part.parameters()]
 
 
 def other_parts(model: Any) -> str | None:

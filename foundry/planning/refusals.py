@@ -136,10 +136,17 @@ def check_exports(loaded: LoadedRecipe, base: BaseModel) -> None:
 
 def _lacks_update(loaded: LoadedRecipe, kind: str) -> Problem | None:
     """Why an export of an update cannot be made where all weights are trained."""
-    adapter = loaded.recipe.adapter.kind
-    trained = plugins.load("adapter", adapter).TRAINS
-    if plugins.load("exporter", kind).CARRIES == "weights" or trained == "update":
+    name = loaded.recipe.adapter.kind
+    adapter, carries = plugins.load("adapter", name), plugins.load("exporter", kind).CARRIES
+    if carries == "weights" or (carries == "update" and adapter.TRAINS == "update"):
         return None
+    if adapter.TRAINS == "update":
+        if adapter.LOW_RANK:
+            return None
+        what = _("`{adapter}` is no plain low-rank update, and the format holds no other")
+        return Problem(
+            kind, what.format(adapter=name), _("set it to `merged`, `gguf` or `adapter`")
+        )
     what = _("`{adapter}` trains the weights themselves, so that there is no adapter to write")
     fix = _("set it to `merged` or `gguf`, or set `adapter.kind: lora`")
-    return Problem(kind, what.format(adapter=adapter), fix)
+    return Problem(kind, what.format(adapter=name), fix)

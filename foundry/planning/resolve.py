@@ -52,9 +52,10 @@ def _learning_rate(loaded: LoadedRecipe) -> tuple[float | str, str]:
     spec, key = loaded.recipe.train.spec.model_dump(), "train.learning_rate"
     if spec["learning_rate"] != "auto":
         return spec["learning_rate"], loaded.origins.get(key, "default")
-    trained = plugins.load("adapter", loaded.recipe.adapter.kind).TRAINS
-    if spec["max_steps"] is None and trained == "update":
+    adapter = plugins.load("adapter", loaded.recipe.adapter.kind)
+    trained, times = adapter.TRAINS, getattr(adapter, "TIMES_RATE", 1.0)
+    if spec["max_steps"] is None and trained == "update" and times == 1:
         short, long = learning_rate(trained, 1)[0], learning_rate(trained, SHORT_RUN)[0]
         why = _("auto: {short:g} under {steps} steps, else {long:g}; settled once rows are counted")
         return "auto", why.format(short=short, long=long, steps=SHORT_RUN)
-    return learning_rate(trained, spec["max_steps"] or SHORT_RUN)
+    return learning_rate(trained, spec["max_steps"] or SHORT_RUN, times)

@@ -6,7 +6,7 @@ other is told by its class, and of a folder by the files in it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,20 +23,69 @@ from foundry.models.quiet import quiet
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+MOVING = ("pissa", "olora")
 
 
-def save_adapter(model: Any, base: BaseModel, folder: Path) -> None:
-    """Write the adapter of a PEFT model to `folder`, whole or not at all."""
+def save_adapter(
+    model: Any, base: BaseModel, folder: Path, first: Mapping[str, Any] | None = None
+) -> None:
+    """Write the adapter of a PEFT model to `folder`, whole or not at all.
+
+    Args:
+        model: The trained model.
+        base: Its base.
+        folder: Where to.
+        first: The trainable tensors before the first step; needed where they were taken out of
+            the base's weights, see `on_original`.
+    """
     with quiet(), atomic.replacing_folder(folder) as temporary:
         # "auto" asks the hub for the base's vocabulary (C70); embeddings are not trained here.
         model.save_pretrained(temporary, save_embedding_layers=False)
         (temporary / "README.md").unlink(missing_ok=True)
         config = json.loads((temporary / CONFIG).read_text(encoding="utf-8"))
+        if moves_base(model):
+            assert first is not None
+            config |= on_original(temporary / WEIGHTS, first, config)
         config["base_model_name_or_path"] = base.hub_id or base.name
         config["revision"] = base.revision
         if isinstance(config["target_modules"], list):
             config["target_modules"].sort()
         atomic.write_json(temporary / CONFIG, config)
+
+
+def moves_base(model: Any) -> bool:
+    """Whether the update began as a part of the base's weights, which lack it since."""
+    settings = model.peft_config["default"] if has_update(model) else None
+    return getattr(settings, "init_lora_weights", True) in MOVING
+
+
+def on_original(weights: Path, first: Mapping[str, Any], config: Any) -> dict[str, Any]:
+    """Rewrite an update that began as a part of the base as one that stands on the whole base.
+
+    With A and B trained from A0 and B0, and the base less s·B0·A0, the model is the base with
+    s·(B·A - B0·A0), an update of twice the rank (engines.md 6).
+
+    Args:
+        weights: The saved tensors; replaced.
+        first: A0 and B0 by the model's names.
+        config: The saved configuration.
+
+    Returns:
+        What changes in the configuration.
+    """
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    before = {name.replace(".default.", "."): tensor for name, tensor in first.items()}
+    made = {}
+    for name, tensor in load_file(weights).items():
+        if ".lora_A." in name:
+            made[name] = torch.cat([tensor, before[name].to(tensor.dtype)]).contiguous()
+        else:
+            made[name] = torch.cat([tensor, -before[name].to(tensor.dtype)], dim=1).contiguous()
+    save_file(made, weights, metadata={"format": "pt"})
+    twice = {key: 2 * config[key] for key in ("r", "lora_alpha")}
+    return {**twice, "init_lora_weights": True}
 
 
 def save_whole(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -66,7 +115,7 @@ def merge(model: Any) -> Any:
 @contextmanager
 def untrained(model: Any, base: BaseModel, place: Place = CPU) -> Iterator[Any]:
     """The model as it was before training; read from the base anew where its weights changed."""
-    if not has_update(model):
+    if not has_update(model) or moves_base(model):
         yield load_model(base, place=place)
         return
     with model.disable_adapter():

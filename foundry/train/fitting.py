@@ -140,10 +140,23 @@ def _trainer(
         callbacks=[progress],
         arrangement=inputs.arrangement,
         head=head,
+        optimizers=(_grouped(inputs, arguments), None),
     )
     trainer.remove_callback(PrinterCallback)  # prints to stdout, which is for data
     progress.trainer = trainer
     return trainer
+
+
+def _grouped(inputs: FitInputs, arguments: Any) -> Any:
+    """The optimizer of an adapter that has its own; None where the Trainer makes it."""
+    from transformers import Trainer
+
+    if inputs.optimizer is None:
+        return None
+    kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments, inputs.model)
+    return inputs.optimizer(
+        inputs.model, kind, loraplus_weight_decay=arguments.weight_decay, **settings
+    )
 
 
 def found_head(inputs: FitInputs) -> Head | None:
@@ -221,7 +234,7 @@ def _learning_rate(inputs: FitInputs, spec: TrainerSettings) -> float:
     """The recipe's number, or what `auto` means for this run, which is told."""
     if spec.learning_rate != "auto":
         return float(spec.learning_rate)
-    rate, reason = learning_rate(_trained(inputs), inputs.steps)
+    rate, reason = learning_rate(_trained(inputs), inputs.steps, inputs.times_rate)
     inputs.events.emit("train", "settled", key="learning_rate", value=rate, reason=reason)
     return rate
 
@@ -261,7 +274,7 @@ def _prove(
     evidence["differs"] = proof.check_differs(live, base, computed=computed)
     folder = inputs.run.file(FOLDERS[_trained(inputs)])
     if has_update(model):
-        save_adapter(model, inputs.base, folder)
+        save_adapter(model, inputs.base, folder, before)
     else:
         save_whole(model, inputs.tokenizer, folder)
     if place.is_gpu:

@@ -1,6 +1,6 @@
 """What every trainer is given."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ class FitInputs:
     for one. `storage` is how the base is held, which is how it is read again to prove what was
     saved, and `place` where. `sequences` are the rows, by index, that share a place in a batch;
     where there are none, each has its own. `validation` are rows to measure the loss on, which
-    nothing is learned from.
+    nothing is learned from. `optimizer` makes one of a model, a class and its settings where the
+    adapter wants groups of its own; `times_rate` is the adapter's rate over LoRA's.
     """
 
     model: Any
@@ -37,3 +38,5 @@ class FitInputs:
     place: Place = CPU
     sequences: Sequence[Sequence[int]] = ()
     validation: Sequence[EncodedRow] = ()
+    optimizer: Callable[..., Any] | None = None
+    times_rate: float = 1.0

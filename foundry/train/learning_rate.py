@@ -28,16 +28,20 @@ Trained = Literal["update", "weights"]
 """What an adapter trains: a low-rank update beside frozen weights, or the weights themselves."""
 
 
-def learning_rate(trained: Trained, steps: int) -> tuple[float, str]:
+def learning_rate(trained: Trained, steps: int, times: float = 1.0) -> tuple[float, str]:
     """The rate that `auto` means, and why in words.
 
     Args:
         trained: `TRAINS` of the adapter.
         steps: Optimizer steps of the whole run.
+        times: The rate of the adapter's own paper over LoRA's, `TIMES_RATE` of the adapter.
     """
     source = '"LoRA Without Regret", Schulman et al. 2025'
     if trained == "weights":
         return ALL_WEIGHTS, _("auto: all weights are trained; TRL's default")
+    if times != 1:
+        why = _("auto: {times:g} times LoRA's rate, as in the method's own paper")
+        return times * UPDATE, why.format(times=times)
     if steps < SHORT_RUN:
         why = _("auto: 15 times the rate for all weights, under {steps} steps ({source})")
         return SHORT_UPDATE, why.format(steps=SHORT_RUN, source=source)

@@ -10,17 +10,17 @@ from tests.mutants.mutant import Mutant
 save = fitting.save_adapter
 
 
-def empty(model: Any, base: Any, folder: Path) -> None:
+def empty(model: Any, base: Any, folder: Path, *rest: Any) -> None:
     from safetensors.torch import save_file
 
-    save(model, base, folder)
+    save(model, base, folder, *rest)
     save_file({}, folder / WEIGHTS)
 
 
-def short(model: Any, base: Any, folder: Path) -> None:
+def short(model: Any, base: Any, folder: Path, *rest: Any) -> None:
     from safetensors.torch import load_file, save_file
 
-    save(model, base, folder)
+    save(model, base, folder, *rest)
     tensors = load_file(folder / WEIGHTS)
     tensors.pop(next(name for name in tensors if "lora_B" in name))
     save_file(tensors, folder / WEIGHTS)

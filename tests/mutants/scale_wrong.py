@@ -11,8 +11,8 @@ from tests.mutants.mutant import Mutant, Patch
 save, merge = fitting.save_adapter, artefact.merge
 
 
-def other_alpha(model: Any, base: Any, folder: Path) -> None:
-    save(model, base, folder)
+def other_alpha(model: Any, base: Any, folder: Path, *rest: Any) -> None:
+    save(model, base, folder, *rest)
     file = folder / "adapter_config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
     config["lora_alpha"] /= config["r"]

@@ -150,6 +150,36 @@ def test_the_update_has_as_many_numbers_as_peft_makes(family):
     assert job(shape_from(model.get_base_model())).trained_weights == trained
 
 
+SIZES = {"vera": {"rank": 8}, "oft": {"block_size": 4}, "ia3": {}}
+
+
+@pytest.mark.parametrize(
+    "kind", [k for k in plugins.names("adapter") if k not in ("full", "qlora")]
+)
+def test_every_update_has_as_many_numbers_as_peft_makes(kind):
+    adapter, sizes = plugins.load("adapter", kind), SIZES.get(kind, {"rank": 4})
+    model = adapter.attach(model_of("llama"), adapter.Spec(**sizes))
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    settings = [f"adapter.{key}={value}" for key, value in sizes.items()]
+    loaded = load_recipe("retail/customer-service", (f"adapter.kind={kind}", *settings))
+    rows = Rows(8, exactly(TOKENS), exactly(SUPERVISED), TOKENS, "tokenizer")
+    shape = KnownShape(shape_from(model.get_base_model()), "config.json")
+
+    made = job_of(loaded, shape, rows, hardware.load_devices()["cpu-laptop"])
+
+    assert made.trained_weights == trained
+
+
+def test_last_layers_have_the_numbers_that_the_plan_counts():
+    full = plugins.load("adapter", "full")
+    model = full.attach(model_of("llama"), full.Spec(last_layers=1))
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+    counted = job(shape_from(model), adapter="full", last_layers=1).trained_weights
+
+    assert counted == pytest.approx(trained, rel=0.01)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_weights_take_the_bytes_of_their_tensors(family):
     model = model_of(family)

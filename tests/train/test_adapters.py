@@ -33,7 +33,18 @@ KINDS = plugins.names("adapter")
 # One model of each family, and Gemma 3's class for images, which TAIDE is.
 NAMES = [*{made.family: name for name, made in reversed(MODELS.items())}.values()]
 NAMES += ["gemma3-conditional"]
-SIZES = {"lora": {"rank": 4}, "rslora": {"rank": 4}, "qlora": {"rank": 4}, "full": {}}
+LOW_RANK = ("lora", "rslora", "qlora", "dora", "pissa", "olora", "lora-plus", "hira")
+SIZES: dict[str, dict[str, Any]] = {
+    **{kind: {"rank": 4} for kind in LOW_RANK},
+    "vera": {"rank": 8},
+    "oft": {"block_size": 4},
+    "ia3": {},
+    "full": {},
+}
+# How the tensors are called that train.
+UPDATES = {"hira": ".hira_", "vera": ".vera_lambda_", "oft": ".oft_R.", "ia3": ".ia3_l."}
+# Two steps must change what the model says by more than float32 rounds.
+RATES = {"hira": 0.2, "vera": 0.1, "oft": 0.1, "ia3": 0.1}
 EXPERTS = ("gpt-oss", "qlora")
 IDS = tuple(range(100, 112))
 PREFIXES = [[*IDS[:5]], [*IDS[:9]]]
@@ -53,11 +64,11 @@ def attached(base: BaseModel, kind: str) -> Any:
     return adapter.attach(load_model(base, storage=adapter.BASE), adapter.Spec(**SIZES[kind]))
 
 
-def train(model: Any) -> None:
+def train(model: Any, kind: str) -> None:
     """Two steps: in the first, a B of zeros lets no gradient through to its A."""
     model.train()
     trained = proof.trainable(model).values()
-    optimizer = torch.optim.AdamW(trained, lr=5e-3)
+    optimizer = torch.optim.AdamW(trained, lr=RATES.get(kind, 5e-3))
     for _step in range(2):
         batch = flat([{"id": "row", "input_ids": list(IDS), "labels": list(IDS)}])
         supervised_loss(model, batch).backward()
@@ -90,7 +101,7 @@ def test_what_was_trained_is_what_is_read_back(base: BaseModel, kind: str, tmp_p
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     trained = proof.trainable(model)
 
-    train(model)
+    train(model, kind)
 
     assert {p.dtype for p in trained.values()} == {torch.float32}
     moved = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
@@ -99,7 +110,7 @@ def test_what_was_trained_is_what_is_read_back(base: BaseModel, kind: str, tmp_p
     live = proof.next_logits(model, PREFIXES)
     folder = tmp_path / "trained"
     if adapter.TRAINS == "update":
-        save_adapter(model, base, folder)
+        save_adapter(model, base, folder, before)
     else:
         save_whole(model, load_tokenizer(base), folder)
     again = load_tuned(base, folder, storage=adapter.BASE)
@@ -113,7 +124,8 @@ def assert_is_what_trains(model: Any, kind: str, moved: set[str]) -> None:
         assert all(n.startswith((f"{language}.", "lm_head.")) for n in moved)
         assert {n for n, _p in model.named_parameters() if n.startswith(f"{language}.")} <= moved
         return
-    assert all(".lora_" in n and n.startswith(f"base_model.model.{language}.") for n in moved)
+    part, start = UPDATES.get(kind, ".lora_"), f"base_model.model.{language}."
+    assert all(part in n and n.startswith(start) for n in moved)
 
 
 def assert_merged_on_the_original_base(

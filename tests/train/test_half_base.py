@@ -49,9 +49,9 @@ def halved(model: Any, spec: Any) -> Any:
     return made
 
 
-def rounded(model: Any, base: Any, folder: Path) -> None:
+def rounded(model: Any, base: Any, folder: Path, *rest: Any) -> None:
     """What is saved has the numbers of the base."""
-    save(model, base, folder)
+    save(model, base, folder, *rest)
     file = folder / adapter_files.WEIGHTS
     tensors = load(file.read_bytes())
     halves = {name: tensor.bfloat16().float() for name, tensor in tensors.items()}

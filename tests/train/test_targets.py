@@ -6,7 +6,7 @@ import pytest
 from safetensors.torch import load_file
 
 from foundry.models.load import load_model
-from foundry.train import fitting, lora_layers, proof
+from foundry.train import fitting, proof, update_layers
 from foundry.train.adapter_files import WEIGHTS
 from tests import tiny_recipe
 from tests.cases import case, change
@@ -14,11 +14,11 @@ from tests.mutants.adapter_saved_empty import empty, short
 from tests.mutants.lora_b_zeroed import zeroed_then_saved
 from tests.tiny_recipe import RECIPE, Outcome, TinyRecipe
 
-check_targets = lora_layers._check_targets
-UNCHECKED = {"names are not looked up": change(lora_layers, "_check_targets", lambda *_: None)}
+check_targets = update_layers._check_targets
+UNCHECKED = {"names are not looked up": change(update_layers, "_check_targets", lambda *_: None)}
 ONE_CHECKED = {
     "one name is looked up": change(
-        lora_layers, "_check_targets", lambda model, names: check_targets(model, names[:1])
+        update_layers, "_check_targets", lambda model, names: check_targets(model, names[:1])
     )
 }
 LOST = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from foundry.delivery.artefact import Tuned
     from foundry.runtime.contract import Runtime
 
-CARRIES = "update"
+CARRIES = "low-rank update"
 
 
 class Spec(Closed):

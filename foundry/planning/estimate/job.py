@@ -38,6 +38,9 @@ class Job:
         rows: Lengths and numbers of the rows.
         checkpoints: How many checkpoints stay.
         exports: Kinds of the exports.
+        last_layers: How many layers train where not all of them do.
+        in_a_layer: Numbers of the update in one decoder layer; LoRA's where None.
+        held_matrices: Float32 copies of a layer's weights that a pass holds for the gradient.
     """
 
     shape: Shape
@@ -56,6 +59,9 @@ class Job:
     rows: Rows
     checkpoints: int = 2
     exports: tuple[str, ...] = ()
+    last_layers: int | None = None
+    in_a_layer: int | None = None
+    held_matrices: int = 0
 
     @property
     def is_full(self) -> bool:
@@ -75,14 +81,19 @@ class Job:
 
     @property
     def update_weights(self) -> int:
-        """Numbers of the update: rank x (inputs + outputs) for each adapted layer."""
-        one_layer = sum(self.rank * (one.inputs + one.outputs) for one in self.adapted)
-        return one_layer * self.shape.layers
+        """Numbers of the update: of LoRA, rank x (inputs + outputs) for each adapted layer."""
+        of_lora = sum(self.rank * (one.inputs + one.outputs) for one in self.adapted)
+        return self.shape.layers * (of_lora if self.in_a_layer is None else self.in_a_layer)
 
     @property
     def trained_weights(self) -> int:
         """Numbers that the optimizer changes."""
-        return self.shape.parameters if self.is_full else self.update_weights
+        if not self.is_full:
+            return self.update_weights
+        if self.last_layers is None:
+            return self.shape.parameters
+        of_layers = self.shape.linear_weights + self.shape.norm_weights
+        return of_layers * self.last_layers // self.shape.layers
 
     @property
     def step_tokens(self) -> float:
@@ -127,15 +138,15 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     in_a_step = round(train["global_batch_size"] * in_a_place)
     in_a_pass = _settled(train, "micro_batch_size", train["global_batch_size"])
     dtype = _settled(train, "dtype", device.number_type)
-    trained = plugins.load("adapter", recipe.adapter.kind).TRAINS
-    return Job(
+    kind = plugins.load("adapter", recipe.adapter.kind)
+    made = Job(
         shape=known.shape,
         is_guessed=known.is_guessed,
         adapter=recipe.adapter.kind,
         rank=adapter.get("rank", 0),
         targets=None if isinstance(targets, str) else tuple(targets),
         dtype=dtype,
-        weights=place_of({"device": device.backend, "dtype": dtype}, trained).weights,
+        weights=place_of({"device": device.backend, "dtype": dtype}, kind.TRAINS).weights,
         optimizer=_settled(train, "optimizer", "adamw"),
         gradient_checkpointing=_settled(train, "gradient_checkpointing", False),
         steps=trainer.steps_for(recipe.train.spec, places),
@@ -145,7 +156,14 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         rows=rows,
         checkpoints=train.get("keep_checkpoints", 2),
         exports=tuple(block.kind for block in recipe.exports),
+        last_layers=adapter.get("last_layers"),
+        held_matrices=getattr(kind, "HELD_MATRICES", 0),
     )
+    if made.is_full:
+        return made
+    spec = recipe.adapter.spec
+    counts = (kind.numbers(one.inputs, one.outputs, spec) for one in made.adapted)
+    return replace(made, in_a_layer=sum(counts))
 
 
 def _places(loaded: LoadedRecipe, rows: Rows) -> int:

@@ -13,6 +13,7 @@ from foundry.train import lora_layers
 
 TRAINS = "update"
 BASE = "full"
+LOW_RANK = True
 
 
 class Spec(lora_layers.Places):
@@ -33,4 +34,9 @@ def attach(model: Any, spec: Spec) -> Any:
     Raises:
         RecipeError: A name in `target_modules` matches no layer (C18).
     """
-    return lora_layers.attach_update(model, spec, alpha=spec.alpha)
+    return lora_layers.attach_lora(model, spec, alpha=spec.alpha)
+
+
+def numbers(inputs: int, outputs: int, spec: Spec) -> int:
+    """Trained numbers of a layer."""
+    return lora_layers.numbers(inputs, outputs, spec)

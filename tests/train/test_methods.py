@@ -1,0 +1,108 @@
+"""What sets a method of training an update apart: its optimizer, its beginning, its resuming."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from foundry.core import plugins
+from foundry.core.errors import InterruptedRun
+from foundry.models.fetch import locate
+from foundry.models.load import load_model
+from foundry.train import proof
+from foundry.train.adapter_files import untrained
+from foundry.train.trainers import sft
+from tests.tiny_run import Setup, adapter_bytes, fast, open_run
+
+STEPS = 4
+SPECS: dict[str, dict[str, Any]] = {
+    "dora": {"rank": 4},
+    "pissa": {"rank": 4},
+    "olora": {"rank": 4},
+    "lora-plus": {"rank": 4},
+    "oft": {"block_size": 4},
+    "vera": {"rank": 8},
+    "hira": {"rank": 4},
+    "ia3": {},
+}
+
+
+def setup(folder: Path, kind: str) -> Setup:
+    method = plugins.load("adapter", kind)
+    return Setup(folder, STEPS, adapter=method.Spec(**SPECS[kind]), method=method)
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_run_taken_up_again_ends_as_one_that_was_not_stopped(
+    tiny_llama: Path, tmp_path: Path, kind: str
+):
+    import os
+    import signal
+
+    def stop(event: Any) -> None:
+        if event["event"] == "step" and event["step"] == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    made = setup(tiny_llama, kind)
+    straight = open_run(made, tmp_path / "straight")
+    sft.fit(straight, fast(STEPS))
+    with pytest.raises(InterruptedRun):
+        sft.fit(open_run(made, tmp_path / "again", stop), fast(STEPS))
+    again = open_run(made, tmp_path / "again")
+    sft.fit(again, fast(STEPS))
+
+    assert adapter_bytes(again.run) == adapter_bytes(straight.run)
+
+
+@pytest.mark.parametrize("kind", ["pissa", "olora"])
+def test_update_taken_from_the_base_leaves_the_model_as_it_was(tiny_llama: Path, kind: str):
+    method = plugins.load("adapter", kind)
+    base = locate(str(tiny_llama), Path())
+    prefixes = [[5, 6, 7], [8, 9]]
+    plain = proof.next_logits(load_model(base), prefixes)
+
+    model = method.attach(load_model(base), method.Spec(**SPECS[kind]))
+
+    assert torch.allclose(proof.next_logits(model, prefixes), plain, atol=1e-4)
+    with model.disable_adapter():
+        assert not torch.allclose(proof.next_logits(model, prefixes), plain, atol=1e-2)
+    with untrained(model, base) as before:  # the whole base, which the model lacks a part of
+        assert torch.equal(proof.next_logits(before, prefixes), plain)
+
+
+def test_second_matrix_of_lora_plus_learns_faster(tiny_llama: Path, tmp_path: Path):
+    made = setup(tiny_llama, "lora-plus")
+    inputs = open_run(made, tmp_path)
+    kind, named = torch.optim.AdamW, {"lr": 1e-3, "loraplus_weight_decay": 0.1}
+    optimizer = inputs.optimizer(inputs.model, kind, **named)
+
+    names = {id(p): name for name, p in inputs.model.named_parameters()}
+    rates = {
+        names[id(p)].split(".lora_")[1][0]: group["lr"]
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+    assert rates == {"A": 1e-3, "B": pytest.approx(16e-3)}
+    assert sum(len(g["params"]) for g in optimizer.param_groups) == len(
+        proof.trainable(inputs.model)
+    )
+
+
+def test_trainer_uses_the_groups_of_the_adapter(tiny_llama: Path, tmp_path: Path):
+    """With a ratio of 1 it is LoRA, and with 16 it is not."""
+    method = plugins.load("adapter", "lora-plus")
+    bytes_of = {}
+    for ratio in (1, 16):
+        made = Setup(tiny_llama, STEPS, adapter=method.Spec(rank=4, ratio=ratio), method=method)
+        inputs = open_run(made, tmp_path / str(ratio))
+        sft.fit(inputs, fast(STEPS))
+        bytes_of[ratio] = adapter_bytes(inputs.run)
+    lora = plugins.load("adapter", "lora")
+    plain = open_run(
+        Setup(tiny_llama, STEPS, adapter=lora.Spec(rank=4), method=lora), tmp_path / "lora"
+    )
+    sft.fit(plain, fast(STEPS))
+
+    assert bytes_of[1] == adapter_bytes(plain.run)
+    assert bytes_of[16] != bytes_of[1]
