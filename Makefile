@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
-.PHONY: setup demo test coverage test-fast test-faults check format bench bench-search bench-encode gpu messages golden clean
+.PHONY: setup demo study test coverage test-fast test-faults check format bench bench-search bench-encode gpu messages golden clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -59,6 +59,12 @@ bench-search: $(STAMP)
 # Rows rendered, masked and tokenised per second against TRL's own preparation.
 bench-encode: $(STAMP)
 	$(BIN)/python scripts/bench_encode.py
+
+# Four adapters with three seeds each on the shop's task, one run at a time; hours on two cores.
+# It goes on where it stopped.
+study: $(STAMP)
+	$(BIN)/foundry study run adapters-shop --out study-adapters --accept-terms gemma
+	$(BIN)/foundry compare --study study-adapters --out study-adapters/comparison
 
 # Random-weight models of real shapes on a GPU, ten steps each; skips where there is none.
 gpu: $(STAMP)

@@ -131,7 +131,7 @@ def _take(way: Walk, stage: str) -> None:
     """Run one stage, or skip it when its stamp fits."""
     if stage == "train":
         _refuse_type(way)
-    inputs = atomic.fingerprint([way.plan.fingerprint, stage, _upstream(way, stage)])
+    inputs = stage_inputs(way.plan, way.run, stage)
     if way.run.is_done(stage, inputs):
         stamp = way.run.stamp(stage)
         assert stamp is not None
@@ -149,7 +149,7 @@ def _take(way: Walk, stage: str) -> None:
 
 def _keep(way: Walk, stage: str, started: float) -> None:
     """Run a stage and stamp what it made."""
-    inputs = atomic.fingerprint([way.plan.fingerprint, stage, _upstream(way, stage)])
+    inputs = stage_inputs(way.plan, way.run, stage)
     with shortage.told(stage, way.plan, way.run):
         result, outputs = RUNNERS[stage](way)
     way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
@@ -163,10 +163,11 @@ def _refuse_type(way: Walk) -> None:
         raise RecipeError(problem)
 
 
-def _upstream(way: Walk, stage: str) -> list[Any]:
-    """What the stages before made, by hash."""
+def stage_inputs(plan: Plan, run: RunDir, stage: str) -> str:
+    """The fingerprint of what a stage is made from: the plan, and by hash what was made before."""
     before = STAGES[1 : STAGES.index(stage)]  # the plan's fingerprint stands for the plan
-    return [(way.run.stamp(name) or {}).get("outputs") for name in before]
+    upstream = [(run.stamp(name) or {}).get("outputs") for name in before]
+    return atomic.fingerprint([plan.fingerprint, stage, upstream])
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:

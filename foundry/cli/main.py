@@ -55,6 +55,7 @@ VERBS = {
         "foundry.cli.compare",
         N_("Compare finished runs: quality, memory, size and seconds, with verdicts."),
     ),
+    "study": ("foundry.cli.study", N_("Train the arms of a study, and show how far it has come.")),
     "run": ("foundry.cli.run", N_("List, show, compare and clean up runs; add up their cost.")),
     "verify": ("foundry.cli.verify", N_("Check every file and record of a package.")),
     "chat": ("foundry.cli.chat", N_("Ask a package.")),

@@ -19,6 +19,7 @@ from foundry.core.recipe import Name, Seed, Text, Words
 
 FILE = "study.json"
 SCHEMA_VERSION = 1
+LENGTHS = ("train.max_steps", "train.epochs")
 Kind = Literal["tokens", "steps", "seconds", "trainable-parameters"]
 
 
@@ -99,6 +100,20 @@ class Study(Closed):
             if "seed" in values:
                 fix = _("write the seeds under `seeds`")
                 raise Refused(_("`set` decides the seed, which the study varies"), fix)
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> Self:
+        """A budget that decides how long an arm is trained is not contradicted by its `set`."""
+        if self.budget.kind == "trainable-parameters":
+            return self
+        for values in (self.set, *(arm.set for arm in self.arms)):
+            train = values.get("train")
+            keys = [*values, *(f"train.{key}" for key in train or () if isinstance(train, dict))]
+            for key in LENGTHS:
+                if key in keys:
+                    fix = _("remove it, or choose another budget")
+                    raise Refused(_("`{key}` is decided by the budget").format(key=key), fix)
         return self
 
 

@@ -83,6 +83,7 @@ def test_command_of_the_readme_runs(finished: TinyRecipe, own_file: Path, line: 
         "PACKAGE": f"{finished.package}",
         "RUN": finished.run.path.name,
         "OTHER": "other-0",
+        "STUDY": "adapters-shop --dry-run",
         "TEXT": "售價4？",
     }
     words = " ".join(parts.get(word, word) for word in line.split()[1:]).split()

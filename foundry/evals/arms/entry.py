@@ -151,6 +151,13 @@ def measured_peak(run: Run) -> int | None:
     return peak if isinstance(peak, int) else None
 
 
+def step_seconds(run: Run) -> float | None:
+    """Seconds of optimizer steps alone, at the pace that the training ended with."""
+    paces = [e["tokens_per_s"] for e in run.events if e.get("tokens_per_s")]
+    tokens = run.result("train").get("tokens")
+    return tokens / paces[-1] if paces and tokens else None
+
+
 def facts(entry: Entry) -> dict[str, Any]:
     """What a run took and how large it is; None where its files do not say."""
     trained, run = entry.trained, entry.run
@@ -162,6 +169,7 @@ def facts(entry: Entry) -> dict[str, Any]:
         "memory_bytes": measured_peak(run),
         "size_bytes": sum(path.stat().st_size for path in files) or None,
         "seconds": trained.get("seconds"),
+        "step_seconds": step_seconds(run),
         "seconds_per_answer": told.get("seconds_per_answer"),
         "tokens": trained.get("tokens"),
         "steps": trained.get("steps"),

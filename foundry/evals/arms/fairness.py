@@ -28,6 +28,15 @@ TOLERANCE: dict[Budget, float] = {
 is 1 % of the tokens; the seconds of one step vary by some 5 % on an idle machine, and a rank is a
 whole number."""
 
+FIGURES: dict[Budget, str] = {
+    "steps": "steps",
+    "tokens": "tokens",
+    "seconds": "step_seconds",
+    "trainable-parameters": "trainable_parameters",
+}
+"""What of a run is held against each budget; of seconds those of the steps alone, since proving
+and saving takes longer the more is trained."""
+
 
 @dataclass(frozen=True)
 class Unequal:
@@ -157,7 +166,7 @@ def _order(entry: Entry, other: Entry) -> Iterator[tuple[str, tuple[Any, Any]]]:
 
 
 def _budgets(arms: Sequence[Arm], budget: Budget) -> Iterator[Unequal]:
-    key, first = budget.replace("-", "_"), arms[0]
+    key, first = FIGURES[budget], arms[0]
     whole = first.figure(key)
     for arm in arms[1:]:
         own = arm.figure(key)

@@ -1,0 +1,126 @@
+"""`foundry study`: train the arms of a study with their seeds, and show how far it has come."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from foundry.cli.output import Json, note, print_json, print_table, verb_app
+from foundry.cli.rows import visible
+from foundry.cli.run_text import state_text
+from foundry.cli.train import Terms, note_accepted
+from foundry.core import shipped
+from foundry.core.language import gettext as _
+from foundry.core.rundir import RunDir
+from foundry.core.study import LoadedStudy, load_study, read_outline
+from foundry.store.run_state import state
+from foundry.store.runs import Run
+
+app = verb_app(_("Train the arms of a study, and show how far it has come."))
+
+NAMES = ", ".join(shipped.study_names())
+
+
+def _help(line: str, command: str) -> str:
+    return line + "\n\n" + _("Example: {command}").format(command=f"foundry study {command}")
+
+
+@app.command(
+    help=_help(
+        _("Train every arm with every seed on one budget; goes on where it stopped."),
+        "run adapters-shop --accept-terms gemma",
+    )
+)
+def run(
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY", help=_("A file, or a shipped study: {names}.").format(names=NAMES)
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help=_("Folder of the study; `study-NAME` where absent."))
+    ] = None,
+    accept_terms: Terms = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help=_("Only say what would be trained; write nothing.")),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Run what is not run yet, one run at a time."""
+    loaded = load_study(study)
+    if dry_run:
+        _show(_planned(loaded), as_json=json)
+        return
+    from foundry.studies.run import run_study
+
+    accepted = tuple(name.lower() for name in accept_terms or ())
+    folder = out or Path(f"study-{loaded.study.name}")
+    note_accepted(accepted)
+    run_study(loaded, folder, accepted_terms=accepted, tell=note)
+    _show(_found(folder), as_json=json)
+    if not json:
+        print(_("compare it with `foundry compare --study {path}`").format(path=folder))
+
+
+@app.command(help=_help(_("Show how far a study has come."), "show study-adapters-shop"))
+def show(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help=_("Folder of the study."))],
+    json: Json = False,
+) -> None:
+    """Print a line for each arm and seed."""
+    _show(_found(folder), as_json=json)
+
+
+def _planned(loaded: LoadedStudy) -> dict[str, Any]:
+    """What would be trained; every arm's recipe is checked."""
+    from foundry.core.load import load_recipe
+    from foundry.studies.run import planned
+
+    runs = []
+    for arm, seed in planned(loaded):
+        overrides = loaded.overrides(arm, seed)
+        load_recipe(loaded.recipe_of(arm), overrides)
+        runs.append({"arm": arm.name, "seed": seed, "run": None, "set": list(overrides)})
+    study = loaded.study
+    amount = {study.budget.kind: study.budget.amount}
+    return {"study": study.name, "path": None, "budget": amount, "runs": runs}
+
+
+def _found(folder: Path) -> dict[str, Any]:
+    outline = read_outline(folder)
+    runs = [
+        {"arm": arm, "seed": seed, "run": name, "state": _state(folder, name)}
+        for arm, named in outline.runs.items()
+        for seed, name in named.items()
+    ]
+    settled = outline.settled
+    return {
+        "study": outline.name,
+        "path": str(folder),
+        "budget": {outline.budget: settled},
+        "runs": runs,
+    }
+
+
+def _state(folder: Path, name: str | None) -> dict[str, Any] | None:
+    return None if name is None else state(Run(RunDir(folder / "runs" / name))).as_dict()
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [visible(one["arm"]), str(one["seed"]), visible(one["run"] or "-"), _last(one)]
+        for one in found["runs"]
+    ]
+    last = "--set" if "set" in found["runs"][0] else _("state")
+    print_table([_("arm"), _("seed"), _("run"), last], rows)
+
+
+def _last(one: dict[str, Any]) -> str:
+    if "set" in one:
+        return visible(" ".join(one["set"]))
+    return "-" if one["state"] is None else state_text(one["state"])
