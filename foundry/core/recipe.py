@@ -219,14 +219,24 @@ class Gate(Closed):
         None, description="Least gain over the better of the base's zero-shot and few-shot scores."
     )
     max_drop_pp: Number | None = Field(
-        None, ge=0, description="Largest loss against the base, in percentage points."
+        None,
+        ge=0,
+        description="Largest loss against the base, in percentage points, as measured.",
+    )
+    non_inferiority_pp: Number | None = Field(
+        None,
+        gt=0,
+        description="A loss against the base of so many percentage points must be ruled out: the "
+        "95 % interval of the difference must lie above it.",
     )
 
     @model_validator(mode="after")
     def _has_bound(self) -> Self:
-        if self.min is None and self.min_gain is None and self.max_drop_pp is None:
+        bounds = (self.min, self.min_gain, self.max_drop_pp, self.non_inferiority_pp)
+        if all(bound is None for bound in bounds):
             raise Refused(
-                _("the gate has no bound"), _("add `min`, `min_gain` or `max_drop_pp` to it")
+                _("the gate has no bound"),
+                _("add `min`, `min_gain`, `max_drop_pp` or `non_inferiority_pp` to it"),
             )
         return self
 

@@ -12,7 +12,7 @@ from typing import Any
 from foundry.core import atomic
 from foundry.core.blocks import Block
 from foundry.core.recipe import Gate
-from foundry.evals import statistics
+from foundry.evals import power, statistics, swaps
 from foundry.evals.answer_costs import answer_costs
 from foundry.evals.answers import LONE_SURROGATE, Column, Item
 from foundry.evals.comparison import Comparison, Roles, rounded
@@ -185,8 +185,10 @@ def method(seed: int) -> dict[str, Any]:
         "seed": seed,
         "level": statistics.LEVEL,
         "resamples": statistics.RESAMPLES,
-        "permutations": statistics.PERMUTATIONS,
+        "permutations": swaps.PERMUTATIONS,
         "fewest_groups": statistics.FEWEST_GROUPS,
+        "correction": "Holm",
+        "power": power.POWER,
     }
 
 
@@ -261,39 +263,20 @@ def _scores(comparison: Comparison) -> Iterator[dict[str, Any]]:
 
 
 def _differences(comparison: Comparison) -> Iterator[dict[str, Any]]:
-    for metric in comparison.scores.metrics:
-        for part in comparison.scores.parts_of(metric):
-            for kind, a, b in _pairs(comparison, metric, part):
-                difference = comparison.scores.difference(metric, part, a, b)
-                if difference is not None:
-                    yield {
-                        "metric": metric,
-                        "part": part,
-                        "kind": kind,
-                        "a": a,
-                        "b": b,
-                        **_rounded(difference),
-                        "verdict": statistics.verdict(difference),
-                        "sentence": say_apart(difference)
-                        if kind == "peers"
-                        else say_difference(difference),
-                    }
-
-
-def _pairs(comparison: Comparison, metric: str, part: str) -> Iterator[tuple[str, str, str]]:
-    roles, base = comparison.roles, comparison.best_base(metric, part)
-    for name in roles.peers[1:]:
-        yield "peers", name, roles.reference
-    if roles.tuned is None:
-        return
-    if base is not None:
-        yield "tuned-base", roles.tuned, base
-    for name in roles.naive:
-        yield "tuned-naive", roles.tuned, name
-    if roles.delivered is not None:
-        yield "delivered-tuned", roles.delivered, roles.tuned
-        if base is not None:
-            yield "delivered-base", roles.delivered, base
+    for contrast in comparison.contrasts:
+        difference = contrast.difference
+        say = say_apart if contrast.kind == "peers" else say_difference
+        yield {
+            "metric": contrast.metric,
+            "part": contrast.part,
+            "kind": contrast.kind,
+            "a": contrast.a,
+            "b": contrast.b,
+            **_rounded(difference),
+            "detectable": rounded(statistics.detectable(difference)),
+            "verdict": statistics.verdict(difference),
+            "sentence": say(difference),
+        }
 
 
 def _rounded(value: statistics.Interval | Difference) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Who is compared with whom, and the numbers and names every page of the report reads."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from foundry.evals.multiplicity import judged_together
 from foundry.evals.scoring import Scores
+from foundry.evals.statistics import Difference
 from foundry.evals.wording import ALL_PARTS, LANGUAGES, Text
 
 DECIMALS = 6
@@ -44,6 +47,18 @@ class Roles:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """Column `a` against column `b` by a metric in a part; `kind` says why they are compared."""
+
+    kind: str
+    metric: str
+    part: str
+    a: str
+    b: str
+    difference: Difference
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Scores with the roles of their columns and the titles of columns and parts."""
 
@@ -64,6 +79,45 @@ class Comparison:
     def best_base(self, metric: str, part: str | None) -> str | None:
         """The better of the base columns, which the tuned model must beat."""
         return self.scores.best(metric, part, self.roles.base)
+
+    @cached_property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """Every difference of the report, in its order, all judged together."""
+        found = [
+            Contrast(kind, metric, part, a, b, difference)
+            for metric in self.scores.metrics
+            for part in self.scores.parts_of(metric)
+            for kind, a, b in self._pairs(metric, part)
+            if (difference := self.scores.difference(metric, part, a, b)) is not None
+        ]
+        together = judged_together([contrast.difference for contrast in found])
+        return tuple(
+            replace(contrast, difference=difference)
+            for contrast, difference in zip(found, together, strict=True)
+        )
+
+    def difference(self, metric: str, part: str, a: str, b: str) -> Difference | None:
+        """That of a contrast, judged together with all others; None where there is none."""
+        wanted = (metric, part, a, b)
+        return next(
+            (c.difference for c in self.contrasts if (c.metric, c.part, c.a, c.b) == wanted), None
+        )
+
+    def _pairs(self, metric: str, part: str) -> Iterator[tuple[str, str, str]]:
+        """Kind and the two columns of each comparison."""
+        roles, base = self.roles, self.best_base(metric, part)
+        for name in roles.peers[1:]:
+            yield "peers", name, roles.reference
+        if roles.tuned is None:
+            return
+        if base is not None:
+            yield "tuned-base", roles.tuned, base
+        for name in roles.naive:
+            yield "tuned-naive", roles.tuned, name
+        if roles.delivered is not None:
+            yield "delivered-tuned", roles.delivered, roles.tuned
+            if base is not None:
+                yield "delivered-base", roles.delivered, base
 
 
 def same(text: str) -> dict[str, str]:

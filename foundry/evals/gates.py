@@ -2,6 +2,10 @@
 
 A gate must hold for the tuned model *and* for the delivered file; what is reported is whichever
 of the two is further from holding. A gate on something nobody measured does not hold.
+
+Differences are judged without a correction for their number: since every gate must hold, further
+gates make it harder to pass by chance, not easier (Berger 1982, "Multiparameter hypothesis testing
+and acceptance sampling", Technometrics 24, pp. 295-300).
 """
 
 from collections.abc import Sequence
@@ -10,25 +14,33 @@ from typing import Any
 
 from foundry.core.recipe import Gate
 from foundry.evals.comparison import DECIMALS, Comparison
-from foundry.evals.statistics import FEWEST_GROUPS
+from foundry.evals.statistics import FEWEST_GROUPS, Difference, detectable, verdict
 from foundry.evals.wording import join, percent, points, say
+
+LOSSES = ("max_drop_pp", "non_inferiority_pp")
 
 
 @dataclass(frozen=True)
 class Bound:
-    """One bound of a gate; `needed` in the recipe's unit (`max_drop_pp`: percentage points)."""
+    """One bound of a gate; `needed` in the recipe's unit (`..._pp`: percentage points)."""
 
     metric: str
     part: str | None
     kind: str
     needed: float
 
+    @property
+    def least(self) -> float:
+        """The bound of a share or of a difference of shares, negative where a loss is allowed."""
+        return -self.needed / 100 if self.kind in LOSSES else self.needed
+
 
 @dataclass(frozen=True)
 class Found:
     """What a column shows: `value` and its interval are shares or differences of shares.
 
-    `margin` is how far the value is beyond the bound, negative where short of it.
+    `margin` is how far what is judged (the value, or its lower limit) is beyond the bound, negative
+    where short of it.
     """
 
     column: str
@@ -39,19 +51,25 @@ class Found:
     margin: float
     passed: bool
     base: str | None = None
+    difference: Difference | None = None
 
 
 def judge(gates: Sequence[Gate], comparison: Comparison) -> list[dict[str, Any]]:
     """One result per bound: `{gate, passed, needed, found, low, high, column, base, sentence}`.
 
     `found`, `low` and `high` are shares in 0..1 for `min` and differences of shares (tuned less
-    better base) for `min_gain` and `max_drop_pp`; None where nothing was measured.
+    better base) for the other bounds; None where nothing was measured.
     """
     return [_result(bound, comparison) for gate in gates for bound in _bounds(gate)]
 
 
 def _bounds(gate: Gate) -> list[Bound]:
-    written = {"min": gate.min, "min_gain": gate.min_gain, "max_drop_pp": gate.max_drop_pp}
+    written = {
+        "min": gate.min,
+        "min_gain": gate.min_gain,
+        "max_drop_pp": gate.max_drop_pp,
+        "non_inferiority_pp": gate.non_inferiority_pp,
+    }
     return [
         Bound(gate.metric, gate.part, kind, float(needed))
         for kind, needed in written.items()
@@ -80,8 +98,7 @@ def _result(bound: Bound, comparison: Comparison) -> dict[str, Any]:
         column=comparison.columns[worst.column],
         **_numbers(bound, worst),
     )
-    if bound.kind == "min_gain" and worst.groups < FEWEST_GROUPS:
-        sentence = join(sentence, say("NOT ENOUGH DATA", groups=str(worst.groups)))
+    sentence = join(sentence, *_cautions(bound, worst))
     return {
         "gate": gate,
         "passed": worst.passed,
@@ -108,10 +125,13 @@ def _found(bound: Bound, comparison: Comparison, column: str) -> Found | None:
 
 
 def _against(bound: Bound, comparison: Comparison, column: str, base: str) -> Found | None:
-    """A gain counts only if chance does not explain it; a drop is judged by what was measured.
+    """A gain counts only if chance does not explain it, `max_drop_pp` goes by what was measured.
 
-    Proving that nothing was lost would take thousands of questions, so `max_drop_pp` compares
-    the mean and the report shows the interval beside it.
+    `non_inferiority_pp` wants proof: the 95 % interval must lie wholly above the loss that is let
+    pass, which is a test at 2.5 % one-sided.
+
+    Source: ICH E9 (1998), "Statistical principles for clinical trials", section 3.3.2; EMA (2005),
+    "Guideline on the choice of the non-inferiority margin", EMEA/CPMP/EWP/2158/99.
     """
     difference = comparison.scores.difference(bound.metric, bound.part, column, base)
     if difference is None:
@@ -119,19 +139,43 @@ def _against(bound: Bound, comparison: Comparison, column: str, base: str) -> Fo
     value, low, high = (
         round(x, DECIMALS) + 0.0 for x in (difference.mean, difference.low, difference.high)
     )
-    least = bound.needed if bound.kind == "min_gain" else -bound.needed / 100
-    margin = round(value - least, DECIMALS)
-    certain = low > 0 and difference.groups >= FEWEST_GROUPS
-    passed = margin >= 0 and (certain or bound.kind != "min_gain")
-    return Found(column, value, low, high, difference.groups, margin, passed, base)
+    judged = low if bound.kind == "non_inferiority_pp" else value
+    margin = round(judged - bound.least, DECIMALS)
+    passed = margin >= 0
+    if bound.kind == "min_gain":
+        passed = passed and verdict(difference) == "BETTER"
+    elif bound.kind == "non_inferiority_pp":
+        passed = margin > 0 and difference.groups >= FEWEST_GROUPS
+    return Found(column, value, low, high, difference.groups, margin, passed, base, difference)
+
+
+def _cautions(bound: Bound, found: Found) -> list[dict[str, str]]:
+    """What else is to be known: that a loss is not ruled out, or that the test part is too small.
+
+    The least gain that would show is also about the least loss that could be ruled out between
+    equals: both are (t' + t'') standard errors.
+    """
+    if found.difference is None:
+        return []
+    if bound.kind == "max_drop_pp":
+        low = points(found.low, signed=True)
+        ruled_out = not found.passed or found.low > bound.least
+        return [] if ruled_out else [say("loss-not-ruled-out", low=low)]
+    groups = str(found.groups)
+    least = detectable(found.difference)
+    if least is None:
+        return [say("NOT ENOUGH DATA", groups=groups)]
+    if found.passed or least <= abs(bound.least):
+        return []
+    n = str(found.difference.n)
+    return [say("small-test", n=n, groups=groups, detectable=points(least))]
 
 
 def _numbers(bound: Bound, found: Found) -> dict[str, str]:
     if bound.kind == "min":
         return {"needed": percent(bound.needed), "found": percent(found.value)}
-    share = bound.needed if bound.kind == "min_gain" else bound.needed / 100
     return {
-        "needed": points(share),
+        "needed": points(abs(bound.least)),
         "found": points(found.value, signed=True),
         "low": points(found.low, signed=True),
         "high": points(found.high, signed=True),

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from foundry.evals.answers import Column
 from foundry.evals.comparison import Comparison
 from foundry.evals.metrics import WRONGLY_DECLINED
-from foundry.evals.statistics import Difference, verdict
+from foundry.evals.statistics import Difference, detectable, verdict
 from foundry.evals.telling import main_metric
 from foundry.evals.wording import Text, join, points, say
+
+NO_OTHERS: Mapping[str, str] = {}
 
 
 def headlines(comparison: Comparison, columns: Sequence[Column]) -> list[dict[str, str]]:
@@ -36,19 +38,29 @@ def same_text(a: Column, b: Column) -> int:
     return sum(b.answers[key].text == answer.text for key, answer in a.answers.items())
 
 
-def say_difference(difference: Difference) -> dict[str, str]:
-    """The verdict on a difference in a sentence, with its size and interval."""
-    found = verdict(difference)
+def say_difference(
+    difference: Difference, sentences: Mapping[str, str] = NO_OTHERS
+) -> dict[str, str]:
+    """The verdict on a difference in a sentence, with its size, its interval, and what could show.
+
+    `sentences` names those to say in the place of a verdict's own.
+    """
+    found, least = verdict(difference), detectable(difference)
     if found == "NO DIFFERENCE" and difference.mean == 0 and difference.p_value == 1.0:
-        return say("no-difference-at-all")
-    return say(
-        found,
+        found_key = "no-difference-at-all"
+    else:
+        found_key = sentences.get(found, found)
+    head = say(
+        found_key,
         size=points(abs(difference.mean)),
         signed=points(difference.mean, signed=True),
         low=points(difference.low, signed=True),
         high=points(difference.high, signed=True),
         groups=str(difference.groups),
     )
+    if found != "NO DIFFERENCE" or least is None:
+        return head
+    return join(head, say("detectable", detectable=points(least)))
 
 
 def _part(comparison: Comparison, metric: str, part: str) -> dict[str, str]:
@@ -76,7 +88,7 @@ def _part(comparison: Comparison, metric: str, part: str) -> dict[str, str]:
         tuned=show(comparison, metric, part, tuned),
         before=show(comparison, metric, part, base),
     )
-    difference = comparison.scores.difference(metric, part, tuned, base)
+    difference = comparison.difference(metric, part, tuned, base)
     return head if difference is None else join(head, say_difference(difference))
 
 
@@ -93,7 +105,7 @@ def _not_beaten(
         texts = {answer.text for answer in column.answers.values()}
         if column.name not in comparison.roles.naive or len(texts) < 2:
             continue
-        difference = comparison.scores.difference(metric, part, comparison.roles.tuned, column.name)
+        difference = comparison.difference(metric, part, comparison.roles.tuned, column.name)
         if difference is not None and verdict(difference) in ("NO DIFFERENCE", "WORSE"):
             cautions.append(
                 say(

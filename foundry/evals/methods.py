@@ -39,17 +39,24 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "metric": {"zh-TW": "{title}（{name}，第 {version} 版）", "en": "{title} ({name}, v{version})"},
     "intervals": {
-        "zh-TW": "{level} 信賴區間以題組為單位重抽（BCa 拔靴法，{resamples} 次，Efron 1987）；"
-        "成對差值以題組為單位做雙尾置換檢定（最多 {permutations} 次，Good 2005）。",
-        "en": "{level} confidence intervals resample whole groups (BCa bootstrap, {resamples} "
-        "draws; Efron 1987); paired differences were tested two-sidedly by permutation within "
-        "whole groups (up to {permutations} draws; Good 2005).",
+        "zh-TW": "{level} 信賴區間以題組為單位：只有對錯的得分用 Wilson（1927）區間與有效題數，"
+        "其差值用 Bonett 與 Price（2012）區間，其他得分以題組重抽（BCa 拔靴法，{resamples} 次，"
+        "Efron 1987）。成對差值以題組為單位做雙尾置換檢定（最多 {permutations} 次，Good 2005；"
+        "每組一題且只有對錯時就是 McNemar 精確檢定）。",
+        "en": "{level} confidence intervals respect groups: of shares of right answers Wilson's "
+        "(1927) at the effective number of items, of their differences Bonett and Price's (2012), "
+        "of other scores a BCa bootstrap of whole groups ({resamples} draws; Efron 1987). Paired "
+        "differences were tested two-sidedly by permutation within whole groups (up to "
+        "{permutations} draws; Good 2005), which is the exact McNemar test where each group is one "
+        "item that is right or wrong.",
     },
     "verdicts": {
-        "zh-TW": "區間不含 0 且檢定在同一水準顯著，才稱較好或較差；少於 {fewest} 組不下結論。"
+        "zh-TW": "p 值以 Holm（1979）法校正報告中的所有比較；區間不含 0 且校正後的檢定在同一水準"
+        "顯著，才稱較好或較差；少於 {fewest} 組不下結論。"
         "統計的隨機種子為 {seed}。",
-        "en": "A difference is called better or worse only where the interval excludes zero and "
-        "the test agrees at the same level; with fewer than {fewest} groups nothing is concluded. "
+        "en": "P values were corrected for all comparisons of the report (Holm 1979). A difference "
+        "is called better or worse only where the interval excludes zero and the corrected test "
+        "agrees at the same level; with fewer than {fewest} groups nothing is concluded. "
         "The seed of all statistics was {seed}.",
     },
     "software": {

@@ -8,12 +8,13 @@ from typing import Any
 
 from foundry.evals.answers import Column
 from foundry.evals.comparison import Comparison
-from foundry.evals.statistics import Difference, verdict
+from foundry.evals.headlines import say_difference
+from foundry.evals.statistics import Difference
 from foundry.evals.telling import MOST, Case, entry, main_metric
 from foundry.evals.wording import join, points, say
 
 KINDS = ("apart", "wrong-for-all", "right-for-all")
-SENTENCES = {"BETTER": "peer-higher", "WORSE": "peer-lower", "NO DIFFERENCE": "NO DIFFERENCE"}
+SENTENCES = {"BETTER": "peer-higher", "WORSE": "peer-lower"}
 
 
 def peer_headlines(comparison: Comparison) -> list[dict[str, str]]:
@@ -33,7 +34,7 @@ def peer_headlines(comparison: Comparison) -> list[dict[str, str]]:
             found = points(comparison.scores.mean(metric, part, column) or 0.0)
             title = comparison.columns[column]
             head = say("peer", **names, column=title, found=found)
-            difference = comparison.scores.difference(metric, part, column, reference)
+            difference = comparison.difference(metric, part, column, reference)
             if column != reference and difference is not None:
                 other = say("peer-against", other=comparison.columns[reference])
                 head = join(head, other, say_apart(difference))
@@ -43,17 +44,7 @@ def peer_headlines(comparison: Comparison) -> list[dict[str, str]]:
 
 def say_apart(difference: Difference) -> dict[str, str]:
     """The verdict on two models in a sentence, with the size and the interval."""
-    found = verdict(difference)
-    if found == "NO DIFFERENCE" and difference.mean == 0 and difference.p_value == 1.0:
-        return say("no-difference-at-all")
-    return say(
-        SENTENCES.get(found, found),
-        size=points(abs(difference.mean)),
-        signed=points(difference.mean, signed=True),
-        low=points(difference.low, signed=True),
-        high=points(difference.high, signed=True),
-        groups=str(difference.groups),
-    )
+    return say_difference(difference, SENTENCES)
 
 
 def telling_of_peers(columns: Sequence[Column], comparison: Comparison) -> list[dict[str, Any]]:

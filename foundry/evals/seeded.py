@@ -26,7 +26,8 @@ from statistics import fmean, variance
 from typing import Any
 
 from foundry.evals.aggregates import Mean, Pooled
-from foundry.evals.statistics import LEVEL, SAME, Difference, Interval
+from foundry.evals.statistics import LEVEL, Difference, Interval
+from foundry.evals.swaps import SAME
 
 Rows = Sequence[Sequence[Any]]
 """What was observed of N items with each of K seeds, shape (K, N): scores or counts."""

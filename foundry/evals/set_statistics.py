@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from foundry.evals.companions import Counts, Statistic
 from foundry.evals.statistics import (
     LEVEL,
-    PERMUTATIONS,
     RESAMPLES,
-    SAME,
     Difference,
     Interval,
     expanded,
     no_spread,
 )
+from foundry.evals.swaps import PERMUTATIONS, SAME
 
 if TYPE_CHECKING:
     import numpy as np

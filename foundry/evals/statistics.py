@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from foundry.evals import power, proportions
+from foundry.evals.swaps import SAME, Test, paired_p_value
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -19,12 +22,8 @@ Verdict = Literal["BETTER", "WORSE", "NO DIFFERENCE", "NOT ENOUGH DATA"]
 
 LEVEL = 0.95
 RESAMPLES = 2000
-PERMUTATIONS = 9999
 FEWEST_GROUPS = 6
 """With 5 groups a two-sided sign-flip test cannot go below 2/2**5 = 0.0625; with 6 it can."""
-
-SAME = 1e-12
-"""Group means closer than this are the same up to float64 summation order."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of a - b over the same items, its interval, and the p value of "no difference"."""
+    """Mean of a - b over the same items, its interval, and the p value of "no difference".
+
+    `p_adjusted` allows for `comparisons` differences that are judged together; None for one on its
+    own. `discordant` and `effective_n` are those of `proportions.Pairs`, None where scores are not
+    0 or 1.
+    """
 
     mean: float
     low: float
@@ -48,6 +52,11 @@ class Difference:
     p_value: float
     n: int
     groups: int
+    test: Test = "paired permutation"
+    discordant: float | None = None
+    effective_n: float | None = None
+    p_adjusted: float | None = None
+    comparisons: int = 1
 
 
 def interval(
@@ -58,7 +67,9 @@ def interval(
     level: float = LEVEL,
     resamples: int = RESAMPLES,
 ) -> Interval:
-    """Confidence interval of the mean of `scores` (each in 0..1) by a bootstrap over groups.
+    """Confidence interval of the mean of `scores`, each in 0..1.
+
+    `proportions.share_limits` where every score is 0 or 1, else a bootstrap over groups.
 
     Source: Efron (1987), "Better bootstrap confidence intervals" (BCa), as in scipy; the ratio of
     sums over resampled clusters is Cochran's (Sampling Techniques, 3rd ed., section 9A.1).
@@ -66,7 +77,10 @@ def interval(
     if not scores:
         return Interval(None, None, None, 0, 0)
     sums, counts = _by_group(scores, groups)
-    low, high = _bootstrap(sums, counts, bounds=(0.0, 1.0), seed=seed, draws=(level, resamples))
+    if _whole(scores) and len(sums) > 1:
+        low, high = proportions.share_limits(sums, counts, level=level)
+    else:
+        low, high = _bootstrap(sums, counts, bounds=(0.0, 1.0), seed=seed, draws=(level, resamples))
     mean = float(sums.sum() / counts.sum())
     return Interval(mean, low, high, len(scores), len(sums))
 
@@ -82,38 +96,73 @@ def paired_difference(
 ) -> Difference:
     """How much better `a` scores than `b` on the same items.
 
-    The interval is a bootstrap over groups of the paired difference; the p value is that of a
-    two-sided permutation test that swaps `a` and `b` within whole groups (exact with up to 13
-    groups that differ, since 2**13 is less than `PERMUTATIONS`).
+    The interval is `proportions.difference_limits` where every score is 0 or 1, else a bootstrap
+    over groups of the paired difference; the p value is `swaps.paired_p_value`.
+
+    Args:
+        a, b: Scores of the same items, each in 0..1, or each in -1..0 where less is better.
+        groups: The group of each item.
+        seed: For the bootstrap and the permutations.
+        level: Of confidence.
+        resamples: Of the bootstrap.
 
     Raises:
         ValueError: The three sequences differ in length or are empty.
-
-    Source: Good (2005), "Permutation, Parametric, and Bootstrap Tests of Hypotheses".
     """
     if not (len(a) == len(b) == len(groups) and a):
         raise ValueError(f"paired scores of {len(a)}, {len(b)} and {len(groups)} items")
-    sums, counts = _by_group([x - y for x, y in zip(a, b, strict=True)], groups)
+    apart = [x - y for x, y in zip(a, b, strict=True)]
+    sums, counts = _by_group(apart, groups)
+    mean, whole = float(sums.sum() / counts.sum()), _whole(a) and _whole(b)
+    p_value, test = paired_p_value(sums, counts, whole=whole, seed=seed)
+    if whole and len(sums) > 1:
+        won, lost = (_by_group([max(0.0, s * x) for x in apart], groups)[0] for s in (1, -1))
+        pairs = proportions.difference_limits(won, lost, counts, level=level)
+        low, high, *rest = pairs
+        return Difference(mean, low, high, p_value, len(a), len(sums), test, *rest)
     low, high = _bootstrap(sums, counts, bounds=(-1.0, 1.0), seed=seed, draws=(level, resamples))
-    mean = float(sums.sum() / counts.sum())
-    return Difference(mean, low, high, _p_value(sums, seed), len(a), len(sums))
+    return Difference(mean, low, high, p_value, len(a), len(sums), test)
+
+
+def detectable(difference: Difference, *, level: float = LEVEL) -> float | None:
+    """The least true difference, in 0..1, that such data show with a chance of `power.POWER`.
+
+    For a difference that is judged together with others it allows for the most that Holm's
+    correction may ask, level/m. None where not even a difference of 1 would be shown.
+    """
+    groups, alpha = difference.groups, (1 - level) / difference.comparisons
+    if not power.can_ever_show(groups, alpha):
+        return None
+    width = difference.high - difference.low
+    found = power.by_interval(width, groups, level=level, alpha=alpha)
+    if difference.discordant is not None and difference.effective_n is not None:
+        share, n = difference.discordant, difference.effective_n
+        found = max(found, power.by_discordance(share, n, groups, alpha=alpha))
+    return found if found <= 1 else None
 
 
 def verdict(difference: Difference, *, level: float = LEVEL) -> Verdict:
     """What a difference allows us to say.
 
     NOT ENOUGH DATA with fewer than `FEWEST_GROUPS` groups; BETTER or WORSE only if the interval
-    lies wholly on one side of 0 *and* the permutation test agrees at the same level; else
-    NO DIFFERENCE, which means that none was shown, not that there is none.
+    lies wholly on one side of 0 *and* the test, corrected for what is judged together, agrees at
+    the same level. Else NOT ENOUGH DATA where no difference whatever could have been expected to
+    show (`detectable`), and NO DIFFERENCE, which means that none was shown, not that there is none.
     """
     if difference.groups < FEWEST_GROUPS:
         return "NOT ENOUGH DATA"
-    if difference.p_value < 1 - level:
+    adjusted = difference.p_adjusted
+    if (difference.p_value if adjusted is None else adjusted) < 1 - level:
         if difference.low > 0:
             return "BETTER"
         if difference.high < 0:
             return "WORSE"
-    return "NO DIFFERENCE"
+    return "NOT ENOUGH DATA" if detectable(difference, level=level) is None else "NO DIFFERENCE"
+
+
+def _whole(scores: Sequence[float]) -> bool:
+    """Whether each is 0 or 1 (turned round: 0 or -1), as a count of right answers needs."""
+    return all(score in (-1, 0, 1) for score in scores)
 
 
 def _by_group(values: Sequence[float], groups: Sequence[str]) -> "tuple[Array, Array]":
@@ -191,27 +240,3 @@ def no_spread(
     share = 1 - ((1 - level) / 2) ** (1 / groups)
     low, high = bounds
     return value + share * (low - value), value + share * (high - value)
-
-
-def _p_value(sums: "Array", seed: int) -> float:
-    """Two-sided p value of the sum of group differences, each as likely with its sign turned.
-
-    Groups without a difference are left out: turning them changes nothing, and the fewer there
-    are the sooner the test is exact.
-    """
-    import numpy as np
-    from scipy import stats
-
-    sums = sums[np.abs(sums) > SAME]
-    if len(sums) < 2:
-        return 1.0
-    result = stats.permutation_test(
-        (sums, np.zeros_like(sums)),
-        lambda a, b, axis=-1: a.sum(axis=axis) - b.sum(axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=PERMUTATIONS,
-        alternative="two-sided",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)

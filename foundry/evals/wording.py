@@ -46,8 +46,12 @@ SENTENCES: Mapping[str, Text] = {
         "en": "No difference found: {signed} points may be chance (95% interval {low} to {high}).",
     },
     "NOT ENOUGH DATA": {
-        "zh-TW": "只有 {groups} 組題目，太少，不下結論。",
-        "en": "Only {groups} groups of questions: too few to say.",
+        "zh-TW": "只有 {groups} 組題目，太少：再大的差別也看不出來，不下結論。",
+        "en": "Only {groups} groups of questions: too few to show any difference.",
+    },
+    "detectable": {
+        "zh-TW": "這些題目要差到約 {detectable} 個百分點才多半看得出來。",
+        "en": "A true difference of about {detectable} points would most likely have shown.",
     },
     "no-difference-at-all": {
         "zh-TW": "平均得分相同：看不出差別。",
@@ -112,6 +116,23 @@ SENTENCES: Mapping[str, Text] = {
         "{column}的差是 {found}。",
         "en": "{metric}, {part}: a loss of at most {needed} points against the better base is "
         "allowed; {column}: {found}.",
+    },
+    "gate-non_inferiority_pp": {
+        "zh-TW": "「{part}」的「{metric}」要能排除比訓練前最好的成績少 {needed} 個百分點以上；"
+        "{column}的差是 {found}（95% 信賴區間 {low} 到 {high}）。",
+        "en": "{metric}, {part}: a loss of {needed} points or more against the better base must be "
+        "ruled out; {column}: {found} (95% interval {low} to {high}).",
+    },
+    "loss-not-ruled-out": {
+        "zh-TW": "這是在這些題目上量到的；真正的差可能低到 {low}（95% 信賴區間的下限）。",
+        "en": "This is what these questions measured; the true difference may be as low as {low} "
+        "(lower end of the 95% interval).",
+    },
+    "small-test": {
+        "zh-TW": "{n} 題（{groups} 組）太少：要差到約 {detectable} 個百分點才多半看得出來，"
+        "請增加測試題目。",
+        "en": "{n} questions in {groups} groups are too few for this: about {detectable} points "
+        "would most likely show. Add test questions.",
     },
     "gate-unmeasured": {
         "zh-TW": "「{part}」的「{metric}」沒有量到，所以不算達標。",

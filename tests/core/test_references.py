@@ -63,7 +63,7 @@ def test_gate_without_any_evaluator_is_refused(mistakes):
 def test_gate_without_a_bound_is_refused(mistakes):
     assert mistakes(PARTS + EVALS + "gates: [{metric: exact-match}]\n") == [
         "shop.yaml:12:9: gates.0: the gate has no bound\n"
-        "  fix: add `min`, `min_gain` or `max_drop_pp` to it"
+        "  fix: add `min`, `min_gain`, `max_drop_pp` or `non_inferiority_pp` to it"
     ]
 
 

@@ -30,13 +30,13 @@ def gate(metric: str = "required-facts", part: str | None = "facts", **bounds: f
     [
         ({"min": 0.75}, True),
         ({"min": 0.76}, False),
-        ({"min_gain": 0.25}, True),  # exactly the gain
-        ({"min_gain": 0.26}, False),
+        ({"min_gain": 0.3}, True),  # exactly the gain, by six groups of two
+        ({"min_gain": 0.31}, False),
         ({"max_drop_pp": 0}, True),
     ],
 )
 def test_a_bound_holds_up_to_the_number_itself(judged, bounds, passed):
-    (result,) = judged(gate(**bounds))["gates"]
+    (result,) = judged(gate(**bounds), base=18)["gates"]
 
     assert result["passed"] is passed
 
@@ -55,6 +55,41 @@ def test_a_drop_is_in_percentage_points_against_the_base(judged, drop, passed):
 
     assert report["gates_passed"] is passed
     assert report["gates"][0]["found"] == -0.025
+
+
+@pytest.mark.parametrize(("margin", "passed"), [(14, True), (13, False)])
+def test_equal_scores_do_not_prove_that_nothing_was_lost(judged, margin, passed):
+    (result,) = judged(gate(non_inferiority_pp=margin), base=30)["gates"]
+
+    assert (result["passed"], result["found"]) == (passed, 0.0)
+    assert result["low"] == pytest.approx(-0.1345, abs=1e-3)  # 20 groups: t 2.093 * sqrt(2) / 22
+    assert "must be ruled out" in result["sentence"]["en"]
+    assert ("Add test questions" in result["sentence"]["en"]) is not passed
+
+
+def test_no_loss_is_ruled_out_by_too_few_groups(shop):
+    shop.items = shop.facts[:8]  # four groups
+    columns = [shop.column("base", shop.right(8)), shop.column("tuned", shop.right(8))]
+    report = shop.report(columns, gates=[gate(non_inferiority_pp=99)], evals=[shop.required()])
+
+    (result,) = report["gates"]
+    assert result["passed"] is False
+    assert "Only 4 groups" in result["sentence"]["en"]
+
+
+def test_a_measured_drop_says_that_more_is_not_ruled_out(judged):
+    kept, proven = judged(gate(max_drop_pp=2), gate(max_drop_pp=60), base=30)["gates"]
+
+    assert (kept["passed"], proven["passed"]) == (True, True)
+    assert "may be as low as −13.5" in kept["sentence"]["en"]
+    assert "may be as low" not in proven["sentence"]["en"]
+
+
+def test_a_gain_too_small_for_the_test_part_asks_for_more_questions(judged):
+    (result,) = judged(gate(min_gain=0.05), base=28)["gates"]
+
+    assert result["passed"] is False
+    assert "40 questions in 20 groups are too few" in result["sentence"]["en"]
 
 
 def test_a_gain_that_chance_explains_does_not_hold(judged):

@@ -1,6 +1,7 @@
 """Intervals cover, tests do not cry wolf, and data without spread gives no false certainty."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,11 +84,63 @@ def test_better_needs_interval_and_test_to_agree():
     assert {verdict(only_interval), verdict(only_test)} == {"NO DIFFERENCE"}
 
 
+def test_better_needs_the_corrected_p_value_where_many_are_judged():
+    alone = Difference(0.1, 0.01, 0.2, p_value=0.03, n=40, groups=40)
+
+    assert verdict(alone) == "BETTER"
+    assert verdict(replace(alone, p_adjusted=0.06, comparisons=2)) == "NO DIFFERENCE"
+
+
+def test_where_nothing_could_show_there_is_not_enough_data():
+    found = Difference(0.1, -0.7, 0.9, p_value=0.9, n=40, groups=7)
+
+    assert verdict(found) == "NOT ENOUGH DATA"
+    assert verdict(replace(found, low=-0.1, high=0.3)) == "NO DIFFERENCE"
+
+
+# Newcombe (1998), Statistics in Medicine 17, p. 861, with z where we have Student's t
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"), [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605)]
+)
+def test_interval_of_a_share_is_wilsons(right, n, low, high):
+    found = interval([1.0] * right + [0.0] * (n - right), [str(k) for k in range(n)], seed=0)
+
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-3)
+
+
+def test_interval_of_a_difference_is_bonett_and_prices():
+    a, b = [1.0] * 10 + [0.0] * 90, [0.0] * 10 + [1.0] * 4 + [0.0] * 86
+
+    found = paired_difference(a, b, [str(k) for k in range(100)], seed=0)
+
+    reach = 1.98422 * ((16 / 102 - (6 / 102) ** 2) / 102) ** 0.5
+    assert (found.low, found.high) == pytest.approx((6 / 102 - reach, 6 / 102 + reach), abs=1e-5)
+    assert (found.discordant, found.effective_n) == pytest.approx((0.14, 100))
+
+
+def test_asking_everything_twice_proves_nothing_more():
+    scores = [1.0] * 30 + [0.0] * 10
+
+    once = interval(scores, [str(k) for k in range(40)], seed=0)
+    twice = interval(scores * 2, [str(k) for k in range(40)] * 2, seed=0)
+
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high), abs=0.005)
+
+
+def test_scores_between_right_and_wrong_are_drawn_again():
+    scores = [0.5, 0.9, 0.2, 0.7, 0.4, 1.0, 0.0, 0.6]
+
+    found = paired_difference(scores, [0.5] * 8, list("abcdefgh"), seed=0)
+
+    assert found.discordant is None
+    assert found.low < found.mean < found.high
+
+
 def test_all_right_is_not_certain_to_stay_so():
     found = interval([1.0] * 40, [str(n) for n in range(40)], seed=0)
 
     assert (found.mean, found.high) == (1.0, 1.0)
-    assert found.low == pytest.approx(0.9119, abs=1e-4)  # Clopper-Pearson for 40 of 40
+    assert found.low == pytest.approx(40 / (40 + 2.0227**2), abs=1e-4)  # Wilson, t of 39
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1.0])
@@ -117,7 +170,8 @@ def test_nothing_measured_is_none_not_nan():
 
 
 def test_the_same_seed_gives_the_same_numbers():
-    data = clustered(np.random.default_rng(1), groups=20, mean=0.6)
+    scores, groups = clustered(np.random.default_rng(1), groups=20, mean=0.6)
+    data = [score / 2 for score in scores], groups  # a bootstrap, as nothing is simply right
 
     assert interval(*data, seed=5) == interval(*data, seed=5)
     assert interval(*data, seed=5) != interval(*data, seed=6)

@@ -1,7 +1,7 @@
 """Every two arms beside each other: the difference, its verdict, and who wins which item."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -12,7 +12,9 @@ from foundry.evals.arms.entry import SEED
 from foundry.evals.comparison import rounded
 from foundry.evals.headlines import say_difference
 from foundry.evals.metrics import Metric
-from foundry.evals.statistics import SAME, Difference, verdict
+from foundry.evals.multiplicity import judged_together
+from foundry.evals.statistics import Difference, verdict
+from foundry.evals.swaps import SAME
 
 
 @dataclass(frozen=True)
@@ -85,31 +87,14 @@ def scores(arms: Sequence[Arm], field: Field) -> Iterator[dict[str, Any]]:
 def differences(arms: Sequence[Arm], field: Field) -> list[dict[str, Any]]:
     """Each pair of arms, how much better `a` is than `b` (whichever way is better).
 
-    The p values of all pairs are corrected together (`holm`): of six pairs of equal arms one would
-    else be called different a quarter of the time.
+    All pairs are judged together: of six pairs of equal arms one would else be called different a
+    quarter of the time.
     """
     pairs = list(combinations(arms, 2))
-    found = [_difference(a, b, field) for a, b in pairs]
-    adjusted = holm([difference.p_value for difference in found])
+    together = judged_together([_difference(a, b, field) for a, b in pairs])
     return [
-        _record(pair, field, replace(difference, p_value=p_value), difference.p_value)
-        for pair, difference, p_value in zip(pairs, found, adjusted, strict=True)
+        _record(pair, field, difference) for pair, difference in zip(pairs, together, strict=True)
     ]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P values corrected for their number, in their order, each at most 1.
-
-    The k-th smallest of m is multiplied by m - k + 1 and is at least the one before: the chance of
-    one false difference or more among them stays at the level.
-
-    Source: Holm (1979), "A Simple Sequentially Rejective Multiple Test Procedure".
-    """
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
 
 
 def _difference(a: Arm, b: Arm, field: Field) -> Difference:
@@ -118,16 +103,15 @@ def _difference(a: Arm, b: Arm, field: Field) -> Difference:
     return seeded.difference(field.metric.aggregate, *rows, field.groups, seed=SEED)
 
 
-def _record(
-    pair: tuple[Arm, Arm], field: Field, difference: Difference, alone: float
-) -> dict[str, Any]:
+def _record(pair: tuple[Arm, Arm], field: Field, difference: Difference) -> dict[str, Any]:
     a, b = pair
     return {
         **field.names,
         "a": a.name,
         "b": b.name,
         **_rounded(asdict(difference)),
-        "p_alone": rounded(alone),
+        "p_value": rounded(difference.p_adjusted),
+        "p_alone": rounded(difference.p_value),
         **_wins(a, b, field),
         "verdict": verdict(difference),
         "sentence": say_difference(difference),

@@ -46,13 +46,15 @@ PAGE: Mapping[str, Words] = {
         "scores_note": "滿分 100，小字是 95% 信賴區間；n 是題數，「組」是彼此無關的題組數。",
         "part": "題目",
         "comparisons": "比較與檢定",
-        "comparisons_note": "差值以百分點計，正值表示前者較好。區間以題組為單位重抽"
-        "（BCa 拔靴法，{resamples} 次），p 值來自以題組為單位的配對置換檢定。"
-        "區間不含 0 而且檢定也顯著，才說較好或較差；少於 {groups} 組不下結論。"
-        "各比較未做多重檢定校正。",
+        "comparisons_note": "差值以百分點計，正值表示前者較好。區間以題組為單位：對錯計分用"
+        "Bonett–Price 法，其他分數用 BCa 拔靴法（{resamples} 次）。每題自成一組且以對錯計分時，"
+        "p 值來自 McNemar 精確檢定，其餘來自以題組為單位的配對置換檢定；p 值已用 Holm 法"
+        "校正本頁所有比較，括號內是校正前的值。區間不含 0 而且校正後仍顯著，才說較好或較差；"
+        "少於 {groups} 組不下結論。「看得出」是有 80% 機會看得出來的最小差別。",
         "compared": "比較",
         "difference": "差（95% 區間）",
         "verdict": "結論",
+        "detectable": "看得出",
         "curve": "訓練過程",
         "learning_rate": "學習率",
         "grad_norm": "梯度範數",
@@ -139,12 +141,16 @@ PAGE: Mapping[str, Words] = {
         "part": "Questions",
         "comparisons": "Comparisons and tests",
         "comparisons_note": "Differences in percentage points; above zero the first is better. "
-        "Intervals resample whole groups (BCa bootstrap, {resamples} draws); p values come from a "
-        "paired permutation test over groups. Better or worse is said only if both agree, and "
-        "nothing below {groups} groups. No correction for the number of comparisons.",
+        "Intervals respect groups: Bonett and Price's where answers are right or wrong, else a BCa "
+        "bootstrap ({resamples} draws). P values are those of the exact McNemar test where each "
+        "question is a group of its own and right or wrong, else of a paired permutation over "
+        "groups; they are corrected for all comparisons of this page (Holm), the small print is "
+        "before correction. Better or worse is said only if interval and corrected p agree, and "
+        "nothing below {groups} groups. “Shows” is the least difference that shows 4 times in 5.",
         "compared": "Compared",
         "difference": "Difference (95% interval)",
         "verdict": "Verdict",
+        "detectable": "Shows",
         "curve": "The training",
         "learning_rate": "learning rate",
         "grad_norm": "gradient norm",

@@ -11,7 +11,7 @@ from foundry.core.errors import DataError, ProofError, RecipeError
 from foundry.core.study import Outline, write_outline
 from foundry.evals.arms import contest, entry, fairness
 from foundry.evals.arms.contest import Question, compare_runs, compare_study
-from foundry.evals.arms.pairs import holm
+from foundry.evals.multiplicity import holm
 from foundry.store.runs import Run
 from tests.cases import case, change
 from tests.evals.arms.made import Made, items, make_run, right
