@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from foundry.core import plugins
+from foundry.core.recipe import Gate
 from foundry.evals.taiwanese import vocabulary
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
@@ -39,3 +40,16 @@ def test_the_page_is_read():
 
 def test_the_page_says_how_long_the_list_of_words_is():
     assert f"a dated list of {len(vocabulary().words)} " in PAGE
+
+
+def test_gates_of_the_page_load():
+    gates = [
+        gate
+        for text in re.findall(r"```yaml\n(gates:.*?)```", PAGE, re.DOTALL)
+        for gate in yaml.safe_load(text)["gates"]
+    ]
+
+    assert {"min_gain", "max_drop_pp", "non_inferiority_pp"} <= {
+        key for gate in gates for key in gate
+    }
+    assert all(Gate.model_validate(gate) for gate in gates)
