@@ -38,40 +38,37 @@ class Case:
         return 0.0 if self.base is None else self.tuned - self.base
 
     @property
-    def kinds(self) -> Iterator[str]:
-        """Every kind the case is of."""
+    def kind(self) -> str:
+        """The first of `KINDS` that the case is of."""
         if self.gain < 0:
-            yield "regression"
+            return "regression"
         if self.wrongly_declined:
-            yield "wrongly-declined"
+            return "wrongly-declined"
         if self.tuned < 1:
-            yield "wrong"
+            return "wrong"
         if self.delivered is not None and self.delivered < self.tuned:
-            yield "changed-by-export"
-        if self.metric == DECLINES and self.tuned == 1:
-            yield "declined"
-        if self.gain > 0:
-            yield "gain"
-        if self.gain == 0:
-            yield "same"
+            return "changed-by-export"
+        if self.metric == DECLINES:
+            return "declined"
+        return "gain" if self.gain > 0 else "same"
 
 
 def telling_answers(columns: Sequence[Column], comparison: Comparison) -> list[dict[str, Any]]:
     """At most `MOST` items with question, context, reference and what each column said."""
     cases = list(_cases(comparison))
-    queues = {kind: iter(_spread(_of_kind(kind, cases))) for kind in KINDS}
-    chosen: dict[int, tuple[str, Case]] = {}
+    queues = [iter(_spread(_of_kind(kind, cases))) for kind in KINDS]
+    chosen: list[Case] = []
     while len(chosen) < min(MOST, len(cases)):
-        for kind, queue in queues.items():
-            case = next((case for case in queue if case.index not in chosen), None)
+        for queue in queues:
+            case = next(queue, None)
             if case is not None and len(chosen) < MOST:
-                chosen[case.index] = (kind, case)
-    shown = sorted(chosen.values(), key=lambda one: KINDS.index(one[0]))
-    return [entry(kind, case, columns, comparison) for kind, case in shown]
+                chosen.append(case)
+    chosen.sort(key=lambda case: KINDS.index(case.kind))
+    return [entry(case.kind, case, columns, comparison) for case in chosen]
 
 
 def outcomes(comparison: Comparison) -> list[dict[str, Any]]:
-    """How many items of each part went which way; an item may be of several kinds.
+    """How many items of each part went which way; each item counts once.
 
     A part's entry is `{part, metric, n, kinds}`, `kinds` having a count for each of `KINDS`.
     """
@@ -79,7 +76,7 @@ def outcomes(comparison: Comparison) -> list[dict[str, Any]]:
     entries = []
     for part in comparison.scores.parts:
         own = [case for case in cases if case.item.part == part]
-        kinds = {kind: sum(kind in case.kinds for case in own) for kind in KINDS}
+        kinds = {kind: sum(kind == case.kind for case in own) for kind in KINDS}
         if own:
             entries.append({"part": part, "metric": own[0].metric, "n": len(own), "kinds": kinds})
     return entries
@@ -124,7 +121,7 @@ def _value(comparison: Comparison, metric: str, column: str, index: int) -> floa
 
 
 def _of_kind(kind: str, cases: Sequence[Case]) -> list[Case]:
-    own = [case for case in cases if kind in case.kinds]
+    own = [case for case in cases if case.kind == kind]
     return sorted(own, key=lambda case: (*_interest(kind, case), case.index))
 
 

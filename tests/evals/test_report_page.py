@@ -224,6 +224,7 @@ def test_every_word_is_there_in_every_language():
     for texts in (KINDS, FACTS, VERDICTS, SENTENCES):
         assert all({*text} == {*LANGUAGES} for text in texts.values())
     assert KINDS.keys() == {*TELLING_KINDS, *peers.KINDS}
+    assert tuple(kind for kind in KINDS if kind in TELLING_KINDS) == TELLING_KINDS
 
 
 def test_sentences_take_the_same_values_in_every_language():

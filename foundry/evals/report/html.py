@@ -21,6 +21,7 @@ TEMPLATE = Path(__file__).with_name("report.html.jinja")
 STYLE = Path(__file__).with_name("report.css")
 
 OURS = ("tuned", "delivered")
+WRONG = ("regression", "wrongly-declined", "wrong")
 FILES = {
     "report.json": "file_report",
     "scores.csv": "file_scores",
@@ -86,7 +87,7 @@ def _page(report: Report, language: str) -> dict[str, Any]:
         "outcome_kinds": [
             k for k in KINDS if any(row["kinds"].get(k) for row in report["outcomes"])
         ],
-        "all_right": not any(row["kinds"]["wrong"] for row in report["outcomes"]),
+        "all_right": not any(row["kinds"][kind] for row in report["outcomes"] for kind in WRONG),
         "files": [(name, words[key]) for name, key in FILES.items()],
         **costs(report, language),
         **_curves(report, language),

@@ -21,7 +21,7 @@ PAGE: Mapping[str, Words] = {
         "telling_note": "每一種情形輪流挑一題，題組盡量不重複；做錯的排前面，模型怎麼說就怎麼印。",
         "shown": "列出 {shown} 題，共 {n} 題",
         "outcomes": "做對、做錯、婉拒各有幾題",
-        "outcomes_note": "依各部分的主要指標計算；同一題可能算進不只一欄。",
+        "outcomes_note": "依各部分的主要指標計算；每一題只算進一欄，由左邊的先算。",
         "all": "題數",
         "costs": "時間與電費",
         "costs_lead": "用{column}回答 {answers} 題，約需 {seconds} 秒、電費 NT${twd}。",
@@ -111,7 +111,7 @@ PAGE: Mapping[str, Words] = {
         "there are; what went wrong comes first, printed as the models said it.",
         "shown": "{shown} shown of {n}",
         "outcomes": "How many were right, wrong or declined",
-        "outcomes_note": "By each part's main metric; a question may count in several columns.",
+        "outcomes_note": "By each part's main metric; a question counts once, leftmost first.",
         "all": "questions",
         "costs": "Time and electricity",
         "costs_lead": "{answers} answers of the {column} take about {seconds} seconds and "
@@ -195,8 +195,8 @@ PAGE: Mapping[str, Words] = {
 
 KINDS: Mapping[str, Words] = {
     "regression": {"zh-TW": "訓練後退步", "en": "Worse since training"},
-    "wrong": {"zh-TW": "還沒做對", "en": "Not right yet"},
     "wrongly-declined": {"zh-TW": "該回答卻婉拒", "en": "Declined but should answer"},
+    "wrong": {"zh-TW": "還沒做對", "en": "Not right yet"},
     "changed-by-export": {"zh-TW": "交付檔變差", "en": "Worse in the file handed over"},
     "declined": {"zh-TW": "婉拒得對", "en": "Rightly declined"},
     "gain": {"zh-TW": "訓練後進步", "en": "Better since training"},
