@@ -44,7 +44,7 @@ def document(
         raise RecipeError(Problem("compare", _("there is only one arm"), fix))
     fields = pairs.fields(arms)
     scores = [score for field in fields for score in pairs.scores(arms, field)]
-    chosen = _quality(arms, metric)
+    chosen = _quality([one["metric"] for one in scores], metric)
     made = {
         "schema_version": SCHEMA_VERSION,
         "column": arms[0].first.column.name,
@@ -77,12 +77,12 @@ def _metrics(arms: Sequence[Arm]) -> list[dict[str, Any]]:
     ]
 
 
-def _quality(arms: Sequence[Arm], metric: str | None) -> str:
-    known = list(arms[0].first.scores.metrics)
-    if metric is None or metric in known:
+def _quality(known: Sequence[str], metric: str | None) -> str:
+    """The metric that is asked for, or the first that was measured."""
+    if metric in known or (metric is None and known):
         return metric or known[0]
-    what = _("nobody measured `{metric}`").format(metric=metric)
-    fix = _("use one of {names}").format(names=", ".join(known))
+    what = _("nobody measured `{metric}`").format(metric=metric or "evals")
+    fix = _("use one of {names}").format(names=", ".join(dict.fromkeys(known)))
     raise RecipeError(Problem("--metric", what, fix))
 
 

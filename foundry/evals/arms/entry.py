@@ -13,6 +13,7 @@ from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.data.prepare import read_examples
 from foundry.evals.answers import Column, Item, load_answers
+from foundry.evals.brought import brought_by
 from foundry.evals.comparison import rounded
 from foundry.evals.metrics import metrics_of
 from foundry.evals.scoring import Scores, score_all
@@ -105,40 +106,49 @@ def _report(run: Run) -> Json:
 def _read(run: Run, column: str) -> Entry:
     report = _report(run)
     parts = [p for p in run.result("data")["parts"] if p["name"] not in NOT_TESTED]
+    blocks = [Plugin("evaluator").read(value) for value in run.value("evals")]
+    brought = brought_by(blocks)
     items = [
         Item(example, part["name"])
         for part in parts
         for example in read_examples(run.dir.file(part["file"]))
     ]
-    made = _column(run, report, column)
-    blocks = [Plugin("evaluator").read(value) for value in run.value("evals")]
+    items += [item for one in brought for item in one.items]
+    made = _column(run, report, column, [one.kind for one in brought])
     scores = score_all(items, [made], metrics_of(blocks, items), naive=(), seed=SEED)
     tests = {part["name"]: part["sha256"] for part in parts}
     return Entry(run, report, made, tests, scores)
 
 
-def _column(run: Run, report: Json, name: str) -> Column:
+def _column(run: Run, report: Json, name: str, brought: Sequence[str]) -> Column:
+    """A column with its answers, those to the questions of evaluators in files of their own."""
     told = next(one for one in report["columns"] if one["name"] == name)
-    answers = load_answers(run.dir.file("evals", "answers", f"{name}.jsonl"))
+    folder = run.dir.file("evals", "answers")
+    answers = load_answers(folder / f"{name}.jsonl")
+    for kind in brought:
+        answers |= load_answers(folder / f"{name}.{kind}.jsonl")
     return Column(name, told["title"], told["settings"], answers, told.get("seconds"))
 
 
 def _unlike_its_report(entry: Entry) -> Iterator[Problem]:
-    """Scores that the answers on disk do not give; a part that is not of the data is left out."""
+    """Scores that the answers on disk do not give; a judge's stand beside them, not in them."""
     what = _("its answers give {metric} {now} in {part}, its report says {then}")
     fix = _("evaluate it again: remove {file} and run `foundry train` on its recipe")
     fix = fix.format(file=entry.run.dir.file("stamps", "evaluate.json"))
+    metrics = entry.scores.metrics
+    judged = {name for name, metric in metrics.items() if metric.of_pairs}
+    judged |= {name for name, metric in metrics.items() if metric.companion_of in judged}
     for told in entry.report["scores"]:
         metric, part = told["metric"], told["part"]
-        if told["column"] != entry.column.name or part not in entry.tests:
+        if told["column"] != entry.column.name or metric in judged:
             continue
-        now = rounded(_mean(entry, metric, part))
+        now = rounded(_mean(entry, metric, part)) if metric in metrics else None
         if now != told["mean"]:
             text = what.format(metric=metric, part=part, now=now, then=told["mean"])
             yield Problem(entry.run.name, text, fix)
 
 
-def _mean(entry: Entry, metric: str, part: str) -> float | None:
+def _mean(entry: Entry, metric: str, part: str | None) -> float | None:
     if not entry.scores.has(metric, entry.column.name):
         return None
     return entry.scores.mean(metric, part, entry.column.name)

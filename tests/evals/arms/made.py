@@ -13,11 +13,12 @@ from foundry.core.blocks import Plugin
 from foundry.core.records import Example, Turn
 from foundry.core.rundir import RunDir
 from foundry.evals.answers import Answer, Column, Item, resume_answers
+from foundry.evals.brought import brought_by
 from foundry.evals.compare import Evidence, Measures, build_report
 from foundry.evals.comparison import Roles
 from foundry.evals.report.html import write_report
 
-EVALS = [{"kind": "exact-match"}, {"kind": "stop-rate"}]
+EVALS = ({"kind": "exact-match"}, {"kind": "stop-rate"})
 SETTINGS = {
     "template_sha256": "aa",
     "system": None,
@@ -72,6 +73,7 @@ class Made:
     size_bytes: int = 1000
     memory_bytes: int = 1 << 30
     parameters: int = 5000
+    evals: Sequence[Mapping[str, Any]] = EVALS
 
 
 def make_run(
@@ -79,7 +81,7 @@ def make_run(
 ) -> RunDir:
     """A run that was trained and evaluated."""
     run, asked = RunDir(runs / name), items() if asked is None else asked
-    values = {"seed": made.seed, "evals": EVALS, "adapter": {"kind": "lora", "rank": 8}}
+    values = {"seed": made.seed, "evals": made.evals, "adapter": {"kind": "lora", "rank": 8}}
     train = {"kind": "sft", "global_batch_size": 8}
     plan = {"values": {**values, "train": train, **made.values}, "base": {"sha256": "bb"}}
     atomic.write_json(run.file("plan.json"), {"fingerprint": name, "inputs": {}, **plan})
@@ -128,21 +130,22 @@ def _train(run: RunDir, made: Made) -> None:
 
 def _evaluate(run: RunDir, made: Made, says: Says, asked: Sequence[Item]) -> None:
     settings = {**SETTINGS, **made.settings}
+    blocks = [Plugin("evaluator").read(block) for block in made.evals]
+    questions = {"": asked, **{f".{one.kind}": one.items for one in brought_by(blocks)}}
     columns = []
     for name, say in (("base", lambda item: "不知道。"), ("tuned", says)):
-        answers = {
-            i.example.id: Answer(i.example.id, say(i), tokens=3, stopped=True) for i in asked
-        }
-        file = run.file("evals", "answers", f"{name}.jsonl")
-        resume_answers(file, "made from")
-        atomic.write_text(
-            file, file.read_text("utf-8") + "".join(_line(answer) for answer in answers.values())
-        )
+        answers: dict[str, Answer] = {}
+        for kind, own in questions.items():
+            said = [Answer(i.example.id, say(i), tokens=3, stopped=True) for i in own]
+            file = run.file("evals", "answers", f"{name}{kind}.jsonl")
+            resume_answers(file, "made from")
+            atomic.write_text(file, file.read_text("utf-8") + "".join(map(_line, said)))
+            answers |= {answer.item_id: answer for answer in said}
         columns.append(Column(name, {"en": name, "zh-TW": name}, settings, answers, 5.0))
     report = build_report(
-        asked,
+        [item for own in questions.values() for item in own],
         columns,
-        measures=Measures([Plugin("evaluator").read(block) for block in EVALS]),
+        measures=Measures(blocks),
         roles=Roles(base=("base",), tuned="tuned"),
         evidence=Evidence({"en": "Shop", "zh-TW": "商店"}),
         seed=made.seed,

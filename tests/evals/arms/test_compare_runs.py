@@ -160,6 +160,20 @@ def test_answers_that_do_not_give_the_reports_scores_are_refused(tmp_path: Path)
         compare_runs(runs, Question())
 
 
+def test_questions_that_an_evaluator_brings_are_compared_too(tmp_path: Path):
+    evals = ({"kind": "exact-match"}, {"kind": "controls"})
+    good = few(tmp_path, "a-1", 1.0, evals=evals)
+    other = few(tmp_path, "b-2", 0.5, evals=evals)
+    for run in (good, other):
+        assert run.dir.file("evals", "answers", "tuned.controls.jsonl").is_file()
+
+    found = compare_runs([good, other], Question())
+
+    sizes = {(s["metric"], s["part"]): s["n"] for s in found["scores"]}
+    assert sizes["exact-match", "test"] == 24
+    assert sizes["controls", "controls"] >= 40
+
+
 def test_every_run_that_is_not_finished_is_named(tmp_path: Path):
     runs = [few(tmp_path, name) for name in ("a-1", "b-2", "c-3")]
     for run in runs[1:]:
