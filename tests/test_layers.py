@@ -21,7 +21,7 @@ ORDER = [
 LIGHT_ROOMS = {"core", "policy", "store", "planning", "cli"}
 PLUGIN_FOLDERS = {
     *("sources", "formats", "recognisers", "families", "adapters"),
-    *("trainers", "rewards", "evaluators", "exporters"),
+    *("trainers", "rewards", "evaluators", "benchmarks", "exporters"),
 }
 HEAVY = {
     *("torch", "transformers", "peft", "trl", "datasets", "accelerate", "bitsandbytes"),

@@ -57,6 +57,7 @@ VERBS = {
     ),
     "study": ("foundry.cli.study", N_("Train the arms of a study, and show how far it has come.")),
     "run": ("foundry.cli.run", N_("List, show, compare and clean up runs; add up their cost.")),
+    "eval": ("foundry.cli.eval", N_("Ask models the same questions and compare their answers.")),
     "verify": ("foundry.cli.verify", N_("Check every file and record of a package.")),
     "chat": ("foundry.cli.chat", N_("Ask a package.")),
     "doctor": ("foundry.cli.doctor", N_("Say whether this machine can train.")),

@@ -22,6 +22,7 @@ POINTS = {
     "adapter": "foundry.train.adapters",
     "trainer": "foundry.train.trainers",
     "evaluator": "foundry.evals.evaluators",
+    "benchmark": "foundry.evals.benchmarks",
     "exporter": "foundry.delivery.exporters",
 }
 

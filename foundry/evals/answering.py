@@ -10,7 +10,15 @@ from typing import Any
 
 from foundry.core import atomic
 from foundry.core.energy import Meter
-from foundry.evals.answers import Answer, Column, Item, append_answer, resume_answers
+from foundry.evals.answers import (
+    Answer,
+    Column,
+    Item,
+    append_answer,
+    append_seconds,
+    resume_answers,
+    seconds_spent,
+)
 from foundry.runtime.contract import Decoding, Runtime
 
 FIRST_IDS = 20
@@ -85,19 +93,63 @@ def ask(
         made_from: Fingerprint of the model, the prompts and the decoding.
         on_answer: Told how many of how many are there.
     """
-    answers = dict(resume_answers(file, made_from))
-    started, meter = time.monotonic(), Meter()
-    todo = [item for item in items if item.example.id not in answers]
-    for start in range(0, len(todo), BATCH):
-        batch = todo[start : start + BATCH]
+
+    def generate(batch: Sequence[Item]) -> list[Answer]:
         made = runtime.generate([asked.prompts[i.example.id] for i in batch], asked.decoding)
-        for item, one in zip(batch, made, strict=True):
-            answer = Answer(item.example.id, one.text.strip(), len(one.ids), one.stopped)
-            append_answer(file, answer)
-            answers[answer.item_id] = answer
-        on_answer(len(answers), len(items))
-    at_once = len(todo) == len(items)
-    seconds = round(time.monotonic() - started, 3) if at_once else None
-    joules = meter.joules() if at_once else None
+        return [
+            Answer(item.example.id, one.text.strip(), len(one.ids), one.stopped)
+            for item, one in zip(batch, made, strict=True)
+        ]
+
+    filled = fill(items, generate, file=file, made_from=made_from, on_answer=on_answer)
     recorded = {**asked.settings, "runtime": runtime.name}
-    return Column(asked.name, asked.title, recorded, answers, seconds, joules)
+    return Column(asked.name, asked.title, recorded, filled.answers, filled.seconds, filled.joules)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Every item's answer, the seconds spent on them, and the joules where nothing was kept."""
+
+    answers: dict[str, Answer]
+    seconds: float
+    joules: float | None
+
+
+def fill(
+    items: Sequence[Item],
+    answer: Callable[[Sequence[Item]], Sequence[Answer]],
+    *,
+    file: Path,
+    made_from: str,
+    on_answer: Callable[[int, int], None],
+) -> Filled:
+    """Every item's answer, and the seconds they took; batches that `file` has are not asked again.
+
+    Items are always asked in the same batches, because the last digits of a model's logits depend
+    on who shares the batch, and a kill must not change a result.
+
+    Args:
+        items: What is asked.
+        answer: Answers a batch of items; not called where none is left.
+        file: JSON lines of the answers.
+        made_from: Fingerprint of everything that decides them.
+        on_answer: Told how many of how many are there.
+    """
+    answers, meter = dict(resume_answers(file, made_from)), Meter()
+    at_once = not answers
+    for start in range(0, len(items), BATCH):
+        batch = items[start : start + BATCH]
+        if all(item.example.id in answers for item in batch):
+            continue
+        started = time.monotonic()
+        made = answer(batch)
+        append_seconds(file, time.monotonic() - started)
+        for one in made:
+            if one.item_id not in answers:
+                append_answer(file, one)
+                answers[one.item_id] = one
+        on_answer(len(answers), len(items))
+    wanted = {item.example.id for item in items}
+    kept = {key: one for key, one in answers.items() if key in wanted}
+    joules = meter.joules() if at_once else None
+    return Filled(kept, round(seconds_spent(file), 3), joules)

@@ -65,6 +65,8 @@ class Item:
 class Answer:
     """One answer; `stopped` says that the model ended it by itself before the token limit.
 
+    `logprobs` holds the log-probabilities in nats of the texts that were given to the model instead
+    of an answer being asked for: of each option, or of the one text; `tokens` counts their tokens.
     `judgement` is what a judge said of it beside another model's; its own file keeps that.
     """
 
@@ -73,6 +75,12 @@ class Answer:
     tokens: int
     stopped: bool
     judgement: Judgement | None = None
+    logprobs: tuple[float, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as its line and its hash hold it, without what it does not have."""
+        made = asdict(self)
+        return {k: v for k, v in made.items() if k not in ("judgement", "logprobs") or v}
 
 
 @dataclass(frozen=True)
@@ -92,13 +100,27 @@ class Column:
     joules: float | None = None
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a column's file holds: what it was made from, the answers by item, the seconds spent."""
+
+    made_from: str | None
+    answers: dict[str, Answer]
+    seconds: float
+
+
 def load_answers(path: Path) -> dict[str, Answer]:
     """The answers written so far, by item id; none where there is no file.
 
     Raises:
         DataError: A line other than a torn last one is not an answer; names it.
     """
-    return _parse(path)[1]
+    return _parse(path).answers
+
+
+def seconds_spent(path: Path) -> float:
+    """How long the model worked on the answers of a file, those that a kill cut short included."""
+    return _parse(path).seconds
 
 
 def resume_answers(path: Path, made_from: str) -> dict[str, Answer]:
@@ -109,36 +131,45 @@ def resume_answers(path: Path, made_from: str) -> dict[str, Answer]:
         made_from: Fingerprint of everything that decides the answers (weights, prompts,
             decoding). A file made from something else is emptied.
     """
-    header, answers = _parse(path)
-    if header == made_from:
-        return answers
+    kept = _parse(path)
+    if kept.made_from == made_from:
+        return kept.answers
     atomic.write_text(path, json.dumps({"made_from": made_from}) + "\n")
     return {}
 
 
 def append_answer(path: Path, answer: Answer) -> None:
     """Add one answer and flush it to disk; a torn line left by a crash is removed first."""
-    record = {**asdict(answer), "text": LONE_SURROGATE.sub("\ufffd", answer.text)}
+    record = {**answer.as_dict(), "text": LONE_SURROGATE.sub("\ufffd", answer.text)}
     atomic.append_line(path, json.dumps(record, ensure_ascii=False, allow_nan=False))
 
 
-def _parse(path: Path) -> tuple[str | None, dict[str, Answer]]:
+def append_seconds(path: Path, seconds: float) -> None:
+    """Note how long the model worked on the answers that come next."""
+    atomic.append_line(path, json.dumps({"seconds": round(seconds, 3)}))
+
+
+def _parse(path: Path) -> Kept:
     if not path.exists():
-        return None, {}
+        return Kept(None, {}, 0.0)
     content = path.read_bytes()[: atomic.whole_lines(path)]
     made_from: str | None = None
     answers: dict[str, Answer] = {}
+    seconds = 0.0
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             record = json.loads(line)
             if number == 1 and "made_from" in record:
                 made_from = record["made_from"]
                 continue
-            answer = Answer(**record)
-        except (ValueError, TypeError) as error:
+            if record.keys() == {"seconds"}:
+                seconds += float(record["seconds"])
+                continue
+            answer = Answer(**{**record, "logprobs": tuple(record.get("logprobs", ()))})
+        except (ValueError, TypeError, AttributeError) as error:
             raise DataError(_damaged(path, number)) from error
         answers[answer.item_id] = answer
-    return made_from, answers
+    return Kept(made_from, answers, seconds)
 
 
 def _damaged(path: Path, line: int) -> Problem:

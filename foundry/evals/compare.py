@@ -237,7 +237,7 @@ def _column(column: Column, tuned: Column, comparison: Comparison) -> dict[str, 
         "name": column.name,
         "title": column.title,
         "role": role,
-        "answers_sha256": atomic.fingerprint([asdict(column.answers[key]) for key in every]),
+        "answers_sha256": atomic.fingerprint([column.answers[key].as_dict() for key in every]),
     }
     if role == "naive":
         return common

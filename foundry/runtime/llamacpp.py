@@ -95,6 +95,14 @@ class LlamaCppRuntime:
         body = {"content": text, "add_special": False, "parse_special": True}
         return [int(token) for token in self._post("/tokenize", body)["tokens"]]
 
+    def special_ids(self) -> tuple[int | None, int | None]:
+        """The id that a text begins with and the one that ends it; None where there is none."""
+        plain = self._post("/tokenize", {"content": "a", "add_special": False})["tokens"]
+        whole = self._post("/tokenize", {"content": "a", "add_special": True})["tokens"]
+        end = self.tokens(str(self._get("/props").get("eos_token") or ""))
+        bos = int(whole[0]) if len(whole) > len(plain) and whole[0] != plain[0] else None
+        return bos, end[0] if len(end) == 1 else None
+
     def rendered(self, turns: Sequence[Turn]) -> str:
         """The prompt that the file's own chat template makes of a conversation."""
         body = {"messages": [turn.as_dict() for turn in turns]}
@@ -205,10 +213,15 @@ class LlamaCppRuntime:
             return list(pool.map(one, prompts, (one[0] for one in continuations)))
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._asked("POST", path, json.dumps(body).encode("utf-8"))
+
+    def _get(self, path: str) -> dict[str, Any]:
+        return self._asked("GET", path, None)
+
+    def _asked(self, method: str, path: str, payload: bytes | None) -> dict[str, Any]:
         connection = self._connection()
         try:
-            payload = json.dumps(body).encode("utf-8")
-            connection.request("POST", path, payload, {"Content-Type": "application/json"})
+            connection.request(method, path, payload, {"Content-Type": "application/json"})
             response = connection.getresponse()
             answer = json.loads(response.read())
         finally:

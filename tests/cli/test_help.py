@@ -11,7 +11,7 @@ from tests.tiny_recipe import call
 LEAVES = dict(commands())
 LINES = {" ".join(path): path for path in LEAVES}
 # Verbs that write a run or spend time on one.
-WRITING = {("train",), ("model", "fetch"), ("recipe", "new"), ("study", "run")}
+WRITING = {("train",), ("model", "fetch"), ("recipe", "new"), ("study", "run"), ("eval",)}
 
 
 @pytest.fixture(autouse=True)

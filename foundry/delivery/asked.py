@@ -1,0 +1,135 @@
+"""`foundry eval`: which models a person names, and what they are asked."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foundry.core import atomic
+from foundry.core.errors import Problem, RecipeError, ResourceError
+from foundry.core.language import gettext as _
+from foundry.delivery import handed_over
+from foundry.delivery.handed_over import GGUF, SAFETENSORS, HandedOver
+from foundry.evals import subjects
+from foundry.evals.benchmark import Task, Wanted, load_task
+from foundry.evals.benchmarking import Bench, evaluate
+from foundry.evals.comparison import Roles
+from foundry.evals.subjects import Subject
+from foundry.models.fetch import locate
+
+NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True)
+class Order:
+    """Who is asked what; `roles` is None where the models are peers."""
+
+    subjects: tuple[Subject, ...]
+    tasks: tuple[Task, ...]
+    roles: Roles | None = None
+    handed: HandedOver | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the models and of what they are asked."""
+        asked = [
+            [t.name, t.form, dict(t.said), [i.example.id for i in t.items]] for t in self.tasks
+        ]
+        return atomic.fingerprint([asked, [[s.name, dict(s.identity)] for s in self.subjects]])
+
+    @property
+    def folder(self) -> Path:
+        """Where the record goes if nobody says."""
+        return Path("evals") / f"{'-'.join(t.name for t in self.tasks)}-{self.fingerprint[:8]}"
+
+    def run(self, bench: Bench) -> list[Path]:
+        """Ask, and write the reports; the lock of the folder is held meanwhile."""
+        if self.handed is not None:
+            bench.part_titles = handed_over.part_titles(self.handed)
+        with bench.folder.locked():
+            return evaluate(bench, self.subjects, self.tasks, self.roles)
+
+
+def benchmarks(
+    models: Sequence[str], tasks: Sequence[str], data: Path | None, wanted: Wanted
+) -> Order:
+    """Every model, asked each benchmark.
+
+    Raises:
+        RecipeError: No data are named, or a benchmark or model is not known.
+        ResourceError: A model or the data are not here.
+        DataError: The data cannot be used.
+    """
+    if data is None:
+        what = _("a benchmark needs its data")
+        raise RecipeError(Problem("--data", what, _("add `--data FILE`")))
+    loaded = [load_task(name, data, wanted) for name in dict.fromkeys(tasks)]
+    return Order(tuple(_named(models)), tuple(loaded))
+
+
+def own_tests(models: Sequence[str], data: Path | None, wanted: Wanted) -> Order:
+    """What a package or run hands over, asked the recipe's own test rows.
+
+    The safetensors are the reference; the GGUF file is compared with them.
+
+    Raises:
+        RecipeError: Not one package or run is named.
+        ResourceError: Its rows or its base model are not here.
+        DataError: The rows are not those it was tested on.
+    """
+    found = handed_over.find(Path(models[0])) if len(models) == 1 else None
+    if found is None:
+        what = _("without `--tasks`, one package or run is asked its own test rows")
+        fix = _("name a benchmark, such as `--tasks drcd --data FILE`")
+        raise RecipeError(Problem(", ".join(models), what, fix))
+    if not found.pieces:
+        what, fix = _("no export of it can be run"), _("add `- kind: gguf` under `exports`")
+        raise ResourceError(Problem(models[0], what, fix))
+    task = handed_over.tests_of(found, data, limit=wanted.limit, seed=wanted.seed)
+    asked = tuple(found.subject(piece, piece.name) for piece in found.pieces)
+    tuned, delivered = found.first(*SAFETENSORS), found.first(GGUF)
+    roles = None
+    if tuned is not None:
+        roles = Roles(tuned=tuned.name, delivered=None if delivered is None else delivered.name)
+    return Order(asked, (task,), roles, found)
+
+
+def _named(models: Sequence[str]) -> list[Subject]:
+    """Each model as a column of a name of its own."""
+    found: list[Subject] = []
+    taken: set[str] = set()
+    for given in models:
+        name = base = NOT_IN_A_NAME.sub("-", _name(given)).strip("-.") or "model"
+        number = 2
+        while name in taken:
+            name, number = f"{base}-{number}", number + 1
+        taken.add(name)
+        found.append(_subject(given, name))
+    return found
+
+
+def _name(given: str) -> str:
+    path = Path(given)
+    if path.suffix == ".gguf":
+        return path.stem
+    package = handed_over.find(path) if path.is_dir() else None
+    return (
+        path.resolve().name
+        if package is None and path.is_dir()
+        else (given if package is None else package.name)
+    )
+
+
+def _subject(given: str, name: str) -> Subject:
+    path = Path(given)
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise ResourceError(Problem(given, _("no such file"), _("check the path")))
+        return subjects.of_gguf(name, path)
+    if path.is_dir():
+        if whole := handed_over.find(path):
+            return whole.delivered(name)
+        if part := handed_over.find_piece(path):
+            owner, piece = part
+            return owner.subject(piece, name)
+    return subjects.of_folder(name, locate(given, Path()))

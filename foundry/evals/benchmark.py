@@ -1,0 +1,239 @@
+"""A benchmark and its data: what is asked, which worked examples are shown, in which words.
+
+A benchmark is a file in `foundry/evals/benchmarks/`. It has `version`, `TITLE`, `FILES` (names of
+its files in a folder), `METHOD`, `SHOTS` (worked examples where nothing else is said), `EVALS` (its
+evaluators) and `read(path)`, the examples of one file. `METHOD` says what is asked of a model:
+
+- `generate`: a greedy answer of at most `MAX_NEW_TOKENS`, ended by a text of `STOP`;
+- `options`: which of `OPTIONS`, or of the first `OPTION_COUNT` of them, is likeliest;
+- `text`: how likely each example's text is.
+
+The first two have `LABELS` and `instruction(examples)`, which stands before every prompt. `version`
+goes up with every change of what is asked or how it is scored.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from foundry.core import atomic, plugins
+from foundry.core.blocks import Block, Plugin
+from foundry.core.errors import DataError, Problem, ResourceError
+from foundry.core.language import gettext as _
+from foundry.core.records import Example, Turn
+from foundry.data.reading import read
+from foundry.data.rows import Bad, Row, RowError
+from foundry.evals.answers import Item
+from foundry.evals.prompts import Labels, few_shot_text
+from foundry.evals.wording import Text
+
+# Worked examples are taken from the shortest tenth, so that prompts stay short.
+SHORT = 10
+OPTION_COUNT = "options"
+"""The field of an example that says how many of `OPTIONS` it has; all where it is absent."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person chose: how many items (None: all), worked examples (None: the benchmark's
+    own number), the seed that draws both, and whether each model's chat template is applied."""
+
+    limit: int | None = None
+    few_shot: int | None = None
+    seed: int = 0
+    chat: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to ask of every model, with its items drawn.
+
+    Args:
+        name: Of its folder and in messages.
+        title: For the report, per language.
+        method: `generate`, `options` or `text`.
+        form: `chat` where each model's own template is applied, else `text`.
+        items: What is asked.
+        evals: The evaluators.
+        text: The prompt of an example as plain text.
+        turns: The prompt of an example as a conversation.
+        template: What the plain text has in common; recorded.
+        said: What makes two askings the same (C28).
+        system: The system text of the conversations, if any.
+        options: What `options` chooses from.
+        max_new_tokens: The longest answer.
+        stop: Texts that end an answer.
+    """
+
+    name: str
+    title: Text
+    method: str
+    form: str
+    items: tuple[Item, ...]
+    evals: Sequence[Block]
+    text: Callable[[Example], str]
+    turns: Callable[[Example], Sequence[Turn]]
+    template: str
+    said: Mapping[str, Any]
+    system: str | None = None
+    options: tuple[str, ...] = ()
+    max_new_tokens: int = 0
+    stop: tuple[str, ...] = ()
+
+
+def load_task(name: str, data: Path, wanted: Wanted) -> Task:
+    """A benchmark with its items drawn.
+
+    Items and worked examples are drawn by hash with the seed, so that a smaller `limit` asks some
+    of the questions of a larger one. A group that lends a worked example is not asked about.
+
+    Args:
+        name: Of the benchmark.
+        data: A file, or a folder with files of the benchmark's names.
+        wanted: What was chosen.
+
+    Raises:
+        RecipeError: No such benchmark.
+        ResourceError: No such file, or none of its names in the folder.
+        DataError: A row cannot be used, or no row is left to ask.
+    """
+    module = plugins.load("benchmark", name)
+    paths = _files(module, name, data)
+    pool = [Item(example, path.stem) for path in paths for example in module.read(path)]
+    few_shot = module.SHOTS if wanted.few_shot is None else wanted.few_shot
+    is_text = module.METHOD == "text"
+    order = sorted(pool, key=lambda item: draw(wanted.seed, item.example.id))
+    shots = [] if is_text else _shots([item.example for item in order], few_shot)
+    lent = {shot.group for shot in shots}
+    asked = [item for item in order if item.example.group not in lent][: wanted.limit]
+    if not asked:
+        what = _("no row is left to ask")
+        raise DataError(Problem(str(data), what, _("give a file with more rows")))
+    chosen = {item.example.id for item in asked}
+    items = tuple(item for item in pool if item.example.id in chosen)
+    said = {
+        "name": name,
+        "version": module.version,
+        "method": module.METHOD,
+        "evaluators": [dict(entry) for entry in module.EVALS],
+        "few_shot": len(shots),
+        "shots": [shot.id for shot in shots],
+        "files": {path.name: atomic.sha256(path) for path in paths},
+    }
+    evals = [_block(entry) for entry in module.EVALS]
+    if is_text:
+        return Task(name, module.TITLE, "text", "text", items, evals, _text, _no_turns, "", said)
+    words = Words(module.instruction([i.example for i in pool]), tuple(shots), module.LABELS)
+    return Task(
+        name=name,
+        title=module.TITLE,
+        method=module.METHOD,
+        form="chat" if wanted.chat else "text",
+        items=items,
+        evals=evals,
+        text=words.text,
+        turns=words.turns,
+        template=words.instruction,
+        said=said,
+        options=tuple(plugins.optional(module, "OPTIONS") or ()),
+        max_new_tokens=plugins.optional(module, "MAX_NEW_TOKENS") or 0,
+        stop=tuple(plugins.optional(module, "STOP") or ()),
+    )
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words around a question: what is to be done, worked examples, labels."""
+
+    instruction: str
+    shots: tuple[Example, ...]
+    labels: Labels
+
+    def text(self, example: Example) -> str:
+        """The prompt as plain text: instruction, worked examples, the question, a label."""
+        return f"{self.instruction}\n\n{few_shot_text(self.shots, example, self.labels)}"
+
+    def turns(self, example: Example) -> list[Turn]:
+        """The prompt as a conversation: the instruction in front of its first turn."""
+        before = [turn for shot in self.shots for turn in shot.messages]
+        first, *rest = [*before, *example.prompt]
+        return [Turn(first.role, f"{self.instruction}\n\n{first.content}"), *rest]
+
+
+def _text(example: Example) -> str:
+    return example.text
+
+
+def _no_turns(example: Example) -> list[Turn]:
+    return []
+
+
+def _block(entry: Mapping[str, Any]) -> Block:
+    return Plugin("evaluator").read(entry)  # type: ignore[no-any-return]
+
+
+def rows(path: Path, kind: str) -> Iterator[Row]:
+    """The rows of a file of a known kind.
+
+    Raises:
+        DataError: A row cannot be read; names its line.
+    """
+    how = Block(kind=kind, spec=plugins.load("source", kind).Spec())
+    for item in read(path, how).items:
+        if isinstance(item, Bad):
+            raise DataError(Problem(f"{path}:{item.line}", item.reason))
+        if isinstance(item, Row):
+            yield item
+
+
+@contextmanager
+def show_row(path: Path, row: Row) -> Iterator[None]:
+    """Name the line of a row that cannot be used.
+
+    Raises:
+        DataError: A column is missing, or what it holds cannot be used.
+    """
+    try:
+        yield
+    except RowError as error:
+        raise DataError(Problem(f"{path}:{row.line}", error.reason)) from error
+    except KeyError as error:
+        what = _("no field `{field}`; the row has: {found}")
+        what = what.format(field=error.args[0], found=", ".join(row.values))
+        raise DataError(Problem(f"{path}:{row.line}", what)) from error
+
+
+def _files(module: ModuleType, name: str, data: Path) -> list[Path]:
+    if data.is_file():
+        return [data]
+    if not data.exists():
+        raise ResourceError(Problem(str(data), _("no such file or folder"), _("check the path")))
+    for pattern in module.FILES:
+        if found := sorted(path for path in data.rglob(pattern) if path.is_file()):
+            return found
+    what = _("no file of `{name}` in the folder (looked for: {patterns})")
+    patterns = ", ".join(module.FILES)
+    fix = _("give the file itself as `--data`")
+    raise ResourceError(Problem(str(data), what.format(name=name, patterns=patterns), fix))
+
+
+def draw(seed: int, key: str) -> str:
+    """The place of an item in the order in which a seed draws items."""
+    return hashlib.sha256(f"{seed}:{key}".encode()).hexdigest()
+
+
+def _shots(order: Sequence[Example], count: int) -> list[Example]:
+    """The first `count` of the drawn order among the shortest, each of another group."""
+    if not count or not order:
+        return []
+    sizes = sorted(len(example.prompt[0].content) for example in order)
+    most = sizes[min(len(sizes) - 1, max(count, len(sizes) // SHORT))]
+    shots: dict[str, Example] = {}
+    for example in order:
+        if len(shots) < count and len(example.prompt[0].content) <= most:
+            shots.setdefault(example.group, example)
+    return list(shots.values())

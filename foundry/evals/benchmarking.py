@@ -1,0 +1,276 @@
+"""Ask every model the same items of a benchmark, and report the models side by side."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from foundry.core import atomic
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.events import Events
+from foundry.core.language import gettext as _
+from foundry.core.rundir import RunDir
+from foundry.evals.answering import Asked, Prompting, ask, fill, settings
+from foundry.evals.answers import Answer, Column, Item
+from foundry.evals.benchmark import OPTION_COUNT, Task
+from foundry.evals.compare import Evidence, Measures, build_report
+from foundry.evals.comparison import Roles
+from foundry.evals.report.html import write_report
+from foundry.evals.subjects import Speech, Subject
+from foundry.evals.wording import LANGUAGES, Text
+from foundry.runtime.contract import Decoding, Runtime
+
+SPARE_TOKENS = 8  # llama.cpp wants a little room beyond the last token
+# How likely each option is, as a column's `decoding` says it.
+OPTION_RULE = "the option with the largest log-probability per token, the first of equals"
+TEXT_RULE = "log-probability of the text after its start token"
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """One model's prompts of one task, as ids by item; `continuations` where texts are scored."""
+
+    prompts: Mapping[str, list[int]]
+    continuations: Mapping[str, list[list[int]]]
+    decoding: Decoding
+    settings: Mapping[str, Any]
+
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest prompt with its answer."""
+        most = self.decoding.max_new_tokens
+        return SPARE_TOKENS + max(
+            len(prompt) + max([most, *map(len, self.continuations.get(key, ()))])
+            for key, prompt in self.prompts.items()
+        )
+
+
+@dataclass
+class Bench:
+    """What is evaluated and where its record lies."""
+
+    folder: RunDir
+    events: Events
+    batch_size: int
+    seed: int
+    languages: tuple[str, ...] = LANGUAGES
+    part_titles: Mapping[str, Text] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def evaluate(
+    bench: Bench, subjects: Sequence[Subject], tasks: Sequence[Task], roles: Roles | None = None
+) -> list[Path]:
+    """Ask every subject every task, and write `<task>/report.json` and `.html` for each.
+
+    One model is loaded at a time, and none of which every answer is on disk. Without `roles` the
+    models are peers, and the first is the reference.
+
+    Returns:
+        The JSON file of each report, in the order of the tasks.
+
+    Raises:
+        ResourceError: A model has no chat template, or cannot tell what a task asks.
+    """
+    columns: dict[str, list[Column]] = {task.name: [] for task in tasks}
+    for subject in subjects:
+        for task, column in _columns(bench, subject, tasks):
+            columns[task.name].append(column)
+    return [_reported(bench, task, columns[task.name], roles) for task in tasks]
+
+
+def look(subjects: Sequence[Subject], tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    """What would be asked: for each task and model the items and the tokens of their prompts."""
+    found = []
+    for subject in subjects:
+        with subject.speaking() as speech:
+            for task in tasks:
+                made = make_prompts(subject, speech, task)
+                tokens = [len(ids) for ids in made.prompts.values()]
+                found.append(
+                    {
+                        "task": task.name,
+                        "model": subject.name,
+                        "runtime": subject.runtime,
+                        "items": len(task.items),
+                        "longest_prompt_tokens": max(tokens),
+                        "prompt_tokens": sum(tokens),
+                    }
+                )
+    return found
+
+
+def make_prompts(subject: Subject, speech: Speech, task: Task) -> Prompts:
+    """The ids that a model is given for every item of a task, and how it was asked (C28)."""
+    if task.form == "chat" and speech.chat is None:
+        what, fix = _("the model has no chat template"), _("leave out `--chat`")
+        raise ResourceError(Problem(subject.name, what, fix))
+    method = task.method
+    prompts = {item.example.id: _prompt(speech, task, item, subject) for item in task.items}
+    continuations: dict[str, list[list[int]]] = {}
+    if method == "text":
+        continuations = {i.example.id: [speech.plain(i.example.text)] for i in task.items}
+    elif method == "options":
+        options = [speech.plain(option) for option in task.options]
+        continuations = {
+            i.example.id: options[: int(i.example.fields.get(OPTION_COUNT, len(options)))]
+            for i in task.items
+        }
+    decoding = _decoding(task, speech)
+    template = speech.template if task.form == "chat" else task.template
+    prompting = Prompting(template, task.system, speech.bos_id)
+    said = settings([*prompts.values()], decoding, prompting)
+    rules = {"options": OPTION_RULE, "text": TEXT_RULE}
+    if method != "generate":
+        said["decoding"]["rule"] = rules[method]
+    own = {"task": dict(task.said), "form": task.form, "questions_sha256": _questions(task)}
+    return Prompts(prompts, continuations, decoding, {**own, **said})
+
+
+def _decoding(task: Task, speech: Speech) -> Decoding:
+    if task.method != "generate":
+        return Decoding(0)
+    # In a conversation the model's own end ends an answer, which may have several lines.
+    stops = task.stop if task.form == "text" else ()
+    return Decoding(task.max_new_tokens, speech.stop_ids, stops)
+
+
+def _prompt(speech: Speech, task: Task, item: Item, subject: Subject) -> list[int]:
+    if task.method == "text":
+        if speech.start_id is None:
+            what = _("the tokenizer has neither a BOS nor an end token for a text to stand after")
+            raise ResourceError(Problem(subject.name, what))
+        return [speech.start_id]
+    if task.form == "chat":
+        assert speech.chat is not None
+        return speech.chat(task.turns(item.example))
+    return speech.ids(task.text(item.example))
+
+
+def _questions(task: Task) -> str:
+    """Hash of every question in words, the same for every model."""
+    if task.method == "text":
+        return atomic.fingerprint([item.example.text for item in task.items])
+    if task.form == "chat":
+        turns = [[t.as_dict() for t in task.turns(i.example)] for i in task.items]
+        return atomic.fingerprint(turns)
+    return atomic.fingerprint([task.text(item.example) for item in task.items])
+
+
+def _columns(
+    bench: Bench, subject: Subject, tasks: Sequence[Task]
+) -> Iterator[tuple[Task, Column]]:
+    with subject.speaking() as speech:
+        made = [make_prompts(subject, speech, task) for task in tasks]
+    longest = max(prompts.longest for prompts in made)
+    with ExitStack() as stack:
+        model = Late(subject, stack, lambda: subject.opened(longest, bench.batch_size))
+        for task, prompts in zip(tasks, made, strict=True):
+            yield task, _column(bench, subject, task, prompts, model)
+
+
+@dataclass
+class Late:
+    """A model that is loaded at the first question, because there may be none left."""
+
+    subject: Subject
+    stack: ExitStack
+    load: Callable[[], AbstractContextManager[Runtime]]
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """The model, loaded."""
+        return self.stack.enter_context(self.load())
+
+    @property
+    def name(self) -> str:
+        """What runs it."""
+        return self.subject.runtime
+
+    def generate(self, prompts: Sequence[Sequence[int]], decoding: Decoding) -> Any:
+        """See `Runtime.generate`."""
+        return self.runtime.generate(prompts, decoding)
+
+
+def _column(bench: Bench, subject: Subject, task: Task, prompts: Prompts, model: Late) -> Column:
+    made_from = atomic.fingerprint(
+        {
+            "model": dict(subject.identity),
+            "runtime": subject.runtime,
+            "settings": dict(prompts.settings),
+            "continuations": dict(prompts.continuations),
+        }
+    )
+    file = bench.folder.file(task.name, "answers", f"{subject.name}.jsonl")
+    _keep_prompts(bench.folder.file(task.name, "prompts", f"{subject.name}.jsonl"), prompts)
+
+    def told(done: int, of: int) -> None:
+        column = f"{subject.name}, {task.name}"
+        bench.events.emit("evaluate", "answers", column=column, done=done, of=of)
+
+    where: dict[str, Any] = {"file": file, "made_from": made_from, "on_answer": told}
+    asked = Asked(subject.name, subject.title, prompts.prompts, prompts.decoding, prompts.settings)
+    if task.method == "generate":
+        return ask(model, task.items, asked, **where)
+
+    def score(batch: Sequence[Item]) -> list[Answer]:
+        return _scored(model.runtime, task, prompts, batch)
+
+    filled = fill(task.items, score, **where)
+    recorded = {**prompts.settings, "runtime": subject.runtime}
+    return Column(
+        subject.name, subject.title, recorded, filled.answers, filled.seconds, filled.joules
+    )
+
+
+def _keep_prompts(path: Path, prompts: Prompts) -> None:
+    """The ids of every prompt, so that anyone can ask the same again."""
+    lines = [
+        atomic.CANONICAL.encode({"item_id": key, "ids": ids})
+        for key, ids in prompts.prompts.items()
+    ]
+    atomic.write_text(path, "\n".join(lines) + "\n")
+
+
+def _scored(runtime: Runtime, task: Task, prompts: Prompts, batch: Sequence[Item]) -> list[Answer]:
+    """Each item's answer by log-probability: the likeliest option, or the one text's worth.
+
+    Raises:
+        ResourceError: The runtime does not tell log-probabilities of so many tokens.
+    """
+    pairs = [
+        (prompts.prompts[item.example.id], ids)
+        for item in batch
+        for ids in prompts.continuations[item.example.id]
+    ]
+    worth = iter(runtime.loglikelihoods([p for p, _ids in pairs], [ids for _p, ids in pairs]))
+    answers = []
+    for item in batch:
+        key = item.example.id
+        own = [next(worth) for _ids in prompts.continuations[key]]
+        best = max(range(len(own)), key=lambda n: (own[n].sum / own[n].tokens, -n))
+        text = task.options[best] if task.method == "options" else ""
+        sums = tuple(round(one.sum, 6) for one in own)
+        tokens = sum(one.tokens for one in own)
+        answers.append(Answer(key, text, tokens, stopped=True, logprobs=sums))
+    return answers
+
+
+def _reported(bench: Bench, task: Task, columns: Sequence[Column], roles: Roles | None) -> Path:
+    report = build_report(
+        task.items,
+        columns,
+        measures=Measures(task.evals),
+        roles=roles or Roles(peers=tuple(column.name for column in columns)),
+        evidence=Evidence(
+            title=task.title,
+            part_titles=bench.part_titles,
+            facts={"benchmark": dict(task.said), **bench.facts},
+            languages=bench.languages,
+        ),
+        seed=bench.seed,
+    )
+    json_file, _html = write_report(report, bench.folder.file(task.name))
+    return json_file

@@ -1,0 +1,85 @@
+"""Evaluator `likelihood`: how likely a text is to a model, per byte and per token.
+
+Perplexity is its inverse: 1 / likelihood per token, or per byte. A number per token depends on how
+a tokenizer cuts, so models with other tokenizers are compared per UTF-8 byte.
+
+It reads the log-probabilities that `foundry eval --tasks perplexity` asks for, and applies to texts
+alone. Source of the measure per byte: Gao et al. (2020), "The Pile", section 3.1, arXiv 2101.00027.
+"""
+
+import math
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from foundry.core.fields import Closed, Many
+from foundry.evals.answers import Answer, Item
+from foundry.evals.companions import PooledCompanion
+
+version = 1
+TITLE = {"en": "Likelihood per byte, text by text", "zh-TW": "每位元組的可能性（逐段平均）"}
+EXPLAIN = {
+    "en": "Geometric mean of the probability of each byte of a text, averaged over the texts.",
+    "zh-TW": "每段文字中每個位元組機率的幾何平均，再對各段取平均。",
+}
+OF_MODELS = True
+
+
+class Spec(Closed):
+    """Which test parts to score."""
+
+    parts: Many[str] | None = Field(
+        None, description="Names of the test parts to score; all of them where absent."
+    )
+
+
+def score(item: Item, answer: Answer, spec: Spec) -> float | None:
+    """exp(log-probability / bytes) of one text, in 0..1; 0.0 where no model was asked."""
+    counts = observe(item, answer, spec)
+    if counts is None or not answer.logprobs:
+        return None if counts is None else 0.0
+    return math.exp(counts["nats"] / counts["bytes"])
+
+
+def observe(item: Item, answer: Answer, spec: Spec) -> Mapping[str, float] | None:
+    """The log-probability of a text with its tokens and bytes; None where the item is no text."""
+    if not item.example.text or not item.is_in(spec.parts):
+        return None
+    size = len(item.example.text.encode("utf-8"))
+    return {"nats": math.fsum(answer.logprobs), "tokens": answer.tokens, "bytes": size}
+
+
+def per_byte(sums: Mapping[str, float]) -> float:
+    """exp(log-probability / bytes) of all texts together; its inverse is perplexity per byte."""
+    return math.exp(min(0.0, sums["nats"]) / max(1.0, sums["bytes"]))
+
+
+def per_token(sums: Mapping[str, float]) -> float:
+    """exp(log-probability / tokens) of all texts together; its inverse is perplexity."""
+    return math.exp(min(0.0, sums["nats"]) / max(1.0, sums["tokens"]))
+
+
+COMPANIONS = (
+    PooledCompanion(
+        "likelihood-per-byte",
+        {"en": "Likelihood per byte", "zh-TW": "每位元組的可能性"},
+        {
+            "en": "1 / perplexity per UTF-8 byte of all texts together; does not depend on the "
+            "tokenizer.",
+            "zh-TW": "全部文字以 UTF-8 位元組計的困惑度的倒數；不受分詞器影響。",
+        },
+        observe,
+        per_byte,
+    ),
+    PooledCompanion(
+        "likelihood-per-token",
+        {"en": "Likelihood per token", "zh-TW": "每詞元的可能性"},
+        {
+            "en": "1 / perplexity per token of all texts together; only models with one tokenizer "
+            "can be compared by it.",
+            "zh-TW": "全部文字以詞元計的困惑度的倒數；分詞器相同的模型才能互比。",
+        },
+        observe,
+        per_token,
+    ),
+)

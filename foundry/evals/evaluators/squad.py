@@ -1,0 +1,85 @@
+"""Evaluator `squad`: SQuAD's exact match and F1 over characters, the best of all references.
+
+SQuAD compares after lower-casing and without punctuation, white space and the articles a, an, the;
+its words are characters here, because Chinese has no spaces between words. The references are the
+row's field `answers`, a list as JSON, or the row's answer alone.
+
+Source: Rajpurkar et al. (2016), "SQuAD", section 6.1, arXiv 1606.05250; Shao et al. (2018), "DRCD",
+arXiv 1806.00920, which scores characters.
+"""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+
+from pydantic import Field
+
+from foundry.core.fields import Closed, Many
+from foundry.evals.answers import Answer, Item
+from foundry.evals.companions import Companion
+from foundry.evals.normalising import fold
+
+version = 1
+TITLE = {"en": "Same as a reference", "zh-TW": "與某個標準答案相同"}
+EXPLAIN = {
+    "en": "SQuAD's exact match: the answer is one of the references; case, width, punctuation and "
+    "spaces do not count.",
+    "zh-TW": "SQuAD 的 exact match：答案與任一標準答案相同；大小寫、全形半形、標點和空白不計。",
+}
+FIELD = "answers"
+ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+
+
+class Spec(Closed):
+    """Which test parts to score."""
+
+    parts: Many[str] | None = Field(
+        None, description="Names of the test parts to score; all of them where absent."
+    )
+
+
+def score(item: Item, answer: Answer, spec: Spec) -> float | None:
+    """1.0 if the answer equals one of the references, else 0.0."""
+    if not item.is_in(spec.parts):
+        return None
+    said = bare(answer.text)
+    return float(any(said == bare(reference) for reference in references(item)))
+
+
+def overlap(item: Item, answer: Answer, spec: Spec) -> float | None:
+    """The largest F1 over characters with any reference, in 0..1."""
+    if not item.is_in(spec.parts):
+        return None
+    said = Counter(bare(answer.text))
+    return max(_f1(said, Counter(bare(reference))) for reference in references(item))
+
+
+COMPANIONS = (
+    Companion(
+        "squad-f1",
+        {"en": "Similarity to a reference", "zh-TW": "與標準答案的相似度"},
+        {
+            "en": "SQuAD's F1 over characters, the best of the references.",
+            "zh-TW": "SQuAD 的 F1，以字元計，取最接近的標準答案。",
+        },
+        overlap,
+    ),
+)
+
+
+def references(item: Item) -> list[str]:
+    """Every answer that is accepted."""
+    listed = item.example.fields.get(FIELD)
+    return [item.example.answer] if listed is None else [str(text) for text in json.loads(listed)]
+
+
+def bare(text: str) -> str:
+    """What SQuAD compares: lower case, without punctuation, articles and white space."""
+    kept = (c for c in fold(text) if not unicodedata.category(c).startswith("P"))
+    return "".join(ARTICLES.sub(" ", "".join(kept)).split())
+
+
+def _f1(found: Counter[str], wanted: Counter[str]) -> float:
+    total = found.total() + wanted.total()
+    return 2 * (found & wanted).total() / total if total else 1.0

@@ -1,0 +1,211 @@
+"""A model that is asked: how it is spoken to, and how it is loaded, whatever kind of file it is."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from foundry.core import atomic
+from foundry.core.errors import Problem, ResourceError
+from foundry.core.language import gettext as _
+from foundry.core.records import BaseModel, Turn
+from foundry.encode.tokenize import Encoder
+from foundry.evals.comparison import same
+from foundry.models import configuration, gguf_header
+from foundry.models.load import load_model, load_tokenizer, own_bos
+from foundry.runtime.contract import Runtime
+
+TOKENIZE_ONLY = 64  # tokens of context for a server that only makes prompts
+
+
+@dataclass(frozen=True)
+class Speech:
+    """How a model is spoken to.
+
+    Args:
+        plain: A text's ids, nothing added.
+        chat: A conversation's ids up to the answer; None where the model has no chat template.
+        template: The chat template's text; empty where there is none.
+        bos_id: What every prompt begins with; None where a model begins without.
+        start_id: What a text stands after: the BOS, else the end of the text before.
+        stop_ids: What ends an answer.
+    """
+
+    plain: Callable[[str], list[int]]
+    chat: Callable[[Sequence[Turn]], list[int]] | None
+    template: str
+    bos_id: int | None
+    start_id: int | None
+    stop_ids: tuple[int, ...]
+
+    def ids(self, text: str) -> list[int]:
+        """A text's ids with the BOS once at the head where the model has one (C09)."""
+        made = self.plain(text)
+        missing = self.bos_id is not None and made[:1] != [self.bos_id]
+        return [self.bos_id, *made] if missing else made  # type: ignore[list-item]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The chat form a model was trained in: its template, how it renders, what ends an answer."""
+
+    template: str
+    render: Callable[[Sequence[Turn]], str]
+    stop_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One column of a report.
+
+    Args:
+        name: Of the column; no two columns have one name.
+        identity: Hashes of all that decides its answers.
+        runtime: What runs it: `transformers` or `llama.cpp`.
+        speaking: Opens how it is spoken to, without loading it where that can be had.
+        opened: Loads it for prompts and answers of so many tokens, and so many prompts at once.
+    """
+
+    name: str
+    identity: Mapping[str, Any]
+    runtime: str
+    speaking: Callable[[], AbstractContextManager[Speech]]
+    opened: Callable[[int, int], AbstractContextManager[Runtime]]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def title(self) -> dict[str, str]:
+        """The name is the title, in every language."""
+        return same(self.name)
+
+
+def of_folder(
+    name: str,
+    base: BaseModel,
+    *,
+    load: Callable[[], Any] | None = None,
+    identity: Mapping[str, Any] | None = None,
+    encoder: Encoder | None = None,
+    stop_ids: tuple[int, ...] | None = None,
+) -> Subject:
+    """A base model's folder under transformers, or what was trained on it.
+
+    Args:
+        name: Of the column.
+        base: Whose tokenizer and configuration are read.
+        load: Loads what was trained; the base itself where None.
+        identity: Hashes of what was trained.
+        encoder: The template it was trained with; the base's own where None.
+        stop_ids: What ends an answer; what the base declares where None.
+    """
+
+    @contextmanager
+    def speaking() -> Iterator[Speech]:
+        yield _speech_of_folder(base, encoder, stop_ids)
+
+    @contextmanager
+    def opened(_longest: int, batch_size: int) -> Iterator[Runtime]:
+        from foundry.runtime.transformers import TransformersRuntime
+
+        model = load_model(base) if load is None else load()
+        yield TransformersRuntime(model, load_tokenizer(base), batch_size=batch_size)
+
+    hashes = {"base": base.sha256, "settings": base.settings_sha256, **(identity or {})}
+    facts = {"base_model": base.shown()}
+    return Subject(name, hashes, "transformers", speaking, opened, facts)
+
+
+def _speech_of_folder(
+    base: BaseModel, encoder: Encoder | None, stop_ids: tuple[int, ...] | None
+) -> Speech:
+    from foundry.encode.tokenize import open_encoder
+
+    tokenizer = load_tokenizer(base)
+    bos, eos = own_bos(tokenizer), tokenizer.eos_token_id
+    try:
+        found = encoder or open_encoder(base)
+    except ResourceError:  # there is no template: it can be asked in plain text alone
+        found = None
+    ends = stop_ids or (*_declared_ends(Path(base.folder)), *([] if eos is None else [eos]))
+    return Speech(
+        plain=lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]),
+        chat=None if found is None else found.prompt_ids,
+        template="" if found is None else found.template,
+        bos_id=bos,
+        start_id=eos if bos is None else bos,
+        stop_ids=tuple(dict.fromkeys(ends)),
+    )
+
+
+def _declared_ends(folder: Path) -> list[int]:
+    path = folder / "generation_config.json"
+    declared = configuration.read_object(path).get("eos_token_id") if path.is_file() else None
+    listed = declared if isinstance(declared, list) else [declared]
+    return [int(token) for token in listed if token is not None]
+
+
+def of_gguf(
+    name: str,
+    file: Path,
+    *,
+    lora: Path | None = None,
+    form: Form | None = None,
+) -> Subject:
+    """A GGUF file under llama.cpp.
+
+    Args:
+        name: Of the column.
+        file: The model.
+        lora: A GGUF adapter for it.
+        form: The form it was trained in; the file's own template and end of text where None.
+
+    Raises:
+        ResourceError: llama.cpp is not installed, or cannot load the file.
+    """
+
+    @contextmanager
+    def speaking() -> Iterator[Speech]:
+        with _server(file, None, TOKENIZE_ONLY, 1) as runtime:
+            yield _speech_of_gguf(runtime, file, form)
+
+    def opened(longest: int, batch_size: int) -> AbstractContextManager[Runtime]:
+        return _server(file, lora, longest, batch_size)
+
+    files = [path for path in (file, lora) if path is not None]
+    hashes = {"files": [atomic.sha256(path) for path in files]}
+    facts = {"files": {path.name: atomic.sha256(path) for path in files}}
+    return Subject(name, hashes, "llama.cpp", speaking, opened, facts)
+
+
+def _server(file: Path, lora: Path | None, context: int, slots: int) -> Any:
+    from importlib import util
+
+    if util.find_spec("xllamacpp") is None:
+        what = _("llama.cpp is not installed")
+        raise ResourceError(Problem("xllamacpp", what, "pip install 'ai-foundry[train]'"))
+    from foundry.runtime.llamacpp import LlamaCppRuntime
+
+    return LlamaCppRuntime(file, lora, context=context, slots=slots)
+
+
+def _speech_of_gguf(runtime: Any, file: Path, form: Form | None) -> Speech:
+    bos, eos = runtime.special_ids()
+    template = gguf_header.texts(file).get("tokenizer.chat_template", "")
+    own = (eos,) if eos is not None else ()
+    used = form or (Form(template, runtime.rendered, own) if template else None)
+
+    def chat(turns: Sequence[Turn]) -> list[int]:
+        assert used is not None
+        ids: list[int] = runtime.tokens(used.render(turns))
+        return ids if bos is None or ids[:1] == [bos] else [bos, *ids]
+
+    return Speech(
+        plain=runtime.tokens,
+        chat=None if used is None else chat,
+        template="" if used is None else used.template,
+        bos_id=bos,
+        start_id=eos if bos is None else bos,
+        stop_ids=own if used is None else used.stop_ids,
+    )
