@@ -68,7 +68,8 @@ def last_one_twice(_encoder: Encoder, prompts: Prompts) -> Prompts:
 
 
 def nothing_said(*given: Any) -> dict[str, Any]:
-    return dict.fromkeys(recorded(*given), "unknown")
+    said = recorded(*given)
+    return {key: {} if isinstance(value, dict) else "unknown" for key, value in said.items()}
 
 
 UNLIKE = {
