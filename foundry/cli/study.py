@@ -1,24 +1,26 @@
 """`foundry study`: train the arms of a study with their seeds, and show how far it has come."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foundry.cli.output import Json, note, print_json, print_table, verb_app
-from foundry.cli.rows import visible
-from foundry.cli.run_text import state_text
-from foundry.cli.train import Terms, note_accepted
 from foundry.core import shipped
 from foundry.core.language import gettext as _
-from foundry.core.rundir import RunDir
-from foundry.core.study import LoadedStudy, load_study, read_outline
-from foundry.store.run_state import state
-from foundry.store.runs import Run
+
+if TYPE_CHECKING:
+    from foundry.core.study import LoadedStudy
 
 app = verb_app(_("Train the arms of a study, and show how far it has come."))
 
 NAMES = ", ".join(shipped.study_names())
+Terms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-terms", metavar="LICENCE", help=_("Accept a licence's conditions, e.g. gemma.")
+    ),
+]
 
 
 def _help(line: str, command: str) -> str:
@@ -49,10 +51,13 @@ def run(
     json: Json = False,
 ) -> None:
     """Run what is not run yet, one run at a time."""
+    from foundry.core.study import load_study
+
     loaded = load_study(study)
     if dry_run:
         _show(_planned(loaded), as_json=json)
         return
+    from foundry.cli.train import note_accepted
     from foundry.studies.run import run_study
 
     accepted = tuple(name.lower() for name in accept_terms or ())
@@ -73,7 +78,7 @@ def show(
     _show(_found(folder), as_json=json)
 
 
-def _planned(loaded: LoadedStudy) -> dict[str, Any]:
+def _planned(loaded: "LoadedStudy") -> dict[str, Any]:
     """What would be trained; every arm's recipe is checked."""
     from foundry.core.load import load_recipe
     from foundry.studies.run import planned
@@ -89,6 +94,8 @@ def _planned(loaded: LoadedStudy) -> dict[str, Any]:
 
 
 def _found(folder: Path) -> dict[str, Any]:
+    from foundry.core.study import read_outline
+
     outline = read_outline(folder)
     runs = [
         {"arm": arm, "seed": seed, "run": name, "state": _state(folder, name)}
@@ -105,6 +112,10 @@ def _found(folder: Path) -> dict[str, Any]:
 
 
 def _state(folder: Path, name: str | None) -> dict[str, Any] | None:
+    from foundry.core.rundir import RunDir
+    from foundry.store.run_state import state
+    from foundry.store.runs import Run
+
     return None if name is None else state(Run(RunDir(folder / "runs" / name))).as_dict()
 
 
@@ -112,8 +123,10 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    from foundry.cli.rows import visible
+
     rows = [
-        [visible(one["arm"]), str(one["seed"]), visible(one["run"] or "-"), _last(one)]
+        [visible(one["arm"]), str(one["seed"]), visible(one["run"] or "-"), visible(_last(one))]
         for one in found["runs"]
     ]
     last = "--set" if "set" in found["runs"][0] else _("state")
@@ -121,6 +134,8 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _last(one: dict[str, Any]) -> str:
+    from foundry.cli.run_text import state_text
+
     if "set" in one:
-        return visible(" ".join(one["set"]))
+        return " ".join(one["set"])
     return "-" if one["state"] is None else state_text(one["state"])
