@@ -15,9 +15,10 @@ from foundry.core.rundir import RunDir
 from foundry.evals.answering import Asked, Prompting, ask, fill, settings
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.benchmark import OPTION_COUNT, Task
-from foundry.evals.compare import Evidence, Measures, build_report
+from foundry.evals.compare import Evidence, Measures, measure, report_on
 from foundry.evals.comparison import Roles
 from foundry.evals.report.html import write_report
+from foundry.evals.report.rows import write_rows
 from foundry.evals.subjects import Speech, Subject
 from foundry.evals.wording import LANGUAGES, Text
 from foundry.runtime.contract import Decoding, Runtime
@@ -259,18 +260,21 @@ def _scored(runtime: Runtime, task: Task, prompts: Prompts, batch: Sequence[Item
 
 
 def _reported(bench: Bench, task: Task, columns: Sequence[Column], roles: Roles | None) -> Path:
-    report = build_report(
+    evidence = Evidence(
+        title=task.title,
+        part_titles=bench.part_titles,
+        facts={"benchmark": dict(task.said), **bench.facts},
+        languages=bench.languages,
+    )
+    measured = measure(
         task.items,
         columns,
         measures=Measures(task.evals),
         roles=roles or Roles(peers=tuple(column.name for column in columns)),
-        evidence=Evidence(
-            title=task.title,
-            part_titles=bench.part_titles,
-            facts={"benchmark": dict(task.said), **bench.facts},
-            languages=bench.languages,
-        ),
+        part_titles=bench.part_titles,
         seed=bench.seed,
     )
-    json_file, _html = write_report(report, bench.folder.file(task.name))
+    folder = bench.folder.file(task.name)
+    write_rows(measured, folder)
+    json_file, _html = write_report(report_on(measured, evidence), folder)
     return json_file

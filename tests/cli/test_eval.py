@@ -105,6 +105,9 @@ def test_same_items_are_asked_in_the_same_words_and_it_is_written_down(
     (line, *_rest) = (folder / "prompts" / "tiny-llama.jsonl").read_text("utf-8").splitlines()
     assert json.loads(line)["ids"][:20] == first["first_prompt_ids"]
     assert answers(made, "tiny-llama")[0].keys() == {"item_id", "text", "tokens", "stopped"}
+    table = (folder / "answers.csv").read_text("utf-8-sig").splitlines()
+    assert table[0].startswith("item_id,part,group,column,role,question") and len(table) > 8
+    assert (folder / "scores.csv").is_file() and (folder / "figures" / "scores.en.svg").is_file()
 
 
 def test_smaller_limit_asks_some_of_the_same(tiny_llama: Path, drcd: Path):

@@ -91,6 +91,20 @@ def test_language_is_chosen_by_keyboard(page):
         assert opened.locator("main").first.is_hidden()
 
 
+def test_models_side_by_side_open_too(unchanged_shop, tmp_path):
+    shop = unchanged_shop
+    asked = {**shop.settings, "task": {"name": "shop"}, "form": "text", "questions_sha256": "dd"}
+    columns = [
+        shop.column("a", shop.right(3), asked),
+        shop.column("b", lambda item: LONG, asked),
+    ]
+    evals = [shop.required(parts=["facts"])]
+    report = shop.report(columns, evals=evals, roles=Roles(peers=("a", "b")))
+    page = write_report(report, tmp_path)[1]
+
+    check(look_at(page), page)
+
+
 def test_report_that_measured_nothing_opens_too(tmp_path):
     page = write_report(unmeasured_report(Evidence(TITLE), [], 7), tmp_path)[1]
 
