@@ -188,10 +188,13 @@ def _plan(way: Walk) -> Result:
 def _data(way: Walk) -> Result:
     from foundry.data.prepare import prepare
     from foundry.data.telling import tell
+    from foundry.evals.brought import canaries, check_brought
 
     recipe, out = way.loaded.recipe, way.run.file("data")
-    manifest = prepare(recipe.data, folder=way.loaded.path.parent, out=out)
+    planted = canaries(recipe.evals, recipe.seed)
+    manifest = prepare(recipe.data, folder=way.loaded.path.parent, out=out, canaries=planted)
     refuse_changed(way.loaded, way.plan)
+    check_brought(recipe.evals, way.run.file(manifest.part("train").file))
     tell(way.events, manifest)
     names = [part.file for part in manifest.parts]
     return manifest, [

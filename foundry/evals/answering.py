@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Asked:
     """A column to fill: its names, the prompt of each item, and how answers are drawn.
 
     `brought_by` is the evaluator that brought the questions; None for the recipe's own.
+    `continuations` are the ids of texts whose log-probability is wanted, by item.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Asked:
     decoding: Decoding
     settings: Mapping[str, Any]
     brought_by: str | None = None
+    continuations: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
 
 
 def decoding_settings(decoding: Decoding) -> dict[str, Any]:
@@ -96,9 +98,13 @@ def ask(
 
     def generate(batch: Sequence[Item]) -> list[Answer]:
         made = runtime.generate([asked.prompts[i.example.id] for i in batch], asked.decoding)
+        keys = [item.example.id for item in batch]
         return [
-            Answer(item.example.id, one.text.strip(), len(one.ids), one.stopped)
-            for item, one in zip(batch, made, strict=True)
+            Answer(
+                *(key, one.text.strip(), len(one.ids), one.stopped),
+                logprobs=logprobs(runtime, asked, key),
+            )
+            for key, one in zip(keys, made, strict=True)
         ]
 
     filled = fill(items, generate, file=file, made_from=made_from, on_answer=on_answer)
@@ -153,3 +159,18 @@ def fill(
     kept = {key: one for key, one in answers.items() if key in wanted}
     joules = meter.joules() if at_once else None
     return Filled(kept, round(seconds_spent(file), 3), joules)
+
+
+def logprobs(runtime: Runtime, asked: Asked, key: str) -> tuple[float, ...]:
+    """How likely each text is that an evaluator asks about after the prompt of the item `key`.
+
+    None are given where the runtime does not tell log-probabilities of so many tokens.
+    """
+    texts = asked.continuations.get(key, ())
+    if not texts:
+        return ()
+    most = runtime.longest_continuation
+    if most is not None and max(map(len, texts)) > most:
+        return ()
+    found = runtime.loglikelihoods([asked.prompts[key]] * len(texts), texts)
+    return tuple(round(one.sum, 6) for one in found)

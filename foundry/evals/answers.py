@@ -49,12 +49,14 @@ class Item:
 
     `brought_by` is the evaluator that brought the question itself; None for a row of the recipe's.
     `question` is what is asked without the words that say in what form, where those stand beside.
+    `opening` is the beginning of the answer that is given with the prompt.
     """
 
     example: Example
     part: str
     brought_by: str | None = None
     question: str | None = None
+    opening: str = ""
 
     def is_in(self, parts: tuple[str, ...] | None) -> bool:
         """Whether the item is in one of `parts`; None means every part."""
@@ -65,8 +67,9 @@ class Item:
 class Answer:
     """One answer; `stopped` says that the model ended it by itself before the token limit.
 
-    `logprobs` holds the log-probabilities in nats of the texts that were given to the model instead
-    of an answer being asked for: of each option, or of the one text; `tokens` counts their tokens.
+    `logprobs` holds the log-probabilities in nats of the texts that were given to the model: of
+    each option, or of the one text, instead of an answer, and `tokens` then counts theirs; or of
+    the continuations that an evaluator asked about, beside the answer.
     `judgement` is what a judge said of it beside another model's; its own file keeps that.
     """
 

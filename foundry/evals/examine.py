@@ -16,9 +16,11 @@ from foundry.core.events import Events
 from foundry.core.recipe import Recipe
 from foundry.core.records import EvalReport, Example
 from foundry.core.rundir import RunDir
+from foundry.data.canaries import is_canary
 from foundry.encode.tokenize import Encoder
-from foundry.evals.answering import Asked, Prompting, ask, settings
+from foundry.evals.answering import Asked, Prompting, ask
 from foundry.evals.answers import BROUGHT, Column, Item
+from foundry.evals.asking import asked_of, brought_prompts, in_template
 from foundry.evals.baselines import most_frequent_answer, nearest_question
 from foundry.evals.brought import Brought, brought_by, part_titles
 from foundry.evals.compare import Evidence, Measured, Measures, measure, report_on
@@ -32,12 +34,6 @@ from foundry.evals.unmeasured import measures_nothing, unmeasured_report
 from foundry.runtime.contract import Decoding, Runtime
 from foundry.store.ledger import Charges
 
-TITLES: Mapping[str, dict[str, str]] = {
-    "base": {"en": "Base model, as it is", "zh-TW": "基底模型（原樣）"},
-    "base-few-shot": {"en": "Base model, shown examples", "zh-TW": "基底模型（先看範例）"},
-    "tuned": {"en": "Tuned model", "zh-TW": "訓練後的模型"},
-    "delivered": {"en": "Delivered GGUF file", "zh-TW": "交付的 GGUF 檔案"},
-}
 # llama.cpp wants a little room beyond the last token.
 SPARE_TOKENS = 8
 
@@ -72,7 +68,12 @@ class Examination:
     @cached_property
     def brought(self) -> list[Brought]:
         """The questions that evaluators bring."""
-        return brought_by(self.recipe.evals)
+        return brought_by(self.recipe.evals, self.train)
+
+    @cached_property
+    def learned(self) -> list[Example]:
+        """The training rows that came from files, without what was planted among them."""
+        return [row for row in self.train if not is_canary(row)]
 
     @property
     def all_items(self) -> list[Item]:
@@ -97,8 +98,8 @@ def examine(exam: Examination) -> EvalReport:
 def _measured(exam: Examination, evidence: Evidence) -> Measured:
     columns = [*_base_columns(exam), *_tuned_columns(exam)]
     naive = [
-        most_frequent_answer(exam.train, exam.items),
-        nearest_question(exam.train, exam.items),
+        most_frequent_answer(exam.learned, exam.items),
+        nearest_question(exam.learned, exam.items),
     ]
     delivered = "delivered" if exam.delivered is not None else None
     roles = Roles(
@@ -126,7 +127,9 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
         part_titles=evidence.part_titles,
         seed=recipe.seed,
     )
-    return replace(measured, overlaps=overlaps(exam.all_items, exam.train))
+    trained = {one.kind for one in exam.brought if one.as_trained}
+    unseen = [item for item in exam.all_items if item.brought_by not in trained]
+    return replace(measured, overlaps=overlaps(unseen, exam.learned))
 
 
 def _written(exam: Examination, report: dict[str, Any]) -> EvalReport:
@@ -159,7 +162,7 @@ def _evidence(exam: Examination) -> Evidence:
 
 def _base_columns(exam: Examination) -> Iterator[Column]:
     few_shot = exam.recipe.evaluation.few_shot
-    asked = [[_chat_prompts(exam, "base"), *_brought_prompts(exam, "base")]]
+    asked = [[_chat_prompts(exam, "base"), *_brought(exam, "base")]]
     if few_shot:
         asked.append([_few_shot_prompts(exam, few_shot)])
     with _base_runtime(exam, [one for each in asked for one in each]) as runtime:
@@ -172,10 +175,10 @@ def _tuned_columns(exam: Examination) -> Iterator[Column]:
 
     size = exam.recipe.evaluation.batch_size
     live = TransformersRuntime(exam.tuned(), exam.encoder.tokenizer, batch_size=size)
-    asked = [_chat_prompts(exam, "tuned"), *_brought_prompts(exam, "tuned")]
+    asked = [_chat_prompts(exam, "tuned"), *_brought(exam, "tuned")]
     yield _ask_all(exam, live, asked)
     if exam.delivered is not None:
-        asked = [_chat_prompts(exam, "delivered"), *_brought_prompts(exam, "delivered")]
+        asked = [_chat_prompts(exam, "delivered"), *_brought(exam, "delivered")]
         with _llamacpp(exam.delivered, asked) as runtime:
             yield _ask_all(exam, runtime, asked)
 
@@ -207,34 +210,16 @@ def _llamacpp(file: Path, asked: Sequence[Asked]) -> Any:
 def _chat_prompts(exam: Examination, name: str) -> Asked:
     """The prompts of training: the chat template up to the answer."""
     decoding = Decoding(exam.recipe.evaluation.max_new_tokens, exam.stop_ids)
-    return _in_template(exam.encoder, exam.items, name, decoding)
+    return in_template(exam.encoder, exam.items, name, decoding)
 
 
-def _brought_prompts(exam: Examination, name: str) -> list[Asked]:
-    """What evaluators bring, as plain text or in the chat template without the system text."""
-    bare = replace(exam.encoder, system=None)
-    asked = []
-    for one in exam.brought:
-        decoding = Decoding(one.max_new_tokens, exam.stop_ids, one.stop_strings)
-        made = _in_template(bare, one.items, name, decoding)
-        if one.texts:
-            prompts = {key: bare.ids(text) for key, text in one.texts.items()}
-            prompting = Prompting(next(iter(one.texts.values())), None, bare.bos_id)
-            made = _asked(name, prompts, decoding, prompting)
-        asked.append(replace(made, brought_by=one.kind))
-    return asked
-
-
-def _in_template(encoder: Encoder, items: Sequence[Item], name: str, decoding: Decoding) -> Asked:
-    prompts = {i.example.id: encoder.prompt_ids(i.example.prompt) for i in items}
-    first = encoder.with_system(items[0].example.prompt)[0]
-    system = first.content if first.role == "system" else None
-    return _asked(name, prompts, decoding, Prompting(encoder.template, system, encoder.bos_id))
+def _brought(exam: Examination, name: str) -> list[Asked]:
+    return brought_prompts(exam.brought, exam.encoder, name, exam.stop_ids)
 
 
 def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
     """Plain text with solved examples, ended by a line end."""
-    shots = pick_shots(exam.train, n=few_shot, seed=exam.recipe.seed)
+    shots = pick_shots(exam.learned, n=few_shot, seed=exam.recipe.seed)
     prompts = {
         i.example.id: exam.encoder.ids(few_shot_text(shots, i.example, Labels()))
         for i in exam.items
@@ -242,14 +227,7 @@ def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
     decoding = Decoding(exam.recipe.evaluation.max_new_tokens, exam.stop_ids, (STOP,))
     template = few_shot_text(shots, shots[0], Labels())
     prompting = Prompting(template, None, exam.encoder.bos_id)
-    return _asked("base-few-shot", prompts, decoding, prompting)
-
-
-def _asked(
-    name: str, prompts: dict[str, list[int]], decoding: Decoding, prompting: Prompting
-) -> Asked:
-    recorded = settings(list(prompts.values()), decoding, prompting)
-    return Asked(name, TITLES[name], prompts, decoding, recorded)
+    return asked_of("base-few-shot", prompts, decoding, prompting)
 
 
 def _ask_all(exam: Examination, runtime: Runtime, asked: Sequence[Asked]) -> Column:
@@ -272,6 +250,7 @@ def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:
             "identity": dict(exam.identity),
             "settings": dict(asked.settings),
             "prompts": {key: list(ids) for key, ids in asked.prompts.items()},
+            "continuations": dict(asked.continuations),
         }
     )
     name = asked.name if asked.brought_by is None else f"{asked.name}.{asked.brought_by}"

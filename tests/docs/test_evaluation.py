@@ -16,7 +16,8 @@ BLOCKS = [
     for text in re.findall(r"```yaml\n(evals:.*?)```", PAGE, re.DOTALL)
     for block in yaml.safe_load(text)["evals"]
 ]
-ROWS = re.findall(r"^\| `([a-z0-9-]+)` \|.*\|(.*)\|$", PAGE, re.MULTILINE)
+TABLES = re.findall(r"^\| evaluator \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+ROWS = re.findall(r"^\| `([a-z0-9-]+)` \|.*\|(.*)\|$", "".join(TABLES), re.MULTILINE)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block["kind"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from foundry.data.prepare import read_examples
 from foundry.encode.tokenize import Encoder, open_encoder
-from foundry.evals import answering, answers, examine
+from foundry.evals import answering, answers, asking, examine
 from foundry.evals.answering import Asked
 from foundry.models.fetch import locate
 from tests.cases import case, change
@@ -79,7 +79,7 @@ UNLIKE = {
 }
 
 
-@case("C28", UNLIKE | {"nothing is said": change(examine, "settings", nothing_said)})
+@case("C28", UNLIKE | {"nothing is said": change(asking, "settings", nothing_said)})
 def test_report_says_how_each_model_was_asked_and_they_were_asked_alike(finished: TinyRecipe):
     made = examined_again(finished)
 

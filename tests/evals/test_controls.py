@@ -1,17 +1,17 @@
 """`controls` measures what training took away, on questions that no other metric sees."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError, ProofError
 from foundry.core.recipe import Gate
-from foundry.evals import examine
 from foundry.evals.answers import BROUGHT, Column
-from foundry.evals.brought import brought_by
+from foundry.evals.asking import brought_prompts
+from foundry.evals.brought import brought_by, part_titles
 from foundry.evals.compare import Evidence
+from foundry.evals.comparison import Roles
 from foundry.evals.controls.items import KINDS
 from foundry.evals.evaluators.controls import MAX_NEW_TOKENS, Spec, items
 from tests.encoders import tiny_encoder
@@ -109,7 +109,7 @@ def test_a_column_that_was_not_asked_them_has_no_score_and_is_no_base(asked):
     report = asked.report(
         columns,
         evals=evals(asked),
-        roles=examine.Roles(base=("base", "base-few-shot"), tuned="tuned"),
+        roles=Roles(base=("base", "base-few-shot"), tuned="tuned"),
     )
 
     assert difference(report, "controls")["b"] == "base"
@@ -140,7 +140,7 @@ def test_models_that_were_asked_them_otherwise_are_not_compared(asked):
 
 def test_its_part_has_a_title_of_its_own(asked):
     brought = brought_by(evals(asked))
-    evidence = Evidence({"en": "x", "zh-TW": "x"}, part_titles=examine.part_titles(brought))
+    evidence = Evidence({"en": "x", "zh-TW": "x"}, part_titles=part_titles(brought))
     columns = [asked.column("base", remembers(80)), asked.column("tuned", remembers(60))]
 
     report = asked.report(columns, evals=evals(asked), evidence=evidence)
@@ -152,8 +152,7 @@ def test_its_part_has_a_title_of_its_own(asked):
 def prompts_of(shop, system: str | None, form: str):
     encoder = tiny_encoder("gemma3", system=system)
     brought = brought_by([shop.block("controls", form=form)])
-    exam = SimpleNamespace(encoder=encoder, stop_ids=(1,), brought=brought)
-    (asked,) = examine._brought_prompts(exam, "tuned")
+    (asked,) = brought_prompts(brought, encoder, "tuned", (1,))
     return asked
 
 
@@ -209,4 +208,4 @@ def test_a_run_asks_every_model_but_the_one_shown_examples(tiny_base, tmp_path):
     assert columns["base"]["asked_unlike_tuned"] == []
     assert columns["base"]["settings"]["brought"] == columns["tuned"]["settings"]["brought"]
     answers = recipe.run.file("evals", "answers", "tuned.controls.jsonl")
-    assert len(answers.read_text(encoding="utf-8").splitlines()) == 17  # what from, and 16 answers
+    assert answers.read_text(encoding="utf-8").count('"item_id"') == 16

@@ -10,6 +10,7 @@ import pytest
 from foundry.core import plugins
 from foundry.core.blocks import Block
 from foundry.core.records import Example, ToolCall, Turn
+from foundry.data.canaries import Canaries, canary_rows
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.brought import brought_by
 from foundry.evals.companions import PooledCompanion
@@ -79,7 +80,9 @@ def items(unchanged_shop) -> list[Item]:
         Example("tool", asked, "t.jsonl", 1, "tool", tools=TOOLS),
     ]
     own = [*unchanged_shop.items, *(Item(example, "facts") for example in special)]
-    brought = brought_by([block(kind) for kind in KINDS])
+    learned = [say("row", "問", "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥")]
+    train = [*learned, *canary_rows(Canaries(2, 1, 0), learned[0])]
+    brought = brought_by([block(kind) for kind in KINDS], train)
     return [*own, *(item for one in brought for item in one.items)]
 
 
@@ -118,9 +121,9 @@ def test_no_two_metrics_have_one_name():
 def answered(items: list[Item], text: str) -> Column:
     """A model that says one thing to everything, which a judge prefers when it reads it first."""
     judged = Judgement("win", "loss", people="win", as_people="tie")
+    more = {"judgement": judged, "logprobs": (-1.0, -2.0, -0.5)}
     answers = {
-        i.example.id: Answer(i.example.id, text, len(text), bool(text), judgement=judged)
-        for i in items
+        i.example.id: Answer(i.example.id, text, len(text), bool(text), **more) for i in items
     }
     return Column("tuned", {"en": "x", "zh-TW": "x"}, {}, answers)
 
