@@ -1,5 +1,6 @@
 """Models side by side without a trained one: asked in the same words, compared with the first."""
 
+import html
 from typing import Any
 
 import pytest
@@ -59,6 +60,8 @@ def test_page_of_peers_names_every_model(shop: Shop):
     page = render(report(shop, column(shop, "a", 30), column(shop, "b", 10)))
 
     assert "a 模型" in page
+    assert "Each model's score" in html.unescape(page)
+    assert "Before and after training" not in page
     assert "b model" in page
 
 

@@ -12,7 +12,7 @@ from foundry.evals.compare import Evidence
 from foundry.evals.comparison import Roles
 from foundry.evals.report import svg
 from foundry.evals.report.html import render, write_report
-from foundry.evals.report.words import FACTS, KINDS, PAGE
+from foundry.evals.report.words import FACTS, KINDS, PAGE, PEERS
 from foundry.evals.telling import KINDS as TELLING_KINDS
 from foundry.evals.wording import LANGUAGES, SENTENCES, VERDICTS
 
@@ -221,6 +221,7 @@ def test_tables_of_an_evaluator_stand_together_and_companions_under_it(shop):
 def test_every_word_is_there_in_every_language():
     assert {*PAGE} == {*LANGUAGES}
     assert PAGE["en"].keys() == PAGE["zh-TW"].keys()
+    assert PEERS["en"].keys() == PEERS["zh-TW"].keys() <= PAGE["en"].keys()
     for texts in (KINDS, FACTS, VERDICTS, SENTENCES):
         assert all({*text} == {*LANGUAGES} for text in texts.values())
     assert KINDS.keys() == {*TELLING_KINDS, *peers.KINDS}

@@ -14,7 +14,7 @@ from foundry.core import atomic, page
 from foundry.evals.report import figures, svg
 from foundry.evals.report.costs import amount, costs
 from foundry.evals.report.figures import write_figures
-from foundry.evals.report.words import FACTS, KINDS, PAGE
+from foundry.evals.report.words import FACTS, KINDS, PAGE, PEERS
 from foundry.evals.wording import VERDICTS, percent, points
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -68,7 +68,8 @@ def render(report: Report) -> str:
 
 def _page(report: Report, language: str) -> dict[str, Any]:
     """What the template needs beside the report itself, in one language."""
-    words = PAGE[language]
+    is_trained = any(column["role"] == "tuned" for column in report["columns"])
+    words = {**PAGE[language], **({} if is_trained or not report["columns"] else PEERS[language])}
     return {
         "language": language,
         "words": words,

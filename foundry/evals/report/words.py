@@ -193,6 +193,24 @@ PAGE: Mapping[str, Words] = {
     },
 }
 
+# Where models stand side by side and none was trained here; the first is the reference.
+PEERS: Mapping[str, Words] = {
+    "zh-TW": {
+        "before_after": "各模型的得分",
+        "asked_note": "每個模型都用同樣的字句提問；項目、題目、停止條件不同的模型不互比。"
+        "分詞器不同，詞元編號也就不同。",
+        "unlike": "與第一個模型不同之處",
+        "same_text": "與第一個模型一字不差的題數",
+    },
+    "en": {
+        "before_after": "Each model's score",
+        "asked_note": "Every model was asked in the same words; models with another task, other "
+        "questions or other stops are not compared. Other tokenizers give other ids.",
+        "unlike": "asked unlike the first model in",
+        "same_text": "answers with the first model's very words",
+    },
+}
+
 KINDS: Mapping[str, Words] = {
     "regression": {"zh-TW": "訓練後退步", "en": "Worse since training"},
     "wrongly-declined": {"zh-TW": "該回答卻婉拒", "en": "Declined but should answer"},
