@@ -88,7 +88,15 @@ class TransformersRuntime:
         text, by_string = cut(
             self.tokenizer.decode(body, skip_special_tokens=True), decoding.stop_strings
         )
+        if by_string:  # what follows in a batch is padding, which looks like a stop id
+            kept = body[: self._until(body, decoding)]
         return Generation(tuple(kept), text, stop is not None or by_string)
+
+    def _until(self, ids: list[int], decoding: Decoding) -> int:
+        """How many of `ids` it takes for a stop string to be in their text."""
+        texts = (self.tokenizer.decode(ids[:n]) for n in range(1, len(ids) + 1))
+        found = (n for n, text in enumerate(texts, 1) if cut(text, decoding.stop_strings)[1])
+        return next(found, len(ids))
 
     @torch.no_grad()
     def next_logprobs(

@@ -81,6 +81,17 @@ def test_stop_string_ends_an_answer_and_is_not_part_of_it(trained: Trained):
     assert len(made.ids) < 20
 
 
+def test_answer_ended_by_a_stop_string_is_the_same_in_a_batch(trained: Trained):  # C26
+    decoding = Decoding(40, trained.tuned.stop_ids, (" dollars",))
+    prompts = trained.live.trained[:5]  # the last one ends there, before the others
+
+    alone = runtime(trained, 1).generate(prompts, decoding)
+    together = runtime(trained, 5).generate(prompts, decoding)
+
+    assert together == alone
+    assert len(alone[-1].ids) < max(len(made.ids) for made in alone)
+
+
 def test_without_stop_strings_the_same_answer_goes_on(trained: Trained):
     (prompt,) = trained.live.trained[4:5]
 
