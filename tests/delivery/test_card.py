@@ -75,7 +75,7 @@ def test_relation_follows_what_is_handed_over(record, evidence, kind, relation, 
 
 
 def test_base_beside_tuned_with_n_and_interval(made_once):
-    row = "| From the sheet | Same as the reference | 12 | 0.0 [0.0, 26.5] | 100.0 [73.5, 100.0] |"
+    row = "| From the sheet | Same as the reference | 12 | 0.0 [0.0, 28.8] | 100.0 [71.2, 100.0] |"
 
     assert row in text_of(made_once)
 
