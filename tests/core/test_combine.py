@@ -144,8 +144,10 @@ def test_broken_fragment_is_told_with_the_recipes_own_mistakes(mistakes, configs
 
 def test_unknown_fragment_lists_those_there_are_and_the_nearest(mistakes):
     assert mistakes("extends: [adapters/lroa]") == [
-        "shop.yaml:10:11: extends.0: unknown fragment `adapters/lroa`; there are: adapters/full, "
-        "adapters/lora, adapters/qlora, adapters/rslora\n"
+        "shop.yaml:10:11: extends.0: unknown fragment `adapters/lroa`; there are: adapters/dora, "
+        "adapters/full, adapters/hira, adapters/ia3, adapters/lora, adapters/lora-plus, "
+        "adapters/oft, adapters/olora, adapters/pissa, adapters/qlora, adapters/rslora, "
+        "adapters/vera\n"
         "  fix: use `adapters/lora`"
     ]
 

@@ -36,8 +36,10 @@ def one(found: list[str]) -> str:
 
 def test_five_kinds_of_mistake_are_told_at_once_in_the_order_of_the_file(mistakes):
     assert mistakes(text=BAD) == [
-        "shop.yaml:4:11: extends.0: unknown fragment `adapters/lroa`; there are: adapters/full, "
-        "adapters/lora, adapters/qlora, adapters/rslora\n"
+        "shop.yaml:4:11: extends.0: unknown fragment `adapters/lroa`; there are: adapters/dora, "
+        "adapters/full, adapters/hira, adapters/ia3, adapters/lora, adapters/lora-plus, "
+        "adapters/oft, adapters/olora, adapters/pissa, adapters/qlora, adapters/rslora, "
+        "adapters/vera\n"
         "  fix: use `adapters/lora`",
         "shop.yaml:7:1: learning_rate: unknown key\n  fix: move it to `train.learning_rate`",
         "shop.yaml:12:3: data.format: this key stands here a second time (first in line 11)\n"
@@ -222,13 +224,13 @@ def test_long_value_is_cut_in_the_message(mistakes):
     [
         (
             "adapter: {kind: loar}",
-            "unknown adapter `loar`; there are: full, lora, qlora, rslora",
+            "unknown adapter `loar`; there are: dora, full, hira, ia3, lora, ",
             "use `lora`",
         ),
         ("exports: [{kind: ggfu}]", "unknown exporter `ggfu`; there are: adapter, ", "use `gguf`"),
         (
             "adapter: {kind: 5}",
-            "unknown adapter `5`; there are: full, lora, qlora, rslora",
+            "unknown adapter `5`; there are: dora, full, hira, ia3, lora, ",
             "choose one of the names",
         ),
         ("adapter: {kind: [a]}", "unknown adapter `['a']`", "choose one of the names"),

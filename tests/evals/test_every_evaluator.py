@@ -77,6 +77,7 @@ def items(unchanged_shop) -> list[Item]:
         say("choice", "首都？\nA. 臺北\nB. 東京", "A"),
         say("json", "甲 3 歲", '{"name": "甲", "age": 3}'),
         say("law", "依據？", "依民法第12條。"),
+        Example("text", (), "t.txt", 1, "text", text="臺灣的夏天很熱。"),
         Example("tool", asked, "t.jsonl", 1, "tool", tools=TOOLS),
     ]
     own = [*unchanged_shop.items, *(Item(example, "facts") for example in special)]

@@ -51,12 +51,12 @@ def observe(item: Item, answer: Answer, spec: Spec) -> Mapping[str, float] | Non
 
 def per_byte(sums: Mapping[str, float]) -> float:
     """exp(log-probability / bytes) of all texts together; its inverse is perplexity per byte."""
-    return math.exp(min(0.0, sums["nats"]) / max(1.0, sums["bytes"]))
+    return math.exp(min(0.0, sums.get("nats", 0.0)) / max(1.0, sums.get("bytes", 0.0)))
 
 
 def per_token(sums: Mapping[str, float]) -> float:
     """exp(log-probability / tokens) of all texts together; its inverse is perplexity."""
-    return math.exp(min(0.0, sums["nats"]) / max(1.0, sums["tokens"]))
+    return math.exp(min(0.0, sums.get("nats", 0.0)) / max(1.0, sums.get("tokens", 0.0)))
 
 
 COMPANIONS = (
