@@ -23,6 +23,32 @@ class Places(Placed):
     )
 
 
+class MovedPlaces(Places):
+    """The same for an update that begins as a part of the weights.
+
+    alpha is the rank where it is left out, a scale of 1, as the paper of PiSSA has it (section 5).
+    """
+
+    alpha: Number | None = Field(
+        None, gt=0, description="The update is multiplied by alpha / rank; by 1 where it is absent."
+    )
+
+
+def attach_moved(model: Any, places: MovedPlaces, beginning: str) -> Any:
+    """Move a part of the chosen layers into their updates, so that the model is unchanged.
+
+    Args:
+        model: See `attach_update`.
+        places: Size, scale and places.
+        beginning: Which part, `pissa` or `olora`, as `peft.LoraConfig` calls it.
+
+    Raises:
+        RecipeError: A name in `target_modules` matches no layer (C18).
+    """
+    alpha = places.alpha or places.rank
+    return attach_lora(model, places, alpha=alpha, init_lora_weights=beginning)
+
+
 def attach_lora(model: Any, places: Places, *, alpha: float, **settings: Any) -> Any:
     """Put a low-rank update beside the chosen layers; B starts at zero, so the model is unchanged.
 

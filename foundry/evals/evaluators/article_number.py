@@ -12,9 +12,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from foundry.core.fields import Closed, Many
+from foundry.core.fields import Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion, Counts, PooledCompanion
+from foundry.evals.parts import InParts
 from foundry.evals.statutes import Citation, citations
 
 version = 1
@@ -25,7 +26,7 @@ EXPLAIN = {
 }
 
 
-class Spec(Closed):
+class Spec(InParts):
     """How closely a citation must match."""
 
     depth: Literal["article", "paragraph", "subparagraph", "item"] = Field(
@@ -39,9 +40,6 @@ class Spec(Closed):
     )
     aliases: Mapping[str, Many[str]] = Field(
         {}, description="Names of laws, each with its other names: `勞動基準法: [勞基法]`."
-    )
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
     )
 
 

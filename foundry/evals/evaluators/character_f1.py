@@ -6,11 +6,9 @@ Source: Rajpurkar et al. (2016), "SQuAD", section 6.1, arXiv 1606.05250.
 
 from collections import Counter
 
-from pydantic import Field
-
-from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.normalising import normalise
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Similarity to the reference", "zh-TW": "與標準答案的相似度"}
@@ -20,12 +18,8 @@ EXPLAIN = {
 }
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which test parts to score."""
-
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
-    )
 
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:

@@ -13,11 +13,9 @@ beta 2 is that of Popović (2016), W16-2341.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pydantic import Field
-
-from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import PooledCompanion
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Similarity in runs of characters (chrF)", "zh-TW": "連續字元的相似度（chrF）"}
@@ -35,12 +33,8 @@ Counts = tuple[tuple[int, int, int], ...]
 """For each run length: runs in the answer, runs in the reference, runs that both have."""
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which test parts to score."""
-
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
-    )
 
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.fields import Closed, Many
+from foundry.core.fields import Many
 from foundry.core.language import gettext as _
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion, Counts, PooledCompanion, Table
 from foundry.evals.naming import alike, named_in
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Right label", "zh-TW": "分類正確"}
@@ -32,16 +33,13 @@ MOST_IN_GRID = 12
 UNPARSED = {"en": "(no label, or several)", "zh-TW": "（沒說或說了好幾個）"}
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which labels there are, and which test parts to score."""
 
     labels: Many[str] | None = Field(
         None,
         min_length=1,
         description="The labels an answer may name; those of the test rows where absent.",
-    )
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
     )
 
 

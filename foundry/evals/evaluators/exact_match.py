@@ -4,11 +4,9 @@ Compared after normalising and without end punctuation, as SQuAD does for Englis
 Source: Rajpurkar et al. (2016), "SQuAD", section 6.1, arXiv 1606.05250.
 """
 
-from pydantic import Field
-
-from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.normalising import normalise, without_end_marks
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Same as the reference", "zh-TW": "與標準答案完全相同"}
@@ -19,12 +17,8 @@ EXPLAIN = {
 }
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which test parts to score."""
-
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
-    )
 
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:

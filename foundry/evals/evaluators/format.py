@@ -15,11 +15,12 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.fields import Closed, Many, Refused
+from foundry.core.fields import Refused
 from foundry.core.language import gettext as _
 from foundry.evals.answers import Answer, Item
 from foundry.evals.checks import Checks, kept
 from foundry.evals.companions import PooledCompanion, Table
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Keeps to the form", "zh-TW": "符合格式要求"}
@@ -46,7 +47,7 @@ NAMES = {
 }
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which checks, and where a row's own stand."""
 
     checks: Checks = Field(Checks(), description="Checks of every answer.")
@@ -54,9 +55,6 @@ class Spec(Closed):
         None,
         min_length=1,
         description='Column with a row\'s own checks as JSON, such as {"characters": {"max": 50}}.',
-    )
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
     )
 
     @model_validator(mode="after")

@@ -20,13 +20,13 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
 from foundry.data.record_schema import RecordSchema, check
 from foundry.data.strict_json import JsonFault, parse, plain
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion, Counts, PooledCompanion
 from foundry.evals.normalising import normalise
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Valid JSON", "zh-TW": "JSON 合乎結構"}
@@ -37,14 +37,11 @@ EXPLAIN = {
 FENCE = re.compile(r"```[ \t]*(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
 
 
-class Spec(Closed):
+class Spec(InParts):
     """What an answer must look like."""
 
     json_schema: Mapping[str, Any] | None = Field(
         None, description="JSON Schema (2020-12) that every answer must fit; any JSON if absent."
-    )
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
     )
 
     @model_validator(mode="after")

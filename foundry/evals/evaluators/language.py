@@ -13,10 +13,11 @@ from functools import lru_cache
 from pydantic import Field
 
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.fields import Closed, Many, Number
+from foundry.core.fields import Number
 from foundry.core.language import gettext as _
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion, Table
+from foundry.evals.parts import InParts
 from foundry.evals.taiwanese import Found, mainland_words, vocabulary
 from foundry.evals.writing import Language, Writing, excused_units, writing
 
@@ -32,7 +33,7 @@ EXPLAIN = {
 LANGUAGES: Mapping[str, Language] = {"zh-TW": "zh-TW", "en": "en"}
 
 
-class Spec(Closed):
+class Spec(InParts):
     """The language asked for."""
 
     language: Language = Field("zh-TW", description="Language the answers should be in.")
@@ -46,9 +47,6 @@ class Spec(Closed):
         ge=0,
         le=1,
         description="Least share of the language among Chinese characters and foreign words.",
-    )
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
     )
 
 

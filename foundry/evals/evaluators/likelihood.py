@@ -10,11 +10,9 @@ alone. Source of the measure per byte: Gao et al. (2020), "The Pile", section 3.
 import math
 from collections.abc import Mapping
 
-from pydantic import Field
-
-from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import PooledCompanion
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Likelihood per byte, text by text", "zh-TW": "每位元組的可能性（逐段平均）"}
@@ -25,12 +23,8 @@ EXPLAIN = {
 OF_MODELS = True
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which test parts to score."""
-
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
-    )
 
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:

@@ -13,14 +13,12 @@ from collections import Counter
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from pydantic import Field
-
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
 from foundry.evals.answers import Answer, Item
 from foundry.evals.choices import chosen, options_of
 from foundry.evals.companions import Companion, Counts, PooledCompanion, Table
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Right choice", "zh-TW": "選擇題答對"}
@@ -30,12 +28,8 @@ EXPLAIN = {
 }
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which test parts to score."""
-
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
-    )
 
 
 def settle(items: Sequence[Item], spec: Spec) -> Spec:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from foundry.core.fields import Closed, Many
+from foundry.core.fields import Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion, Table
+from foundry.evals.parts import InParts
 from foundry.evals.refusing import WITHIN, refusal, refusals
 
 version = 1
@@ -26,15 +27,12 @@ EXPLAIN = {
 }
 
 
-class Spec(Closed):
+class Spec(InParts):
     """What counts as refusing."""
 
     phrases: Many[str] = Field((), description="Further phrases that refuse.")
     within: int = Field(
         WITHIN, ge=1, description="Characters of the answer in which a refusal must begin."
-    )
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
     )
 
 

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion
+from foundry.evals.parts import InParts
 from foundry.evals.units import units
 
 version = 1
@@ -33,12 +33,9 @@ RUN = 4
 LIST_NUMBER = re.compile(r"^[^\S\n]*\d+[.)、．）:：](?!\d)", re.MULTILINE)
 
 
-class Spec(Closed):
+class Spec(InParts):
     """What counts as a loop."""
 
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
-    )
     times: int = Field(3, ge=2, le=100, description="Least repeats in a row that are a loop.")
     length: int = Field(
         2,

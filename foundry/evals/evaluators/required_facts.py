@@ -9,9 +9,9 @@ import re
 
 from pydantic import Field
 
-from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.normalising import fold, normalise
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Right answers", "zh-TW": "答對"}
@@ -31,7 +31,7 @@ GOES_ON_RIGHT = re.compile(r"[0-9]|\.[0-9]|[,\s][0-9]{3}(?![0-9])")
 Span = tuple[int, int]
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Where the facts stand."""
 
     required: str = Field(
@@ -42,9 +42,6 @@ class Spec(Closed):
         None,
         min_length=1,
         description="Column with texts the answer must not hold, separated by `|`.",
-    )
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
     )
 
 

@@ -11,11 +11,9 @@ The length of the subsequence is counted with one bit for each unit of the refer
 from collections import Counter
 from collections.abc import Sequence
 
-from pydantic import Field
-
-from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion
+from foundry.evals.parts import InParts
 from foundry.evals.units import units
 
 version = 1
@@ -29,12 +27,8 @@ EXPLAIN = {
 }
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which test parts to score."""
-
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
-    )
 
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:

@@ -13,12 +13,10 @@ import re
 import unicodedata
 from collections import Counter
 
-from pydantic import Field
-
-from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion
 from foundry.evals.normalising import fold
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Same as a reference", "zh-TW": "與某個標準答案相同"}
@@ -31,12 +29,8 @@ FIELD = "answers"
 ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which test parts to score."""
-
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
-    )
 
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:

@@ -1,9 +1,7 @@
 """Evaluator `stop-rate`: the share of answers that end by themselves before the token limit."""
 
-from pydantic import Field
-
-from foundry.core.fields import Closed, Many
 from foundry.evals.answers import Answer, Item
+from foundry.evals.parts import InParts
 
 version = 1
 TITLE = {"en": "Stops by itself", "zh-TW": "會自己停"}
@@ -14,12 +12,8 @@ EXPLAIN = {
 OF_MODELS = True
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Which test parts to score."""
-
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
-    )
 
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:

@@ -23,12 +23,12 @@ from typing import Any
 from pydantic import Field
 
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
 from foundry.core.records import ToolCall
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion
 from foundry.evals.normalising import normalise
+from foundry.evals.parts import InParts
 from foundry.evals.written_calls import Written, read_written
 
 version = 1
@@ -43,7 +43,7 @@ OMITTED = ""
 """Among the possible values of an argument: it may be left out (as in BFCL's files)."""
 
 
-class Spec(Closed):
+class Spec(InParts):
     """Where other right answers stand."""
 
     alternatives: str | None = Field(
@@ -52,9 +52,6 @@ class Spec(Closed):
         description="Column with the possible calls as JSON, in place of those of the "
         'conversation: `[{"tool": {"argument": [value, other value]}}]`; the value "" means that '
         "the argument may be left out.",
-    )
-    parts: Many[str] | None = Field(
-        None, description="Names of the test parts to score; all of them where absent."
     )
 
 

@@ -8,28 +8,15 @@ Large Language Models", https://arxiv.org/abs/2406.01775, section 3.
 
 from typing import Any
 
-from pydantic import Field
-
-from foundry.core.fields import Number
 from foundry.train import lora_layers
 
 TRAINS = "update"
 BASE = "full"
 LOW_RANK = True
-MOVES_BASE = True
 
 
-class Spec(lora_layers.Places):
-    """Size, scale and places of the update.
-
-    alpha is the rank where it is left out, a scale of 1.
-    """
-
-    alpha: Number | None = Field(
-        None,
-        gt=0,
-        description="The update is multiplied by alpha / rank; by 1 where it is left out.",
-    )
+class Spec(lora_layers.MovedPlaces):
+    """Size, scale and places of the update."""
 
 
 def attach(model: Any, spec: Spec) -> Any:
@@ -38,9 +25,7 @@ def attach(model: Any, spec: Spec) -> Any:
     Raises:
         RecipeError: A name in `target_modules` matches no layer (C18).
     """
-    return lora_layers.attach_lora(
-        model, spec, alpha=spec.alpha or spec.rank, init_lora_weights="olora"
-    )
+    return lora_layers.attach_moved(model, spec, "olora")
 
 
 def numbers(inputs: int, outputs: int, spec: Spec) -> int:
