@@ -43,7 +43,8 @@ def mask_many(talks: Sequence[Talk], template: Template, control: frozenset[str]
     outcomes = _checked([talks[n] for n in asked], [known[n] for n in asked], template, control)
     for n, outcome in zip(asked, outcomes, strict=True):
         if cast[n] not in (None, outcome):
-            raise RuntimeError(f"a template was taken not to look into the words: {talks[n]}")
+            roles = [turn.role for turn in talks[n].turns]  # the words are the user's, and stay so
+            raise RuntimeError(f"a template was taken not to look into the words ({roles})")
         cast[n] = outcome
     return [outcome for outcome in cast if outcome is not None]
 
