@@ -273,6 +273,7 @@ def train(inputs: Any) -> dict[str, Any]:
     from foundry.train.fused import fused_updates
     from foundry.train.packing import with_rows_apart
     from foundry.train.signals import StopRequest
+    from foundry.train.supervised import Supervised
     from foundry.train.trainers.sft import Spec
 
     spec = Spec(max_steps=STEPS, global_batch_size=ROWS_A_STEP, checkpoint_every=10_000)
@@ -280,11 +281,12 @@ def train(inputs: Any) -> dict[str, Any]:
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     with with_rows_apart(inputs) as apart, fused_updates(apart.model):
-        head = fitting.found_head(apart)
+        objective = Supervised()
+        head = objective.head(apart)
         half = torch.cuda.is_available()
-        trainer, _watch = fitting.set_up(apart, spec, StopRequest(), head, half=half)
+        trainer, _watch = fitting.set_up(apart, spec, StopRequest(), head, objective, half=half)
         trainer.args.save_strategy = "no"
-        loss = fitting.probe_loss(trainer, apart, spec)
+        loss = fitting.probe_loss(trainer, apart, spec, objective)
         trainer.train()
     proof.check_optimizer(trainer.optimizer, inputs.model)
     proof.check_moved(inputs.model, before)

@@ -1,4 +1,4 @@
-"""Run the supervised trainer from a recipe's `sft` block: arguments, resume, proof."""
+"""Train from a recipe's `train` block, whatever its loss: arguments, resume, proof."""
 
 import json
 import math
@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from foundry.core import atomic
 from foundry.core.errors import Problem, ResourceError
@@ -24,30 +22,29 @@ from foundry.train.adapter_files import (
     save_adapter,
     save_whole,
     untrained,
-    without_update,
 )
 from foundry.train.exactness import deterministic, products_in_nineteen_bits
 from foundry.train.fused import fused_updates
-from foundry.train.head import Head, head_of, is_whole
+from foundry.train.head import Head
 from foundry.train.inputs import FitInputs
 from foundry.train.learning_rate import Trained, learning_rate
 from foundry.train.memory import drop_steps, drop_weights, give_back_freed_memory
+from foundry.train.objective import Objective
 from foundry.train.packing import with_rows_apart
 from foundry.train.probe import as_settled, settle, step_seconds
 from foundry.train.progress import Progress
 from foundry.train.resuming import take_best, train_on
 from foundry.train.settings import TrainerSettings
 from foundry.train.signals import StopRequest, stop_on_signals
-from foundry.train.supervised import SupervisedTrainer
+from foundry.train.steps import StepTrainer, entry
 from foundry.train.validation import Watch, watch_of
 
-HEAD_PROBE_TOKENS = 32
 # Where in a run lies what was trained.
 FOLDERS: Mapping[Trained, str] = {"update": "adapter", "weights": "model"}
 
 
-def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
-    """See `foundry.train.trainers.sft.fit`."""
+def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> TrainResult:
+    """Train by an objective; see `foundry.train.trainers.sft.fit`."""
     started = time.monotonic()
     if inputs.steps < 1:  # the Trainer would go on to the end of the epoch
         raise proof.refuse("train.steps", _("no step is to be done, so nothing would be learned"))
@@ -67,12 +64,13 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
         with_rows_apart(inputs) as inputs,
         fused_updates(inputs.model),
     ):
-        head = found_head(inputs)
-        settled = settle(inputs, spec, partial(step_seconds, inputs, head))
+        head = objective.head(inputs)
+        tried = partial(step_seconds, inputs, head) if objective.can_try else None
+        settled = settle(inputs, spec, tried)
         inputs = as_settled(inputs, settled)
         half = settled["dtype"].value == "bfloat16"
-        trainer, watch = set_up(inputs, spec, stop, head, half=half)
-        evidence = {"layers": layers, "loss": probe_loss(trainer, inputs, spec)}
+        trainer, watch = set_up(inputs, spec, stop, head, objective, half=half)
+        evidence = {"layers": layers, "loss": probe_loss(trainer, inputs, spec, objective)}
         with checkpoint.whole_or_not(folder, size), products_in_nineteen_bits(inputs.place, half):
             train_on(inputs, trainer, watch)
         # One too many is there where a run was killed before it removed the oldest.
@@ -84,13 +82,14 @@ def fit_supervised(inputs: FitInputs, spec: TrainerSettings) -> TrainResult:
             raise stop.interrupted(step, inputs.steps)
         course = _course(inputs, trainer, watch)
     atomic.remove(work)
-    evidence |= _prove(inputs, trainer, before, step if watch.course.is_over else inputs.steps)
+    steps = step if watch.course.is_over else inputs.steps
+    evidence |= _prove(inputs, trainer, before, steps, objective)
     trained = sum(first.numel() for first in before.values())
     made = _result(inputs, trainer, evidence, trained, time.monotonic() - started)
     return replace(made, warnings=warnings, validation=course)
 
 
-def _course(inputs: FitInputs, trainer: SupervisedTrainer, watch: Watch) -> dict[str, Any]:
+def _course(inputs: FitInputs, trainer: StepTrainer, watch: Watch) -> dict[str, Any]:
     """What the validation rows said, after the best step's weights were taken if that is asked."""
     kept = {"kept_step": take_best(inputs, trainer, watch), "stopped_early": watch.course.is_over}
     return watch.course.as_dict() | kept if watch.rows else {}
@@ -106,8 +105,14 @@ def _warnings(inputs: FitInputs) -> tuple[dict[str, Any], ...]:
 
 
 def set_up(
-    inputs: FitInputs, spec: TrainerSettings, stop: StopRequest, head: Head | None, *, half: bool
-) -> tuple[SupervisedTrainer, Watch]:
+    inputs: FitInputs,
+    spec: TrainerSettings,
+    stop: StopRequest,
+    head: Head | None,
+    objective: Objective,
+    *,
+    half: bool,
+) -> tuple[StepTrainer, Watch]:
     """The trainer of these inputs, and what measures on the validation rows.
 
     Args:
@@ -115,23 +120,21 @@ def set_up(
     """
     watch = watch_of(inputs.validation, spec)
     progress = Progress(inputs, stop, watch, keep=spec.keep_checkpoints)
-    arguments = _arguments(inputs, spec, inputs.run.file("checkpoints", checkpoint.WORK), half=half)
-    return _trainer(inputs, arguments, progress, head), watch
+    work = inputs.run.file("checkpoints", checkpoint.WORK)
+    arguments = _arguments(inputs, spec, work, objective, half=half)
+    return _trainer(inputs, arguments, progress, head, objective), watch
 
 
 def _trainer(
-    inputs: FitInputs, arguments: Any, progress: Progress, head: Head | None
-) -> SupervisedTrainer:
+    inputs: FitInputs, arguments: Any, progress: Progress, head: Head | None, objective: Objective
+) -> StepTrainer:
     from datasets import Dataset
     from transformers import PrinterCallback
 
-    rows = [
-        {"id": row.id, "input_ids": list(row.input_ids), "labels": list(row.labels)}
-        for row in inputs.rows
-    ]
+    rows = [entry(row) for row in inputs.rows]
     sequences = inputs.sequences or [[index] for index in range(len(rows))]
     places = [{"rows": [rows[index] for index in sequence]} for sequence in sequences]
-    trainer = SupervisedTrainer(
+    trainer: StepTrainer = objective.trainer(
         model=inputs.model,
         args=arguments,
         train_dataset=Dataset.from_list(places),
@@ -141,6 +144,7 @@ def _trainer(
         arrangement=inputs.arrangement,
         head=head,
         optimizers=(_grouped(inputs, arguments), None),
+        **objective.further(inputs),
     )
     trainer.remove_callback(PrinterCallback)  # prints to stdout, which is for data
     progress.trainer = trainer
@@ -159,23 +163,15 @@ def _grouped(inputs: FitInputs, arguments: Any) -> Any:
     )
 
 
-def found_head(inputs: FitInputs) -> Head | None:
-    """The head for a loss without logits; None where the class does more with them than we know."""
-    base = without_update(inputs.model)
-    head = head_of(base)
-    tokens = torch.tensor([inputs.rows[0].input_ids[:HEAD_PROBE_TOKENS]], device=base.device)
-    return head if head is not None and is_whole(base, head, tokens) else None
-
-
 def _rows_of_a_step(places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"rows": [row for place in places for row in place["rows"]]}
 
 
-def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path, *, half: bool) -> Any:
+def _arguments(
+    inputs: FitInputs, spec: TrainerSettings, work: Path, objective: Objective, *, half: bool
+) -> Any:
     """TRL's arguments; every one that TRL would switch on by itself is stated."""
-    from trl import SFTConfig
-
-    made = SFTConfig(
+    made = objective.config(
         output_dir=str(work),
         max_steps=inputs.steps,
         # One batch is one step; the trainer cuts it into micro-batches itself.
@@ -202,10 +198,7 @@ def _arguments(inputs: FitInputs, spec: TrainerSettings, work: Path, *, half: bo
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
-        router_aux_loss_coef=0.0,  # the loss is that of the answers alone, in experts' models too
-        packing=False,
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},
+        **objective.settings(),
     )
     if inputs.place.is_gpu:
         made._n_gpu = 1  # beside a second card a step's rows would be dealt out by DataParallel
@@ -240,18 +233,14 @@ def _learning_rate(inputs: FitInputs, spec: TrainerSettings) -> float:
 
 
 def probe_loss(
-    trainer: SupervisedTrainer, inputs: FitInputs, spec: TrainerSettings
+    trainer: StepTrainer, inputs: FitInputs, spec: TrainerSettings, objective: Objective
 ) -> dict[str, Any]:
     """The first batch's loss by the trainer and by hand, which must agree; see `proof`."""
-    rows = proof.uneven(inputs.rows, spec.global_batch_size)
-    as_dicts = [{"id": r.id, "input_ids": r.input_ids, "labels": r.labels} for r in rows]
-    micro_batches = trainer.micro_batches(as_dicts)
-    proof.check_collated(micro_batches, rows)
-    return proof.loss_probe(trainer, rows, micro_batches)
+    return objective.probe(trainer, inputs.rows, spec.global_batch_size)
 
 
 def _prove(
-    inputs: FitInputs, trainer: SupervisedTrainer, before: Any, steps: int
+    inputs: FitInputs, trainer: StepTrainer, before: Any, steps: int, objective: Objective
 ) -> dict[str, Any]:
     """The checks after training; saves the adapter on the way."""
     model, rows, place = inputs.model, inputs.rows, inputs.place
@@ -260,16 +249,16 @@ def _prove(
         done = trainer.state.global_step
         raise proof.refuse("train.steps", what.format(done=done, planned=steps))
     evidence = {
-        "mask": proof.check_seen(trainer.supervised, trainer.seen_rows, rows, inputs.stop_ids),
+        "mask": objective.check_seen(trainer, inputs),
         "optimizer": proof.check_optimizer(trainer.optimizer, model),
         "moved": proof.check_moved(model, before),
     }
     if place.is_gpu:
         drop_steps(trainer.optimizer, model.parameters())
     prefixes, computed = proof.probe_prefixes(rows), model.dtype
-    live = proof.next_logits(model, prefixes)
+    live = objective.says(model, prefixes)
     with untrained(model, inputs.base, place) as untouched:
-        base = proof.next_logits(untouched, prefixes)
+        base = objective.says(untouched, prefixes)
     del untouched
     evidence["differs"] = proof.check_differs(live, base, computed=computed)
     folder = inputs.run.file(FOLDERS[_trained(inputs)])
@@ -280,13 +269,14 @@ def _prove(
     if place.is_gpu:
         drop_weights(model)
     again = partial(load_tuned, inputs.base, storage=inputs.storage, place=place)
-    evidence["reload"] = proof.check_reload(live, folder, again, prefixes, computed=computed)
+    alike = {"computed": computed, "says": objective.says}
+    evidence["reload"] = proof.check_reload(live, folder, again, prefixes, **alike)
     return evidence
 
 
 def _result(
     inputs: FitInputs,
-    trainer: SupervisedTrainer,
+    trainer: StepTrainer,
     evidence: dict[str, Any],
     trained: int,
     seconds: float,

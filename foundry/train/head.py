@@ -23,6 +23,7 @@ BLOCK_TOKENS = 4096
 # In standard deviations of the logits. The hidden states are the same and the head is one product:
 # in bfloat16 the class rounds its sum by up to 2^-8 of a logit, 0.04 where one is 10 deviations.
 LARGEST_NOISE, LARGEST_NOISE_OF_HALF = 1e-3, 0.1
+HEAD_PROBE_TOKENS = 32
 
 
 @dataclass(frozen=True)

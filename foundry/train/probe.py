@@ -45,7 +45,7 @@ class Settled:
     reason: str
 
 
-Step = Callable[[Arrangement], float]
+Step = Callable[[Arrangement], float] | None
 
 
 def settle(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Settled]:
@@ -54,7 +54,8 @@ def settle(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Se
     Args:
         inputs: What is trained; its arrangement is what the plan expects.
         spec: Whether a key is `auto`.
-        step: Takes the gradients of a step in an arrangement and says how many seconds it took.
+        step: Takes the gradients of a step in an arrangement and says how many seconds it took;
+            None where nothing can be tried.
 
     Returns:
         By key of `Plan.resolved`; told as events, and kept in `settled.json` of the run.
@@ -104,7 +105,7 @@ def _tried(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Se
     made = {"threads": Settled(torch.get_num_threads(), _("all that there are"))}
     # On a GPU the plan's pack is the largest that fits: a larger one is not tried, and a smaller
     # one is not faster there.
-    if inputs.place.is_gpu or not _is_worthwhile(inputs, spec):
+    if step is None or inputs.place.is_gpu or not _is_worthwhile(inputs, spec):
         return made
     made["threads"] = _threads(inputs.arrangement, step)
     if spec.pack_tokens == "auto" and inputs.arrangement.kind == "packed":
@@ -128,7 +129,7 @@ def _number_type(inputs: FitInputs, spec: TrainerSettings) -> Settled:
     return number_type()
 
 
-def _threads(arrangement: Arrangement, step: Step) -> Settled:
+def _threads(arrangement: Arrangement, step: Callable[[Arrangement], float]) -> Settled:
     """All cores, or half of them where two share an arithmetic unit."""
     most = torch.get_num_threads()
     if most < 4:
@@ -142,7 +143,7 @@ def _threads(arrangement: Arrangement, step: Step) -> Settled:
     return Settled(best, _measured(seconds))
 
 
-def _pack_tokens(inputs: FitInputs, step: Step) -> Settled:
+def _pack_tokens(inputs: FitInputs, step: Callable[[Arrangement], float]) -> Settled:
     """The smallest size that is as fast as any."""
     seconds: dict[int, float] = {}
     for size in distinct_sizes([len(row.input_ids) for row in sample(inputs)], inputs.arrangement):

@@ -16,7 +16,7 @@ from foundry.train.inputs import FitInputs
 from foundry.train.made_with import made_with
 from foundry.train.pace import Pace
 from foundry.train.signals import StopRequest
-from foundry.train.supervised import SupervisedTrainer, non_finite
+from foundry.train.steps import StepTrainer, non_finite
 from foundry.train.validation import KEY, Watch
 
 
@@ -29,7 +29,7 @@ class Progress(TrainerCallback):
         self.stop = stop
         self.keep = keep
         self.metrics = inputs.run.file("metrics.jsonl")
-        self.trainer: SupervisedTrainer | None = None
+        self.trainer: StepTrainer | None = None
         self.pace = Pace()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -57,6 +57,7 @@ class Progress(TrainerCallback):
             "learning_rate": float(logs["learning_rate"]),
             "tokens": trainer.tokens,
             "supervised_tokens": trainer.supervised.total(),
+            **trainer.step_metrics(),
         }
         if self.watch.is_due(state.global_step, state.max_steps):
             record[KEY] = self._measure(state.global_step, control)
@@ -113,7 +114,7 @@ class Progress(TrainerCallback):
             raise DataError(non_finite(_("update"), step, self._trainer.last_rows))
 
     @property
-    def _trainer(self) -> SupervisedTrainer:
+    def _trainer(self) -> StepTrainer:
         if self.trainer is None:
             raise RuntimeError("Progress.trainer is set before training starts")
         return self.trainer

@@ -252,6 +252,7 @@ def check_reload(
     prefixes: Batches | Any,
     *,
     computed: torch.dtype = torch.float32,
+    says: Callable[[Any, Any], torch.Tensor] = next_logits,
 ) -> dict[str, Any]:
     """The adapter on disk, put on the original base, is the live model. C18, C31, C40.
 
@@ -259,13 +260,14 @@ def check_reload(
     fewer bits than float32's one rounding is allowed for where it does not.
 
     Args:
-        live: Logits of the live model after `prefixes`.
+        live: What the live model says after `prefixes`.
         folder: The saved adapter.
         load: Loads the original base anew and puts the adapter of a folder on it.
         prefixes: The probe.
         computed: The numbers that the live model computes in.
+        says: What a model says after prefixes.
     """
-    difference = float((next_logits(load(folder), prefixes) - live).abs().max())
+    difference = float((says(load(folder), prefixes) - live).abs().max())
     most = RELOAD_TOLERANCE * max(1.0, float(live.abs().max()))
     if computed != torch.float32:
         most = rounding(computed, live)

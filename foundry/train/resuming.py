@@ -10,11 +10,11 @@ from foundry.train import checkpoint
 from foundry.train.inputs import FitInputs
 from foundry.train.made_with import check_same
 from foundry.train.progress import keep_until
-from foundry.train.supervised import SupervisedTrainer
+from foundry.train.steps import StepTrainer
 from foundry.train.validation import Course, Watch
 
 
-def train_on(inputs: FitInputs, trainer: SupervisedTrainer, watch: Watch) -> None:
+def train_on(inputs: FitInputs, trainer: StepTrainer, watch: Watch) -> None:
     """Train from the newest whole checkpoint of the run, or from the start, to its end.
 
     Raises:
@@ -76,7 +76,7 @@ def _take_end(trainer: Any, path: Path, steps: int) -> None:
     trainer.state = TrainerState.load_from_json(str(path / TRAINER_STATE_NAME))
 
 
-def _newest(inputs: FitInputs, trainer: SupervisedTrainer) -> Path | None:
+def _newest(inputs: FitInputs, trainer: StepTrainer) -> Path | None:
     """The checkpoint to go on from; gives the trainer back its counts."""
     path, skipped = checkpoint.newest_whole(inputs.run.file("checkpoints"))
     for reason in skipped:

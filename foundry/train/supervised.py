@@ -1,137 +1,65 @@
-"""TRL's SFT trainer, one optimizer step from each batch, with the loss on supervised positions.
+"""The loss of `sft` and `pretrain`: cross-entropy of the supervised tokens.
 
-A batch of the data loader is all rows of one step. They go through the model in micro-batches, and
-every sum is divided by the supervised tokens of the whole step, not of the micro-batch (C13). TRL
-1.16 scores every position with the 262k-row head on the CPU (engines.md 2); here the head sees only
-the positions that are trained, and holds no logits where it can (`foundry/train/head.py`).
+TRL 1.16 scores every position with the 262k-row head on the CPU (engines.md 2); here the head sees
+only the positions that are trained, and holds no logits where it can (`foundry/train/head.py`).
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from trl import SFTTrainer
+from trl import SFTConfig, SFTTrainer
 
-from foundry.core.errors import DataError, Problem, ProofError
-from foundry.core.language import gettext as _
+from foundry.core.records import EncodedRow
 from foundry.encode.tokenize import IGNORED
-from foundry.models.language_part import token_type_inputs
-from foundry.train import collate
+from foundry.train import collate, proof
 from foundry.train.adapter_files import without_update
 from foundry.train.arrange import Arrangement, arrange
 from foundry.train.head import Head, head_loss, hidden_states
+from foundry.train.objective import Objective
+from foundry.train.steps import Batch, Row, StepTrainer, entry
 
-SUM_TOLERANCE = 1e-5  # of the same float32 numbers, added in another order
-
-
-Row = Mapping[str, Any]
 # What a micro-batch says to us and not to the model.
 OURS = ("labels", "row_ids", "tokens")
 
 
-class SupervisedTrainer(SFTTrainer):
-    """An `SFTTrainer` over batches `{"rows": [...]}` of rows that carry their own labels."""
+class SupervisedTrainer(StepTrainer, SFTTrainer):  # type: ignore[misc]
+    """An `SFTTrainer` over rows that carry their own labels; an item is a supervised token."""
 
-    loss_is_scaled_for_ga = True
+    def items(self, rows: Sequence[Row]) -> int:
+        """Supervised tokens; the first of a row has nothing before it."""
+        return sum(label != IGNORED for row in rows for label in row["labels"][1:])
 
-    def __init__(
-        self, *args: Any, arrangement: Arrangement, head: Head | None = None, **kwargs: Any
-    ) -> None:
-        with precision_kept(kwargs["model"]):
-            super().__init__(*args, **kwargs)
-        self.arrangement, self.head = arrangement, head
-        self.zeros = token_type_inputs(without_update(self.model))
-        self.step_loss = 0.0
-        self.step_items = 0
-        self.step_divisors: set[float] = set()
-        self.tokens = 0
-        self.supervised: Counter[int] = Counter()
-        self.seen_rows: list[str] = []
-        self.step_rows: list[str] = []
-        self.last_rows: list[str] = []
-
-    def training_step(
-        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
-    ) -> torch.Tensor:
-        """Take the gradients of a whole optimizer step; its loss, in nats per token."""
-        rows = inputs["rows"]
-        items = sum(label != IGNORED for row in rows for label in row["labels"][1:])
-        loss = torch.zeros((), device=self.args.device)
-        for micro_batch in self.micro_batches(rows):
-            loss += super().training_step(model, micro_batch, items)
-        return loss
-
-    def micro_batches(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    def micro_batches(self, rows: Sequence[Row]) -> list[Batch]:
         """The rows of a step as they go through the model."""
         return cut(rows, self.arrangement, self.zeros)
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
-        """Sum of cross-entropies over `num_items_in_batch`, in nats per token.
-
-        `num_items_in_batch` counts the supervised tokens of all micro-batches of the step.
-        """
-        loss = supervised_loss(model, inputs, self.head) / num_items_in_batch
-        if self.model.training:
-            self._count(inputs, loss, float(num_items_in_batch))
-        return loss
-
-    def end_step(self, reported: float) -> float:
-        """The loss of the step that ends, in nats per token; begins the count of the next.
-
-        Args:
-            reported: The sum of what the Trainer took gradients of in this step.
-
-        Raises:
-            ProofError: The sums of its micro-batches were not divided by the supervised tokens
-                of all of them, or were scaled once more before the gradient was taken (C13).
-        """
-        if self.step_divisors != {self.step_items}:
-            what = _("the loss of a step of {items} supervised tokens was divided by {found}")
-            found = ", ".join(f"{n:g}" for n in sorted(self.step_divisors))
-            raise ProofError(Problem("train.loss", what.format(items=self.step_items, found=found)))
-        loss = self.step_loss
-        if abs(reported - loss) > SUM_TOLERANCE * max(1.0, abs(loss)):
-            what = _("gradients were taken of {reported:.6f}, the loss of the step is {loss:.6f}")
-            raise ProofError(Problem("train.loss", what.format(reported=reported, loss=loss)))
-        self.last_rows = self.step_rows
-        self.step_loss, self.step_items, self.step_divisors, self.step_rows = 0.0, 0, set(), []
-        return loss
-
-    def _count(self, inputs: dict[str, Any], loss: torch.Tensor, divisor: float) -> None:
-        value = float(loss.detach())
-        rows = list(inputs["row_ids"])
-        if value != value or value in (float("inf"), float("-inf")):
-            raise DataError(non_finite(_("loss"), self.state.global_step + 1, rows))
-        self.step_loss += value
-        self.tokens += inputs["tokens"]
-        supervised = inputs["labels"][inputs["labels"] != IGNORED].tolist()
-        self.supervised.update(supervised)
-        self.step_items += len(supervised)
-        self.step_divisors.add(divisor)
-        self.seen_rows += rows
-        self.step_rows += rows
+    def summed_loss(self, model: Any, inputs: Batch) -> torch.Tensor:
+        """Sum of cross-entropies in nats."""
+        return supervised_loss(model, inputs, self.head)
 
 
-@contextmanager
-def precision_kept(model: Any) -> Iterator[None]:
-    """Inside, what trains may be cast; at the end it has the numbers that it had.
+class Supervised(Objective):
+    """Learn the supervised tokens of each row."""
 
-    TRL 1.16 casts the update of a quantised base to bfloat16 (engines.md 3, C23).
-    """
-    before = {parameter: parameter.data for parameter in model.parameters()}
-    yield
-    for parameter, data in before.items():
-        if parameter.requires_grad and parameter.dtype != data.dtype:
-            parameter.data = data.to(parameter.device)
+    config, trainer = SFTConfig, SupervisedTrainer
+
+    def settings(self) -> dict[str, Any]:
+        """What keeps TRL from preparing rows of its own, and experts' routing out of the loss."""
+        return {
+            "packing": False,
+            "max_length": None,
+            "dataset_kwargs": {"skip_prepare_dataset": True},
+            "router_aux_loss_coef": 0.0,
+        }
+
+    def probe(self, trainer: Any, rows: Sequence[EncodedRow], count: int) -> dict[str, Any]:
+        """The first batch's loss by the trainer and by hand, which must agree; see `proof`."""
+        rows = proof.uneven(rows, count)
+        micro_batches = trainer.micro_batches([entry(row) for row in rows])
+        proof.check_collated(micro_batches, rows)
+        return proof.loss_probe(trainer, rows, micro_batches)
 
 
 def cut(
@@ -165,13 +93,3 @@ def supervised_loss(model: Any, inputs: dict[str, Any], head: Head | None = None
         model(**given)
     is_supervised_BS = targets_BS != IGNORED
     return head_loss(seen[0][is_supervised_BS], head, targets_BS[is_supervised_BS])
-
-
-def non_finite(name: str, step: int, rows: list[str]) -> Problem:
-    """The problem of a loss or gradient that is NaN or infinite (C23)."""
-    what = _("the {name} is not finite at step {step} (rows {rows})")
-    return Problem(
-        "train",
-        what.format(name=name, step=step, rows=", ".join(rows)),
-        _("lower `train.learning_rate`, or look at the rows named"),
-    )

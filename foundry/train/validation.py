@@ -14,9 +14,8 @@ from typing import Any
 import torch
 
 from foundry.core.records import EncodedRow
-from foundry.encode.tokenize import IGNORED
 from foundry.train.settings import EarlyStopping, TrainerSettings
-from foundry.train.supervised import SupervisedTrainer, supervised_loss
+from foundry.train.steps import StepTrainer, entry
 
 METRIC = "validation-loss"
 KEY = "eval_loss"  # of a line of `metrics.jsonl`
@@ -79,11 +78,11 @@ class Course:
 
 
 @torch.no_grad()
-def validation_loss(trainer: SupervisedTrainer, rows: Sequence[EncodedRow], at_once: int) -> float:
-    """Mean loss of the supervised tokens of `rows`, in nats; NaN where there are none.
+def validation_loss(trainer: StepTrainer, rows: Sequence[EncodedRow], at_once: int) -> float:
+    """Mean loss of the items of `rows`, as in training; NaN where there are none.
 
     Args:
-        trainer: Its model, its passes, its head.
+        trainer: Its model, its passes, its loss.
         rows: At least one; `at_once` of them are laid out together.
         at_once: Rows of an optimizer step.
     """
@@ -93,15 +92,14 @@ def validation_loss(trainer: SupervisedTrainer, rows: Sequence[EncodedRow], at_o
     model.eval()
     try:
         for start in range(0, len(rows), at_once):
-            given = [
-                {"id": row.id, "input_ids": row.input_ids, "labels": row.labels}
-                for row in rows[start : start + at_once]
-            ]
-            items += sum(label != IGNORED for row in given for label in row["labels"][1:])
-            for batch in trainer.micro_batches(given):
+            given = [entry(row) for row in rows[start : start + at_once]]
+            items += trainer.items(given)
+            batches = trainer.micro_batches(given)
+            trainer.before_step(model, batches)
+            for batch in batches:
                 prepared = trainer._prepare_inputs(batch)
                 with trainer.compute_loss_context_manager():
-                    total += float(supervised_loss(model, prepared, trainer.head))
+                    total += float(trainer.summed_loss(model, prepared))
     finally:
         model.train(was_training)
     return total / items if items else math.nan
@@ -121,7 +119,7 @@ class Watch:
         """Whether the loss is measured after `step` of `steps`."""
         return bool(self.rows) and (step % self.every == 0 or step == steps)
 
-    def measure(self, trainer: SupervisedTrainer, step: int) -> float | None:
+    def measure(self, trainer: StepTrainer, step: int) -> float | None:
         """The loss after a step, which is noted; None where it is no number."""
         return self.course.add(step, validation_loss(trainer, self.rows, self.at_once))
 

@@ -12,7 +12,7 @@ import torch
 from foundry.core.errors import DataError
 from foundry.models.fetch import locate
 from foundry.models.load import load_model, load_tokenizer
-from foundry.train import checkpoint, fitting, proof, supervised
+from foundry.train import checkpoint, fitting, proof, steps
 from foundry.train.adapters import lora, qlora
 from foundry.train.inputs import FitInputs
 from foundry.train.progress import Progress
@@ -91,8 +91,8 @@ def cast(model: Any) -> Iterator[None]:
 
 
 AS_TRL = {
-    "the update stays as TRL casts it": change(supervised, "precision_kept", cast),
-    "nobody sees that it does": unseen(change(supervised, "precision_kept", cast)),
+    "the update stays as TRL casts it": change(steps, "precision_kept", cast),
+    "nobody sees that it does": unseen(change(steps, "precision_kept", cast)),
 }
 
 

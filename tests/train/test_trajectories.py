@@ -22,7 +22,8 @@ from foundry.models.quiet import quiet
 from foundry.train import collate, fitting, proof, supervised
 from foundry.train.adapters import lora
 from foundry.train.inputs import FitInputs
-from foundry.train.supervised import SupervisedTrainer
+from foundry.train.steps import StepTrainer
+from foundry.train.supervised import Supervised, SupervisedTrainer
 from foundry.train.trainers import sft
 from tests import tiny
 from tests.cases import case, change
@@ -80,7 +81,7 @@ def mean_of_means(self: Any, model: Any, inputs: Any, num_items_in_batch: Any = 
     loss = torch.zeros(())
     for batch in batches:
         items = int((batch["labels"] != -100).sum()) * len(batches)
-        loss += super(SupervisedTrainer, self).training_step(model, batch, items)
+        loss += super(StepTrainer, self).training_step(model, batch, items)
     self.step_divisors = {self.step_items}
     return loss
 
@@ -235,7 +236,7 @@ def plain_trl(inputs: FitInputs, path: Path, spec: sft.Spec) -> list[float]:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    given = fitting._arguments(inputs, spec, path, half=False)
+    given = fitting._arguments(inputs, spec, path, Supervised(), half=False)
     args = SFTConfig(
         output_dir=str(path),
         max_steps=TRL_STEPS,

@@ -12,6 +12,7 @@ from foundry.train import fitting, validation
 from foundry.train.arrange import Arrangement
 from foundry.train.packing import with_rows_apart
 from foundry.train.signals import StopRequest
+from foundry.train.supervised import Supervised
 from tests.cases import case, change
 from tests.faults import training
 from tests.largest import Largest
@@ -39,8 +40,9 @@ def largest(trainer: Any, rows: Sequence[EncodedRow]) -> int:
 @pytest.fixture
 def trainer(tiny_llama: Path, tmp_path: Path):
     with quiet(), with_rows_apart(training.opened(tiny_llama, tmp_path / "run")) as inputs:
-        head = fitting.found_head(inputs)
-        yield fitting.set_up(inputs, fast(1), StopRequest(), head, half=False)[0]
+        objective = Supervised()
+        head = objective.head(inputs)
+        yield fitting.set_up(inputs, fast(1), StopRequest(), head, objective, half=False)[0]
 
 
 @case("C69", {"all rows go through at once": change(validation, "validation_loss", in_one_pass)})

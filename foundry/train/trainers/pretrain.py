@@ -40,9 +40,10 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
     from foundry.models.quiet import quiet
 
     with quiet():
-        from foundry.train.fitting import fit_supervised
+        from foundry.train import fitting
+        from foundry.train.supervised import Supervised
 
         documents = max((len(sequence) for sequence in inputs.sequences), default=1)
         most = documents * inputs.arrangement.micro_batch_size
         arrangement = replace(inputs.arrangement, micro_batch_size=most)
-        return fit_supervised(replace(inputs, arrangement=arrangement), spec)
+        return fitting.fit(replace(inputs, arrangement=arrangement), spec, Supervised())

@@ -36,6 +36,7 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
     from foundry.models.quiet import quiet
 
     with quiet():
-        from foundry.train.fitting import fit_supervised
+        from foundry.train import fitting
+        from foundry.train.supervised import Supervised
 
-        return fit_supervised(inputs, spec)
+        return fitting.fit(inputs, spec, Supervised())

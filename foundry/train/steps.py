@@ -1,0 +1,174 @@
+"""What all trainers share: a batch of the data loader is all rows of one optimizer step.
+
+The rows go through the model in micro-batches. Every sum is divided by the items of the whole step,
+not of the micro-batch (C13): supervised tokens where each has its own loss, examples where one loss
+is of a whole answer. What was learned from is counted, and held against the shards in the end.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from foundry.core.errors import DataError, Problem, ProofError
+from foundry.core.language import gettext as _
+from foundry.core.records import EncodedRow
+from foundry.encode.tokenize import IGNORED
+from foundry.models.language_part import token_type_inputs
+from foundry.train.adapter_files import without_update
+from foundry.train.arrange import Arrangement
+from foundry.train.head import Head
+
+SUM_TOLERANCE = 1e-5  # of the same float32 numbers, added in another order
+
+
+Row = Mapping[str, Any]
+Batch = dict[str, Any]
+
+
+def entry(row: EncodedRow) -> dict[str, Any]:
+    """What the data loader holds of a row: what its dataset type has, and no more."""
+    found = {"id": row.id, "input_ids": list(row.input_ids), "labels": list(row.labels)}
+    if row.rejected_input_ids:
+        found["rejected_input_ids"] = list(row.rejected_input_ids)
+        found["rejected_labels"] = list(row.rejected_labels)
+    return found if row.label is None else {**found, "label": row.label}
+
+
+class StepTrainer:
+    """Mixed in before a trainer of TRL's; its batches are `{"rows": [...]}`.
+
+    A subclass says what a step's items are (`items`), cuts rows into micro-batches
+    (`micro_batches`) and sums the losses of one (`summed_loss`).
+    """
+
+    loss_is_scaled_for_ga = True
+    args: Any
+    model: Any
+    state: Any
+
+    def __init__(
+        self, *args: Any, arrangement: Arrangement, head: Head | None = None, **kwargs: Any
+    ) -> None:
+        with precision_kept(kwargs["model"]):
+            super().__init__(*args, **kwargs)
+        self.arrangement, self.head = arrangement, head
+        self.zeros = token_type_inputs(without_update(self.model))
+        self.step_loss = 0.0
+        self.step_items = 0
+        self.step_divisors: set[float] = set()
+        self.tokens = 0
+        self.supervised: Counter[int] = Counter()
+        self.seen_rows: list[str] = []
+        self.step_rows: list[str] = []
+        self.last_rows: list[str] = []
+
+    def items(self, rows: Sequence[Row]) -> int:
+        """What the losses of a step's rows are divided by."""
+        raise NotImplementedError
+
+    def micro_batches(self, rows: Sequence[Row]) -> list[Batch]:
+        """The rows of a step as they go through the model.
+
+        Each has `row_ids`, `labels` (those learned from, `IGNORED` elsewhere), `tokens` and, where
+        an item is not a supervised token, `items`.
+        """
+        raise NotImplementedError
+
+    def before_step(self, model: Any, batches: Sequence[Batch]) -> None:
+        """Find out what the loss of one micro-batch needs to know of all; nothing by default."""
+
+    def summed_loss(self, model: Any, inputs: Batch) -> torch.Tensor:
+        """The sum of the losses of a micro-batch's items, a float32 scalar with a gradient."""
+        raise NotImplementedError
+
+    def step_metrics(self) -> dict[str, float]:
+        """What else to record of the step that ends, by name; begins the count of the next."""
+        return {}
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Take the gradients of a whole optimizer step; its loss, the mean over its items."""
+        rows = inputs["rows"]
+        items = self.items(rows)
+        loss = torch.zeros((), device=self.args.device)
+        batches = self.micro_batches(rows)
+        self.before_step(model, batches)
+        for micro_batch in batches:
+            loss += super().training_step(model, micro_batch, items)  # type: ignore[misc]
+        return loss
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Sum of a micro-batch's losses over `num_items_in_batch`, the items of the whole step."""
+        loss = self.summed_loss(model, inputs) / num_items_in_batch
+        if self.model.training:
+            self._count(inputs, loss, float(num_items_in_batch))
+        return loss
+
+    def end_step(self, reported: float) -> float:
+        """The loss of the step that ends, the mean over its items; begins the count of the next.
+
+        Args:
+            reported: The sum of what the Trainer took gradients of in this step.
+
+        Raises:
+            ProofError: The sums of its micro-batches were not divided by the items of all of
+                them, or were scaled once more before the gradient was taken (C13).
+        """
+        if self.step_divisors != {self.step_items}:
+            what = _("the loss of a step of {items} supervised tokens was divided by {found}")
+            found = ", ".join(f"{n:g}" for n in sorted(self.step_divisors))
+            raise ProofError(Problem("train.loss", what.format(items=self.step_items, found=found)))
+        loss = self.step_loss
+        if abs(reported - loss) > SUM_TOLERANCE * max(1.0, abs(loss)):
+            what = _("gradients were taken of {reported:.6f}, the loss of the step is {loss:.6f}")
+            raise ProofError(Problem("train.loss", what.format(reported=reported, loss=loss)))
+        self.last_rows = self.step_rows
+        self.step_loss, self.step_items, self.step_divisors, self.step_rows = 0.0, 0, set(), []
+        return loss
+
+    def _count(self, inputs: Batch, loss: torch.Tensor, divisor: float) -> None:
+        value = float(loss.detach())
+        rows = list(inputs["row_ids"])
+        if value != value or value in (float("inf"), float("-inf")):
+            raise DataError(non_finite(_("loss"), self.state.global_step + 1, rows))
+        self.step_loss += value
+        self.tokens += inputs["tokens"]
+        supervised = inputs["labels"][inputs["labels"] != IGNORED].tolist()
+        self.supervised.update(supervised)
+        self.step_items += inputs.get("items", len(supervised))
+        self.step_divisors.add(divisor)
+        self.seen_rows += rows
+        self.step_rows += rows
+
+
+@contextmanager
+def precision_kept(model: Any) -> Iterator[None]:
+    """Inside, what trains may be cast; at the end it has the numbers that it had.
+
+    TRL 1.16 casts the update of a quantised base to bfloat16 (engines.md 3, C23).
+    """
+    before = {parameter: parameter.data for parameter in model.parameters()}
+    yield
+    for parameter, data in before.items():
+        if parameter.requires_grad and parameter.dtype != data.dtype:
+            parameter.data = data.to(parameter.device)
+
+
+def non_finite(name: str, step: int, rows: list[str]) -> Problem:
+    """The problem of a loss or gradient that is NaN or infinite (C23)."""
+    what = _("the {name} is not finite at step {step} (rows {rows})")
+    return Problem(
+        "train",
+        what.format(name=name, step=step, rows=", ".join(rows)),
+        _("lower `train.learning_rate`, or look at the rows named"),
+    )
