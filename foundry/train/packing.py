@@ -125,9 +125,20 @@ def keeps_rows_apart(model: Any, rows: Sequence[EncodedRow]) -> bool:
 def bears_padding(model: Any, rows: Sequence[EncodedRow]) -> bool:
     """Whether a row that is filled up to another's length has the logits it has alone."""
     short, long = (_beginning(rows[0], tokens) for tokens in (PROBE_TOKENS // 2, PROBE_TOKENS))
-    side_by_side_BTV = _logits(model, padded([short, long]))
-    alone_TV = _logits(model, flat([short]))[0]
-    return _alike(side_by_side_BTV[0, : len(alone_TV)], alone_TV, model)
+    batch, alone_TV = padded([short, long]), _logits(model, flat([short]))[0]
+    beside_TV = _logits(model, batch)[0, : len(alone_TV)]
+    if not _alike(beside_TV, alone_TV, model):
+        return False
+    return model.dtype == torch.float32 or torch.equal(
+        beside_TV, _logits(model, _filled_otherwise(batch, len(alone_TV)))[0, : len(alone_TV)]
+    )
+
+
+def _filled_otherwise(batch: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+    """The batch whose first row has the second's ids behind its `tokens`."""
+    ids_BT = batch["input_ids"].clone()
+    ids_BT[0, tokens:] = ids_BT[1, tokens:]
+    return {**batch, "input_ids": ids_BT}
 
 
 def _beginning(row: EncodedRow, tokens: int) -> dict[str, Any]:

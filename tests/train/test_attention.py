@@ -12,7 +12,7 @@ from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.train import attention, collate
 from foundry.train.attention import attend, attention_by_row
-from foundry.train.packing import attends_by_row, keeps_rows_apart
+from foundry.train.packing import attends_by_row, bears_padding, keeps_rows_apart
 from tests.cases import case, change
 
 # The tiny Gemma's window is 32: rows shorter, as long, longer, and a pack of several windows.
@@ -212,3 +212,18 @@ def test_leak_through_the_mask_of_a_class_is_found_by_equality_too(tiny_llama: P
 
     handle.remove()
     assert keeps_rows_apart(half, rows_of(40, 35))
+
+
+def backwards(_layer: Any, _given: Any, out: torch.Tensor) -> torch.Tensor:
+    """A thousandth of the last position goes into all; alone, it is the row's own."""
+    return out + 1e-3 * out[:, -1:]
+
+
+def test_filling_that_is_seen_in_the_noise_of_bfloat16_is_found_by_equality(tiny_llama: Path):
+    half = load_model(locate(str(tiny_llama), Path())).to(torch.bfloat16)
+    handle = half.model.layers[0].register_forward_hook(backwards)
+
+    assert not bears_padding(half, rows_of(40, 35))
+
+    handle.remove()
+    assert bears_padding(half, rows_of(40, 35))
