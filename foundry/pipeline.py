@@ -98,6 +98,7 @@ def walk(
     events: Events,
     until: str = "package",
     accepted_terms: Collection[str] = (),
+    override: str | None = None,
 ) -> Walk:
     """Take a recipe through its stages up to and including `until`.
 
@@ -107,17 +108,20 @@ def walk(
         events: Told of every stage and step.
         until: One of `STAGES`.
         accepted_terms: Licences whose conditions the user accepted.
+        override: Why to go on although licences conflict; None refuses.
 
     Raises:
         FoundryError: A stage refused to go on; everything before it stays as it is.
     """
     events.emit("plan", "base", name=loaded.recipe.base_model)
-    plan = make_plan(loaded, accepted_terms=accepted_terms, runs=runs)
+    plan = make_plan(loaded, accepted_terms=accepted_terms, override=override, runs=runs)
     run = RunDir(runs / plan.run_name)
     events.run = plan.run_name
     way = Walk(loaded, plan, run, events)
     with run.locked(), events.heard_by(to_file(run.file("events.jsonl"))):
         atomic.remove_unfinished(run.path)
+        if plan.override is not None:
+            events.emit("plan", "override", **plan.override)
         for stage in STAGES[: STAGES.index(until) + 1]:
             try:
                 _take(way, stage)

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 # under `foundry`; by then torch is loaded here.
 os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", CUDA_VISIBLE_DEVICES="", FOUNDRY_LANG="en")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# What the developer accepted is no test's business, nor what another test did.
+SETTINGS = tempfile.TemporaryDirectory(prefix="foundry-tests-")
+os.environ["XDG_CONFIG_HOME"] = SETTINGS.name
 for name in ("CI", "HF_TOKEN", "HF_HUB_OFFLINE", "FORCE_COLOR"):
     os.environ.pop(name, None)
 
@@ -87,6 +91,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
             terminalreporter.write_line(f"{name}: {value}")
+
+
+@pytest.fixture(autouse=True)
+def nothing_accepted() -> None:
+    """No test finds terms accepted by the one before."""
+    Path(SETTINGS.name, "foundry", "accepted-terms.json").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

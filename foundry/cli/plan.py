@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from foundry.planning.cost import Rates
     from foundry.planning.hardware import Device
 
-from foundry.cli.train import Runs, Terms
+from foundry.cli.train import Consent, Override, Runs, Terms, consent
 
 app = verb_app(_("Resolve a recipe and show what it will do and cost."))
 
@@ -53,6 +53,7 @@ def plan(
     set: Set = None,
     on: On = "this-machine",
     accept_terms: Terms = None,
+    override: Override = None,
     electricity: Electricity = None,
     rent: Rent = None,
     calibrate: Calibrate = False,
@@ -71,15 +72,15 @@ def plan(
         raise RecipeError(Problem("RECIPE", _("no recipe is named"), "foundry recipe list"))
     device = hardware.find(on)
     rates = cost.rates(device, hardware.load_prices(), electricity=electricity, rent=rent)
-    accepted = tuple(name.lower() for name in accept_terms or ())
-    return show(load_recipe(recipe, set or ()), device, rates, accepted, as_json=json)
+    terms = consent(accept_terms, override)
+    return show(load_recipe(recipe, set or ()), device, rates, terms, as_json=json)
 
 
 def show(
     loaded: "LoadedRecipe",
     device: "Device",
     rates: "Rates",
-    accepted: tuple[str, ...],
+    terms: Consent,
     *,
     as_json: bool,
 ) -> int:
@@ -87,7 +88,7 @@ def show(
     from foundry.planning import fit, telling
     from foundry.planning.preview import preview
 
-    made = preview(loaded, device, rates, accepted)
+    made = preview(loaded, device, rates, terms.accepted, terms.override)
     refused = None
     if not made.forecast.fits:
         refused = fit.too_large(made.forecast, made.edits, device.title.text(language()))

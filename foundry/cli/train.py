@@ -1,5 +1,6 @@
 """`foundry train`: take a recipe through all stages to a proven package."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,14 @@ Terms = Annotated[
         "--accept-terms", metavar="LICENCE", help=_("Accept a licence's conditions, e.g. gemma.")
     ),
 ]
+Override = Annotated[
+    str | None,
+    typer.Option(
+        "--override",
+        metavar="REASON",
+        help=_("Go on although licences conflict; the reason is kept, and the card says so."),
+    ),
+]
 Runs = Annotated[Path, typer.Option("--runs", help=_("Folder of the run directories."))]
 
 
@@ -52,6 +61,7 @@ def train(
         bool, typer.Option("--dry-run", help=_("Only plan; write nothing."))
     ] = False,
     accept_terms: Terms = None,
+    override: Override = None,
     runs: Runs = Path("runs"),
     json: Json = False,
     events: Streams = False,
@@ -64,12 +74,12 @@ def train(
         raise RecipeError(problem)
     if events:
         refuse_documents({"--json": json, "--dry-run": dry_run})
+    terms = consent(accept_terms, override)
     loaded = load_recipe(recipe, set or ())
-    accepted = tuple(name.lower() for name in accept_terms or ())
     if dry_run:
-        return _dry_run(loaded, accepted, as_json=json)
-    note_accepted(accepted)
-    way = _walk(loaded, runs, until, accepted, context.obj)
+        return _dry_run(loaded, terms, as_json=json)
+    note_accepted(terms.accepted)
+    way = _walk(loaded, runs, until, terms, context.obj)
     from foundry.cli.train_document import document
 
     made = document(way)
@@ -80,23 +90,48 @@ def train(
     return 0
 
 
-def _walk(
-    loaded: LoadedRecipe, runs: Path, until: str, accepted: tuple[str, ...], events: Events
-) -> Any:
+@dataclass(frozen=True)
+class Consent:
+    """What the command line says of licences: those accepted, and why to overrule conflicts."""
+
+    accepted: tuple[str, ...]
+    override: str | None
+
+
+def consent(accept_terms: list[str] | None, override: str | None) -> Consent:
+    """Read `--accept-terms` and `--override`.
+
+    Raises:
+        RecipeError: The reason is empty.
+    """
+    if override is not None and not override.strip():
+        what, fix = _("a reason must be given"), '--override "…"'
+        raise RecipeError(Problem("--override", what, fix))
+    return Consent(tuple(name.lower() for name in accept_terms or ()), override)
+
+
+def _walk(loaded: LoadedRecipe, runs: Path, until: str, terms: Consent, events: Events) -> Any:
     from foundry.cli.progress.shown import shown
     from foundry.pipeline import walk
 
     with shown() as listener, events.heard_by(listener):
-        return walk(loaded, runs=runs, events=events, until=until, accepted_terms=accepted)
+        return walk(
+            loaded,
+            runs=runs,
+            events=events,
+            until=until,
+            accepted_terms=terms.accepted,
+            override=terms.override,
+        )
 
 
-def _dry_run(loaded: LoadedRecipe, accepted: tuple[str, ...], *, as_json: bool) -> int:
+def _dry_run(loaded: LoadedRecipe, terms: Consent, *, as_json: bool) -> int:
     from foundry.cli.plan import show
     from foundry.planning import cost, hardware
 
     device = hardware.find(hardware.THIS_MACHINE)
     rates = cost.rates(device, hardware.load_prices())
-    return show(loaded, device, rates, accepted, as_json=as_json)
+    return show(loaded, device, rates, terms, as_json=as_json)
 
 
 def note_accepted(names: tuple[str, ...]) -> None:

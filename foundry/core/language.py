@@ -7,17 +7,31 @@ command line may choose it after modules were imported.
 
 import gettext as _gettext
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 LOCALE_DIR = Path(__file__).resolve().parent.parent / "locale"
 LANGUAGES = ("en", "zh_TW")
+_spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
 
 
 def language() -> str:
-    """The language in force: `FOUNDRY_LANG`, else the terminal's locale; `en` or `zh_TW`."""
-    wanted = os.environ.get("FOUNDRY_LANG") or _terminal_locale()
+    """The language in force, `en` or `zh_TW`: `speaking`, `FOUNDRY_LANG`, the terminal's locale."""
+    wanted = _spoken.get() or os.environ.get("FOUNDRY_LANG") or _terminal_locale()
     return "zh_TW" if wanted.lower().replace("-", "_").startswith("zh") else "en"
+
+
+@contextmanager
+def speaking(name: str) -> Iterator[None]:
+    """Let `name`, one of `LANGUAGES`, be the language in force, for a text in every language."""
+    before = _spoken.set(name)
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
 
 
 def gettext(message: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 from foundry.core.blocks import Block, Plugin
 from foundry.core.fields import Closed, Many, Number, Refused
 from foundry.core.language import gettext as _
+from foundry.core.use import BaseOrigin, UseSettings
 
 NAME = r"^[a-z0-9][a-z0-9-]*$"
 # https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string
@@ -69,7 +70,18 @@ class Source(Closed):
         {"kind": "auto"}, validate_default=True, description="How to read the file."
     )
     licence: Words = Field(
-        description="SPDX identifier, or the name of a licence in configs/licences/."
+        description="SPDX identifier, or the name of a licence in configs/licences/; several that "
+        "apply together are joined by ` AND `."
+    )
+    attribution: Words | None = Field(
+        None,
+        description="The statement that names the source, as its licence asks for it: for OGDL-1.0 "
+        "agency, year, title and version. Stands in the package's NOTICE; the path where absent.",
+    )
+    generated_by: Many[Words] = Field(
+        (),
+        description="Models that wrote the rows, as `foundry model list` names them, or their "
+        "licences; their terms apply where they bind models trained on their output.",
     )
     declaration: Declaration = Field(description="Why the file may be used.")
 
@@ -248,6 +260,11 @@ class PackageSettings(Closed):
         "1.0.0", pattern=VERSION, description="Semantic version, https://semver.org."
     )
     author: Words | None = Field(None, description="Who answers for the package.")
+    licence_texts: dict[str, Words] = Field(
+        {},
+        description="Licence of configs/licences/ that comes without its text -> file that holds "
+        "it, relative to the recipe's folder.",
+    )
 
 
 class Recipe(Closed):
@@ -262,6 +279,12 @@ class Recipe(Closed):
     description: Text | None = Field(None, description="What the model is for, in a sentence.")
     base_model: Words = Field(
         description="A name of `foundry model list`, a hub id with `@revision`, or a folder."
+    )
+    base_origin: BaseOrigin = Field(
+        BaseOrigin(), description="What weights in a folder are, and where they came from."
+    )
+    use: UseSettings = Field(
+        UseSettings(), description="What is to be done with the result, for the licences."
     )
     purpose: Words = Field(
         GENERAL,

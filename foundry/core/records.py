@@ -355,8 +355,7 @@ class BaseModel(Record):
 
     `folder` is where the files lie on this machine and never enters a package; `sha256` is the
     hash of the weights, which with `hub_id` and `revision` is how a package names its base;
-    `settings_sha256` that of its configuration, tokenizer and chat template; `templates` says where
-    each chat template stands and the hash of its text.
+    `settings_sha256` that of configuration and tokenizer; `templates`: place -> hash of its text.
     """
 
     name: str
@@ -393,6 +392,7 @@ class Plan(Record):
     accepted_terms: tuple[str, ...]
     resolved: Mapping[str, Any]
     estimate: Mapping[str, Any]
+    override: Mapping[str, Any] | None = None  # why it was made although licences conflict
 
     @property
     def run_name(self) -> str:

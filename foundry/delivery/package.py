@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "chat_template.jinja"
 CARD = "README.md"
+SAID = ("licence", "role", "site", "attribution")  # of each licence in play
 # Evidence: file in the package's folder `foundry` -> file of the run.
 COPIED = {
     "recipe.yaml": "recipe.yaml",
@@ -106,7 +107,7 @@ def build_package(inputs: PackageInputs) -> Package:
     run, plan = inputs.run, inputs.plan
     evidence, exports = _evidence(run), _json(run, "exports/exports.json")["items"]
     check_gates(evidence.report["gates"])
-    sources = [(s["path"], policy.find(s["licence"])) for s in learned(evidence.manifest)]
+    sources = [(x["of"], policy.find(x["licence"])) for x in plan.licences[1:]]
     licences = [(plan.base.name, policy.find(plan.base.licence)), *sources]
     context = context_place([source["format"] for source in learned(evidence.manifest)])
     record = _record(inputs, exports, [licence for _name, licence in licences], context)
@@ -232,7 +233,10 @@ def _record(
                 context=base.context,
             ),
             "licences": list(dict.fromkeys(licence.name for licence in licences)),
+            "terms": [{k: x[k] for k in ("of", *SAID)} for x in plan.licences],
+            "use": {"purpose": values["purpose"], **values["use"]},
             "accepted_terms": plan.accepted_terms,
+            "override": plan.override,
             "chat": _chat(inputs, exports, context),
             "exports": [_artefact(export) for export in exports],
         }

@@ -11,6 +11,9 @@ from foundry.core.errors import Problem, ProofError
 from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Text, Words
+from foundry.policy.licence import find
+from foundry.policy.use import Bound, Use
+from foundry.policy.verdict import Verdict
 
 NAME = "package.json"
 SCHEMA_VERSION = 1
@@ -62,6 +65,43 @@ class Artefact(Closed):
     parity: Mapping[str, Any]
 
 
+class Term(Closed):
+    """A licence in play: of what, in which part, and what was said of it."""
+
+    of: Words
+    licence: Words
+    role: Literal["base", "built-on", "data", "generated-by"]
+    site: Words | None = None
+    attribution: Words | None = None
+
+
+class Purpose(Closed):
+    """What the package was made for, as the licences ask."""
+
+    purpose: Words
+    commercial: bool | None
+    distribution: Literal["internal", "same-terms", "proprietary"]
+    monthly_users: int | None = None
+
+
+class Overruled(Closed):
+    """A conflict of licences that the maker went past."""
+
+    rule: Words
+    where: Words
+    licence: Words
+    clause: Words | None
+    what: Words
+    fix: Words
+
+
+class Override(Closed):
+    """Why a package was made although licences conflict."""
+
+    reason: Words
+    conflicts: Many[Overruled] = Field(min_length=1)
+
+
 class PackageRecord(Closed):
     """The whole of `package.json`."""
 
@@ -72,9 +112,25 @@ class PackageRecord(Closed):
     created_by: Words
     base: Base
     licences: Many[Words] = Field(min_length=1)
+    terms: Many[Term] = Field(min_length=1)
+    use: Purpose
     accepted_terms: Many[Words]
+    override: Override | None
     chat: Chat
     exports: Many[Artefact]
+
+    def bound(self) -> list[Bound]:
+        """Every licence in play.
+
+        Raises:
+            RecipeError: A licence that is not known here.
+        """
+        return [Bound(t.of, find(t.licence), t.role, t.site, t.attribution) for t in self.terms]
+
+    def verdict(self) -> Verdict:
+        """What the licences say to what the package was made for."""
+        use = Use(model_name=self.name, **self.use.model_dump())
+        return Verdict.of(self.bound(), use, self.accepted_terms)
 
 
 def read(package: Path) -> PackageRecord:

@@ -60,6 +60,9 @@ class Entry(facts.Fact):
     chat_template: ChatTemplate
     terminator: Words | None = Field(description="Token that ends an answer.")
     licence: Words = Field(description="Name in configs/licences/.")
+    base_licences: Many[Words] = Field(
+        (), description="Licences of the models it was made from, where they are others."
+    )
     gated: bool | None = Field(
         description="Whether the hub hands it out only after its page's terms were accepted."
     )

@@ -13,14 +13,18 @@ from foundry.core.errors import DataError, LicenceError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.load import load_text
 from foundry.core.recipe import GENERAL
+from foundry.core.use import BaseOrigin
 from foundry.data.glimpse import SAMPLE_ITEMS, Glimpse, glimpse
 from foundry.data.guess import UndecidedError
 from foundry.data.places import HUB, expand, opened
 from foundry.models import catalogue, names
 from foundry.models.at_hand import at_hand
+from foundry.models.terms import of_base
 from foundry.planning.advice import Advice, advise
 from foundry.planning.dry_render import light_encoder
 from foundry.policy import licence as policy
+from foundry.policy.conflicts import begins_with, conflicts, slug
+from foundry.policy.use import Bound, Use, binding
 
 EXAMPLE = "{kind: question-answer, question: …, answer: …}"
 UNKNOWN = "unknown"
@@ -71,8 +75,8 @@ def named(wanted: Wanted) -> str:
     prefix = policy.find(wanted.base_licence).name_prefix
     if wanted.name is not None or prefix is None:
         return wanted.name or wanted.file_name
-    has_it = wanted.file_name.startswith(prefix.lower())
-    return wanted.file_name if has_it else f"{prefix.lower()}-{wanted.file_name}"
+    has_it = begins_with(wanted.file_name, prefix)
+    return wanted.file_name if has_it else f"{slug(prefix)}-{wanted.file_name}"
 
 
 def check_use(wanted: Wanted) -> None:
@@ -82,21 +86,25 @@ def check_use(wanted: Wanted) -> None:
         LicenceError: They may not; says why.
         RecipeError: Nothing is known about the licence.
     """
-    base, data = policy.find(wanted.base_licence), policy.find(wanted.licence)
-    problems = policy.check_use(
-        base=base,
-        data=[(wanted.data, data)],
-        purpose=wanted.purpose,
-        accepted=[base.name, data.name],
-        model_name=named(wanted),
-    )
-    if problems:
-        raise LicenceError(problems)
+    use = Use(purpose=wanted.purpose, model_name=named(wanted))
+    found = conflicts(_bound(wanted), use, (policy.UNKNOWN,))
+    if found:
+        raise LicenceError([conflict.problem() for conflict in found])
+
+
+def _bound(wanted: Wanted) -> list[Bound]:
+    """The licences of base and data; who is to be named for the data is asked before training."""
+    base = of_base(wanted.base, BaseOrigin(), Path())
+    data = [
+        Bound(wanted.data, licence, "data", attribution=wanted.data)
+        for licence in policy.named(wanted.licence)
+    ]
+    return [*base, *data]
 
 
 def terms(wanted: Wanted) -> tuple[str, ...]:
     """The licences whose terms must be accepted before the recipe is trained."""
-    names = (wanted.base_licence, wanted.licence)
+    names = [one.licence.name for one in binding(_bound(wanted))]
     return tuple(licence.name for licence in policy.terms_to_accept(names))
 
 

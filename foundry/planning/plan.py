@@ -18,12 +18,12 @@ from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
 from foundry.planning import accelerator, cost, fit, hardware
 from foundry.planning.forecast import forecast, known_rows, known_shape
+from foundry.planning.licences import check_texts, clear, remember
 from foundry.planning.refusals import (
     check_context,
     check_device,
     check_exports,
     check_judge,
-    check_licences,
     check_validation,
 )
 from foundry.planning.resolve import resolve
@@ -31,13 +31,18 @@ from foundry.planning.settled import as_begun, has_begun
 
 
 def make_plan(
-    loaded: LoadedRecipe, *, accepted_terms: Collection[str] = (), runs: Path = Path("runs")
+    loaded: LoadedRecipe,
+    *,
+    accepted_terms: Collection[str] = (),
+    override: str | None = None,
+    runs: Path = Path("runs"),
 ) -> Plan:
     """Fix everything that the run depends on, and refuse what this machine cannot hold.
 
     Args:
         loaded: A checked recipe.
-        accepted_terms: Names of licences whose conditions the user accepted.
+        accepted_terms: Names of licences whose conditions the user accepts; kept for next time.
+        override: Why to go on although licences conflict; None refuses.
         runs: The folder that will hold the run.
 
     Raises:
@@ -47,7 +52,9 @@ def make_plan(
     refused = refused_folder(runs)
     if refused is not None:
         raise ResourceError(refused)
-    plan = settle(loaded, accepted_terms)
+    plan = settle(loaded, accepted_terms, override)
+    check_texts(loaded, plan)
+    remember(loaded, plan)
     run = RunDir(runs / plan.run_name)
     stamp = run.stamp("plan")
     planned = None if stamp is None else stamp["result"]
@@ -83,7 +90,9 @@ def fitted(plan: Plan, estimate: Mapping[str, Any]) -> Plan:
     return replace(plan, resolved={**plan.resolved, **found}, origins={**plan.origins, **told})
 
 
-def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:
+def settle(
+    loaded: LoadedRecipe, accepted_terms: Collection[str], override: str | None = None
+) -> Plan:
     """Fix everything that the run depends on, but not what it will cost.
 
     Raises:
@@ -93,7 +102,7 @@ def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:
     """
     files = require_inputs(loaded)
     base = locate(loaded.recipe.base_model, loaded.path.parent)
-    licences = check_licences(loaded, base, accepted_terms)
+    cleared = clear(loaded, base, accepted_terms, override)
     check_context(loaded, base)
     check_validation(loaded)
     check_judge(loaded)
@@ -113,10 +122,11 @@ def settle(loaded: LoadedRecipe, accepted_terms: Collection[str]) -> Plan:
         recipe_path=str(loaded.path),
         values=loaded.values,
         origins={**loaded.origins, **reasons},
-        base=base,
+        base=replace(base, licence=cleared.base),
         inputs=inputs,
-        licences=licences,
-        accepted_terms=tuple(sorted(set(accepted_terms))),
+        licences=cleared.licences,
+        accepted_terms=cleared.accepted,
+        override=cleared.override,
         resolved=resolved,
         estimate={},
     )

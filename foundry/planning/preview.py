@@ -14,8 +14,9 @@ from foundry.planning.cost import Rates
 from foundry.planning.fit import Edit, edits_for
 from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
 from foundry.planning.hardware import THIS_MACHINE, Device
+from foundry.planning.licences import clear
 from foundry.planning.plan import fitted, settle
-from foundry.planning.refusals import check_context, check_device, check_licences
+from foundry.planning.refusals import check_context, check_device
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,11 @@ class Preview:
 
 
 def preview(
-    loaded: LoadedRecipe, device: Device, rates: Rates, accepted: Collection[str]
+    loaded: LoadedRecipe,
+    device: Device,
+    rates: Rates,
+    accepted: Collection[str],
+    override: str | None = None,
 ) -> Preview:
     """Plan a recipe for a device.
 
@@ -51,6 +56,7 @@ def preview(
         device: What is to train it.
         rates: What an hour and a kWh cost there.
         accepted: Names of licences whose conditions the user accepted.
+        override: Why to go on although licences conflict; None refuses.
 
     Raises:
         ResourceError: A data file is missing, or nothing is known of the base model.
@@ -58,10 +64,10 @@ def preview(
         LicenceError: Base, data and purpose do not go together, or terms were not accepted.
     """
     require_inputs(loaded)
-    plan = settle(loaded, accepted) if _is_here(loaded) else None
+    plan = settle(loaded, accepted, override) if _is_here(loaded) else None
     if plan is None:
         base = _promised(loaded.recipe.base_model)
-        check_licences(loaded, base, accepted)
+        clear(loaded, base, accepted, override)
         check_context(loaded, base)
     check_device(loaded, device.backend, has_bfloat16=device.has_bfloat16)
     made = forecast(loaded, device, rates, known_shape(loaded), known_rows(loaded))

@@ -1,55 +1,10 @@
 """What a recipe may not do with its base model and data, known before anything is read."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
-
 from foundry.core import plugins
-from foundry.core.errors import LicenceError, Problem, RecipeError, ResourceError
+from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import BaseModel
-from foundry.policy import licence as policy
-
-
-def check_licences(
-    loaded: LoadedRecipe, base: BaseModel, accepted: Collection[str]
-) -> tuple[Mapping[str, Any], ...]:
-    """Every licence in play, with what was declared; refuses a use that they forbid."""
-    recipe = loaded.recipe
-    sources = [(source.path, policy.find(source.licence)) for source in recipe.data.sources]
-    problems = policy.check_use(
-        base=policy.find(base.licence),
-        data=sources,
-        purpose=recipe.purpose,
-        accepted=accepted,
-        model_name=recipe.name,
-    )
-    problems += [
-        _other_purpose(loaded, number)
-        for number, source in enumerate(recipe.data.sources)
-        if source.declaration.purpose != recipe.purpose
-    ]
-    if problems:
-        raise LicenceError(problems)
-    declared = [s.declaration.model_dump(mode="json") for s in recipe.data.sources]
-    return (
-        {"of": "base_model", "licence": base.licence},
-        *(
-            {"of": path, "licence": licence.name, "declaration": declaration}
-            for (path, licence), declaration in zip(sources, declared, strict=True)
-        ),
-    )
-
-
-def _other_purpose(loaded: LoadedRecipe, number: int) -> Problem:
-    key = f"data.sources.{number}.declaration.purpose"
-    what = _("{key}: declared for `{declared}`, but the recipe is for `{purpose}`")
-    declared = loaded.recipe.data.sources[number].declaration.purpose
-    return Problem(
-        loaded.origins[key],
-        what.format(key=key, declared=declared, purpose=loaded.recipe.purpose),
-        _("use data declared for this purpose, or correct the declaration"),
-    )
 
 
 def check_context(loaded: LoadedRecipe, base: BaseModel) -> None:

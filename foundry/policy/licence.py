@@ -4,7 +4,7 @@ Nothing here is legal advice. A fact that is not known is null, and `marks` says
 rest is known.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,13 +14,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from foundry.core import facts, shipped
-from foundry.core.errors import Problem
+from foundry.core.errors import Problem, RecipeError
 from foundry.core.fields import Closed, Many, Refused
 from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.core.recipe import Text, Words
+from foundry.policy import spdx
 
-RESEARCH = "research"  # the purpose (or its first word) under which non-commercial terms are kept
+UNKNOWN = "unknown"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Kind = Literal["may", "must", "must-not"]
@@ -51,6 +52,7 @@ class Licence(facts.Fact):
     summary: Text
     licensor: Words | None
     version_date: Words | None
+    read_on: Words = Field(description="Date on which these facts were last looked at.")
     url: Words | None
     commercial: bool | None = Field(description="Whether commercial use is allowed.")
     redistribution: bool | None = Field(description="Whether it may be passed on.")
@@ -61,8 +63,19 @@ class Licence(facts.Fact):
     ship_copy_of_terms: bool
     mark_changes: bool
     attribution: bool = Field(description="Whether the source must be named.")
-    share_alike: bool
-    source_only_from: Many[Words]
+    share_alike: bool = Field(description="Whether what is made from it keeps its terms.")
+    derivatives: bool | None = Field(description="Whether what is made from it may be passed on.")
+    results_free: bool = Field(description="Whether what is computed from it is free of its terms.")
+    void_without_attribution: bool = Field(
+        description="Whether the licence counts as never granted where the source is not named."
+    )
+    includes: Many[Words] = Field(description="Licences whose terms apply as well.")
+    improves_only: Many[Words] = Field(
+        description="Licences of the only models that it or its output may improve; empty: any."
+    )
+    source_only_from: Many[Words] = Field(
+        description="Hosts, or hosts with the start of a path, to get it from; empty: any."
+    )
     output_trained_models_bound: bool | None
     revocable_on: Many[Literal["breach", "ip-suit", "patent-suit"]]
     unilateral_amendment: bool | None
@@ -74,6 +87,10 @@ class Licence(facts.Fact):
     must: Many[Rule]
     must_not: Many[Rule]
     passthrough_terms: Many[Rule] = Field(description="Terms that bind each recipient in turn.")
+    statements: Many[Rule] = Field(
+        description="What it wants to be said in the notice and on the card, in our words."
+    )
+    clauses: dict[str, Words] = Field(description="Key of a fact -> the clause it rests on.")
     text_files: Many[TextFile]
     no_text_because: Text | None
     note: Text | None
@@ -82,7 +99,19 @@ class Licence(facts.Fact):
     def _check(self) -> Self:
         if bool(self.text_files) == (self.no_text_because is not None):
             raise Refused(_("give either `text_files` or `no_text_because`"))
+        for key in self.clauses:
+            if key not in type(self).model_fields:
+                raise Refused(_("there is no key `{key}` to mark").format(key=key))
         return self
+
+    def clause(self, key: str) -> str | None:
+        """The clause that a fact rests on; None where we do not know its number."""
+        return self.clauses.get(key)
+
+    @property
+    def lacks_text(self) -> bool:
+        """Whether a copy of its text must go along that does not come with the program."""
+        return self.ship_copy_of_terms and not self.text_files
 
     @property
     def names(self) -> frozenset[str]:
@@ -128,12 +157,33 @@ def find(name: str) -> Licence:
     """
     known = {other: licence for licence in load_licences().values() for other in licence.names}
     wanted = name.strip().lower()
-    if wanted not in known:
-        fix = _("use one of: {names}; for data of your own, `own-data`").format(
-            names=", ".join(load_licences())
-        )
-        raise facts.unknown_name(name, known, _("no facts are known about this licence"), fix)
-    return known[wanted]
+    if wanted in known:
+        return known[wanted]
+    official = spdx.identifier(name)
+    if official is not None:
+        what = _("`{name}` is on the SPDX list, but no facts about it are held here")
+        fix = _("write `licence: unknown` and answer for it, or use data under one of: {names}")
+        names = ", ".join(load_licences())
+        raise RecipeError(Problem(name, what.format(name=official), fix.format(names=names)))
+    fix = _("use one of: {names}; for data of your own, `own-data`").format(
+        names=", ".join(load_licences())
+    )
+    raise facts.unknown_name(name, known, _("no facts are known about this licence"), fix)
+
+
+def named(expression: str) -> tuple[Licence, ...]:
+    """The licences meant by a name or an SPDX expression of names joined by `AND`.
+
+    Raises:
+        RecipeError: One of them is not known; or a choice (`OR`) is left open.
+    """
+    try:
+        parts = spdx.parts(expression)
+    except spdx.ChoiceLeftOpen as error:
+        what = _("`{name}` leaves a choice open").format(name=expression)
+        fix = _("write the one you take, such as `{name}`").format(name=error.first)
+        raise RecipeError(Problem(expression, what, fix)) from None
+    return tuple(find(part) for part in parts)
 
 
 def terms_to_accept(names: Iterable[str]) -> tuple[Licence, ...]:
@@ -151,35 +201,6 @@ def obligations(names: Iterable[str]) -> list[Obligation]:
     return [line for kind in ("may", "must", "must-not") for x in found for line in _lines(x, kind)]
 
 
-def check_use(
-    *,
-    base: Licence,
-    data: Sequence[tuple[str, Licence]],
-    purpose: str,
-    accepted: Collection[str],
-    model_name: str | None = None,
-) -> list[Problem]:
-    """Why base and data may not be used together for `purpose`; empty where they may.
-
-    Args:
-        base: Licence of the base model.
-        data: Each source's name (for messages) with its licence.
-        purpose: The recipe's purpose; `research`, or a word that begins with `research-`, keeps
-            non-commercial terms.
-        accepted: Names of licences whose terms the user accepted (`--accept-terms`).
-        model_name: The result's name, to be checked against a prefix that terms ask for.
-    """
-    used = [("base_model", base), *data]
-    problems = [_not_accepted(licence) for licence in _unaccepted(used, accepted)]
-    if not _is_research(purpose):
-        problems += [_not_commercial(where, x, purpose) for where, x in used if not _sells(x)]
-    if model_name is not None:
-        problems += [
-            _wrong_name(model_name, x) for __, x in used if not _begins_well(model_name, x)
-        ]
-    return list(dict.fromkeys(problems))
-
-
 def _lines(licence: Licence, kind: str) -> list[Obligation]:
     rules: dict[Kind, Sequence[Rule]] = {
         "may": licence.may,
@@ -192,55 +213,3 @@ def _lines(licence: Licence, kind: str) -> list[Obligation]:
         if k == kind
         for rule in found
     ]
-
-
-def _unaccepted(
-    used: Sequence[tuple[str, Licence]], accepted: Collection[str]
-) -> tuple[Licence, ...]:
-    names = {name.strip().lower() for name in accepted}
-    wanted = terms_to_accept(licence.name for __, licence in used)
-    return tuple(licence for licence in wanted if not licence.names & names)
-
-
-def _not_accepted(licence: Licence) -> Problem:
-    what = _("the terms of {title} have not been accepted; in short:").format(
-        title=licence.title.text(language())
-    )
-    lines = [str(line) for line in obligations([licence.name])]
-    if licence.url is not None:
-        lines.append(_("full text: {url}").format(url=licence.url))
-    fix = _("read them, and add `--accept-terms {name}` if you accept").format(name=licence.name)
-    return Problem(licence.name, "\n".join([what, *(f"    {line}" for line in lines)]), fix)
-
-
-def _is_research(purpose: str) -> bool:
-    return purpose.strip().lower().split("-")[0] == RESEARCH
-
-
-def _sells(licence: Licence) -> bool:
-    """Unknown counts as allowed here: such terms must be accepted by a person first."""
-    return licence.commercial is not False
-
-
-def _not_commercial(where: str, licence: Licence, purpose: str) -> Problem:
-    what = _("{title} forbids commercial use, and the purpose is `{purpose}`")
-    return Problem(
-        where,
-        what.format(title=licence.title.text(language()), purpose=purpose),
-        _("use something else, or set `purpose: research` if the result is for research only"),
-    )
-
-
-def _begins_well(model_name: str, licence: Licence) -> bool:
-    prefix = licence.name_prefix
-    return prefix is None or model_name.lower().startswith(prefix.lower())
-
-
-def _wrong_name(model_name: str, licence: Licence) -> Problem:
-    what = _("{title} wants the model's name to begin with `{prefix}`; got `{name}`")
-    prefix = licence.name_prefix or ""
-    return Problem(
-        "name",
-        what.format(title=licence.title.text(language()), prefix=prefix, name=model_name),
-        _("set `name: {name}`").format(name=f"{prefix.lower()}-{model_name}"),
-    )

@@ -55,6 +55,9 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+NOTHING_SAID = {"site": None, "attribution": None}
+
+
 def make_run(folder: Path, *, passes: bool = True, base: BaseModel = BASE) -> PackageInputs:
     """Write the run's files below `folder`; with `passes` false a gate is missed."""
     loaded = load_recipe("retail/customer-service")
@@ -67,7 +70,15 @@ def make_run(folder: Path, *, passes: bool = True, base: BaseModel = BASE) -> Pa
         origins={"name": f"{folder / 'recipe.yaml'}:2:1", "seed": "default"},
         base=base,
         inputs={"data.sources.0.path": "cd" * 32},
-        licences=(),
+        licences=(
+            {"of": "base_model", "licence": "gemma", "role": "base", **NOTHING_SAID},
+            {
+                "of": "customer-service/train.csv",
+                "licence": "cc0-1.0",
+                "role": "data",
+                **NOTHING_SAID,
+            },
+        ),
         accepted_terms=("gemma",),
         resolved={"device": "cpu"},
         estimate={},

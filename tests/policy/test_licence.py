@@ -1,21 +1,17 @@
 """Licences: every shipped file, what may be used together, and what must be accepted first."""
 
 import hashlib
+import re
 
 import pytest
 
 from foundry.core.errors import RecipeError
-from foundry.policy import licence
+from foundry.policy import licence, spdx
+from foundry.policy.conflicts import not_accepted
+from foundry.policy.use import Bound
 
 LICENCES = list(licence.load_licences().values())
 GEMMA = licence.find("gemma")
-APACHE = licence.find("apache-2.0")
-
-
-def use(base=APACHE, data=(), purpose="customer-service", accepted=(), model_name=None):
-    return licence.check_use(
-        base=base, data=data, purpose=purpose, accepted=accepted, model_name=model_name
-    )
 
 
 def test_every_file_is_a_licence():
@@ -82,7 +78,7 @@ def test_licence_unlike_any_lists_what_there_is():
 
 
 def test_gemma_is_refused_until_accepted_and_shows_its_conditions():
-    [problem] = use(base=GEMMA)
+    [problem] = not_accepted([Bound("base_model", GEMMA, "base")], ())
 
     assert "--accept-terms gemma" in (problem.fix or "")
     assert "Prohibited Use Policy" in problem.what
@@ -92,13 +88,19 @@ def test_gemma_is_refused_until_accepted_and_shows_its_conditions():
 
 @pytest.mark.parametrize("accepted", ["gemma", "GEMMA", "gemma-terms-of-use"])
 def test_accepted_terms_are_no_problem(accepted):
-    assert use(base=GEMMA, accepted=[accepted]) == []
+    assert not_accepted([Bound("base_model", GEMMA, "base")], [accepted]) == []
 
 
 def test_terms_of_data_must_be_accepted_too_and_are_told_once():
-    data = [("a.csv", GEMMA), ("b.csv", GEMMA)]
+    bound = [Bound("a.csv", GEMMA, "data"), Bound("b.csv", GEMMA, "data")]
 
-    assert [problem.where for problem in use(data=data)] == ["gemma"]
+    assert [problem.where for problem in not_accepted(bound, ())] == ["gemma"]
+
+
+def test_terms_that_others_include_must_be_accepted_too():
+    bound = [Bound("base_model", licence.find("taide-g"), "base", site="https://taide.tw")]
+
+    assert [problem.where for problem in not_accepted(bound, ())] == ["taide-g", "gemma"]
 
 
 def test_terms_to_accept_are_each_listed_once():
@@ -107,48 +109,59 @@ def test_terms_to_accept_are_each_listed_once():
     assert [item.name for item in found] == ["gemma", "llama3.1"]
 
 
-def test_unknown_licence_must_be_taken_on_by_a_person():
-    unknown = licence.find("unknown")
+def test_choice_between_licences_is_not_made_for_anyone():
+    with pytest.raises(RecipeError) as caught:
+        licence.named("CC-BY-4.0 OR MIT")
 
-    assert [problem.where for problem in use(base=unknown)] == ["unknown"]
-    assert use(base=unknown, accepted=["unknown"]) == []
-
-
-def test_non_commercial_data_is_refused_by_source():
-    data = [("chat.csv", licence.find("cc-by-nc-4.0")), ("shop.csv", licence.find("cc0-1.0"))]
-
-    [problem] = use(data=data)
-
-    assert problem.where == "chat.csv"
-    assert "`customer-service`" in problem.what
-    assert "purpose: research" in (problem.fix or "")
+    assert caught.value.problems[0].fix == "write the one you take, such as `CC-BY-4.0`"
 
 
-@pytest.mark.parametrize("purpose", ["research", "research-on-dialects", "Research"])
-def test_non_commercial_data_may_serve_research(purpose):
-    assert use(data=[("chat.csv", licence.find("cc-by-nc-4.0"))], purpose=purpose) == []
+def test_licences_joined_by_and_apply_together():
+    assert [x.name for x in licence.named("cc-by-4.0 AND mit")] == ["cc-by-4.0", "mit"]
 
 
-def test_a_word_that_only_begins_like_research_is_not_research():
-    data = [("chat.csv", licence.find("cc-by-nc-4.0"))]
+def test_licence_of_the_spdx_list_that_we_hold_no_facts_about_is_no_misspelling():
+    with pytest.raises(RecipeError, match=r"`EUPL-1\.2` is on the SPDX list") as caught:
+        licence.find("eupl-1.2")
 
-    assert len(use(data=data, purpose="researched-market")) == 1
-
-
-@pytest.mark.parametrize(("name", "count"), [("shop", 1), ("llama-shop", 0), ("Llama-shop", 0)])
-def test_llama_prefix_is_asked_of_the_name(name, count):
-    found = use(base=licence.find("llama3.2"), accepted=["llama3.2"], model_name=name)
-
-    assert len(found) == count
-    assert all(problem.fix == "set `name: llama-shop`" for problem in found)
+    assert "licence: unknown" in (caught.value.problems[0].fix or "")
 
 
-def test_data_made_with_llama_ask_for_the_prefix_too():
-    data = [("a.csv", licence.find("llama3.1"))]
+@pytest.mark.parametrize("item", [x for x in LICENCES if x.spdx], ids=lambda item: item.name)
+def test_each_spdx_identifier_is_written_as_on_the_list(item):
+    assert spdx.identifier(item.spdx) == item.spdx
 
-    [problem] = use(data=data, accepted=["llama3.1"], model_name="shop")
 
-    assert "`Llama`" in problem.what
+@pytest.mark.parametrize("item", LICENCES, ids=lambda item: item.name)
+def test_each_clause_is_told_with_a_rule(item):
+    """A duty that a package is checked for is one that a person was told about."""
+    told = {rule.clause for rule in (*item.may, *item.must, *item.must_not)}
+    told |= {rule.clause for rule in item.passthrough_terms}
+
+    for key in ("notice", "display", "name_prefix", "mau_cap", "improves_only", "share_alike"):
+        assert item.clause(key) is None or item.clause(key) in told, key
+
+
+@pytest.mark.parametrize("item", LICENCES, ids=lambda item: item.name)
+def test_what_is_not_known_of_a_clause_is_marked_as_such(item):
+    """A fact that refuses somebody rests on a clause, or says how well it is known."""
+    binding = {
+        "commercial": item.commercial is False,
+        "derivatives": item.derivatives is False,
+        "name_prefix": item.name_prefix is not None,
+        "notice": item.notice is not None,
+        "source_only_from": bool(item.source_only_from),
+        "improves_only": bool(item.improves_only),
+        "void_without_attribution": item.void_without_attribution,
+    }
+    for key, binds in binding.items():
+        assert not binds or item.clause(key) or key in item.marks, key
+
+
+@pytest.mark.parametrize("item", LICENCES, ids=lambda item: item.name)
+def test_facts_are_dated_and_name_only_licences_there_are(item):
+    assert re.fullmatch(r"2026-\d\d-\d\d", item.read_on)
+    assert all(licence.find(name) for name in (*item.includes, *item.improves_only))
 
 
 def test_obligations_come_as_may_must_must_not():
@@ -169,7 +182,7 @@ def test_terms_without_a_text_say_why():
 
     assert without == {
         *("own-data", "unknown", "taide-g", "taide-l", "apertus", "qwen-research"),
-        *("llama2", "llama3", "llama3.3", "llama4"),
+        *("llama2", "llama3", "mistral-research"),
     }
     assert all(licence.find(name).no_text_because for name in without)
 
