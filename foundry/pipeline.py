@@ -316,7 +316,8 @@ def _export(way: Walk) -> Result:
 
 
 def _evaluate(way: Walk) -> Result:
-    from foundry.data.prepare import read_examples
+    from foundry.data.mixture import replayed_files
+    from foundry.data.prepare import read_examples, read_once
     from foundry.evals.answers import Item
     from foundry.evals.examine import Examination, examine
     from foundry.evals.run_facts import run_facts
@@ -339,7 +340,7 @@ def _evaluate(way: Walk) -> Result:
             "adapter": [atomic.sha256(p) for p in sorted(way.trained.glob("*.safetensors"))],
             "exports": [export.files for export in way.exports],
         },
-        train=read_examples(run.file(_part(way, "train").file)),
+        train=read_once(run.file(_part(way, "train").file)),
         items=[
             Item(example, name)
             for name in tests
@@ -348,6 +349,7 @@ def _evaluate(way: Walk) -> Result:
         curve=[json.loads(line) for line in _lines(run.file("metrics.jsonl"))],
         facts=run_facts(way.plan, run, way.results, way.exports),
         charges=charges(way.plan),
+        replayed=replayed_files(way.results["data"]),
     )
     return examine(exam), [run.file("evals")]
 

@@ -41,3 +41,8 @@ Number = Annotated[float, BeforeValidator(_read_number)]
 
 Many = Annotated[tuple[T, ...], Field(strict=False)]
 """A YAML list, kept as a tuple because values are frozen."""
+
+LARGEST_SEED = 2**32 - 1  # numpy.random.seed takes 32 bits
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+"""A seed of random numbers."""

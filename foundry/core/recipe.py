@@ -10,8 +10,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from foundry.core.blocks import Block, Plugin
-from foundry.core.fields import Closed, Many, Number, Refused
+from foundry.core.fields import Closed, Many, Number, Refused, Seed
 from foundry.core.language import gettext as _
+from foundry.core.mixing import Mix
 from foundry.core.use import BaseOrigin, UseSettings
 
 NAME = r"^[a-z0-9][a-z0-9-]*$"
@@ -25,9 +26,7 @@ PLACE = (
     "A file, a folder, a pattern such as `faq/*.csv` or an archive (.zip, .tar, .tar.gz), relative "
     "to the recipe's folder; or `hub:owner/name@revision`, a dataset in the cache of this machine."
 )
-LARGEST_SEED = 2**32 - 1  # numpy.random.seed takes 32 bits
 
-Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Name = Annotated[str, Field(pattern=NAME, max_length=64)]
 Words = Annotated[str, Field(min_length=1)]
 
@@ -84,6 +83,30 @@ class Source(Closed):
         "licences; their terms apply where they bind models trained on their output.",
     )
     declaration: Declaration = Field(description="Why the file may be used.")
+    weight: Number | None = Field(
+        None,
+        gt=0,
+        description="Share of the training rows that are drawn from here, against the weights of "
+        "the other sources; all of them have one or none has.",
+    )
+
+
+class Replay(Closed):
+    """General rows among those of the task, against the forgetting of what the base model knew."""
+
+    share: Number = Field(
+        gt=0, lt=1, description="Share of all training rows that are drawn from these sources."
+    )
+    sources: Many[Source] = Field(
+        min_length=1,
+        description="A general dataset, or the training rows of an earlier run; never tested on.",
+    )
+    format: Annotated[Block, Plugin("format")] = Field(
+        {"kind": "auto"},
+        validate_default=True,
+        description="Which of their columns make a conversation.",
+    )
+    seed: Seed = Field(0, description="Which rows are drawn.")
 
 
 class Split(Closed):
@@ -159,6 +182,8 @@ class Data(Closed):
         validate_default=True,
         description="Which columns make a conversation; `auto` guesses it where no doubt is left.",
     )
+    mix: Mix | None = Field(None, description="How often each source's rows are trained on.")
+    replay: Replay | None = Field(None, description="General rows to train on among the others.")
     split: Split | None = Field(None, description="Rows of the sources to hold out for testing.")
     tests: Many[TestPart] = Field((), description="Files with rows for testing only.")
     validation: Many[ValidationFile] = Field(
@@ -177,6 +202,25 @@ class Data(Closed):
             what = _("give `validation` or `split.validation`, not both")
             raise Refused(what, _("remove one of them"))
         return self
+
+    @model_validator(mode="after")
+    def _weighs_all_or_none(self) -> Self:
+        for sources in (self.sources, self.replay.sources if self.replay else ()):
+            if len({source.weight is None for source in sources}) > 1:
+                what = _("some sources have a `weight` and others have none")
+                raise Refused(what, _("give each source a `weight`, or none"))
+        is_tempered = self.mix is not None and self.mix.temperature is not None
+        if is_tempered and self.sources[0].weight is not None:
+            what = _("give the sources a `weight` or `mix.temperature`, not both")
+            raise Refused(what, _("remove one of them"))
+        return self
+
+    @property
+    def learned(self) -> tuple[tuple[str, Source], ...]:
+        """Every source that is trained on, by the path of its key; those of `replay` last."""
+        given = [(f"data.sources.{n}", source) for n, source in enumerate(self.sources)]
+        again = self.replay.sources if self.replay else ()
+        return (*given, *((f"data.replay.sources.{n}", s) for n, s in enumerate(again)))
 
     @property
     def is_validated(self) -> bool:
@@ -319,12 +363,19 @@ class Recipe(Closed):
     def _declare_own_purpose(cls, values: Any) -> Any:
         """Give each declaration without a purpose the recipe's own."""
         data = values.get("data") if isinstance(values, Mapping) else None
-        if not isinstance(data, Mapping) or not isinstance(data.get("sources"), list):
+        if not isinstance(data, Mapping):
             return values
-        filled = [
-            _with_purpose(source, values.get("purpose", GENERAL)) for source in data["sources"]
-        ]
-        return {**values, "data": {**data, "sources": filled}}
+        purpose = values.get("purpose", GENERAL)
+        filled = _with_purposes(data, purpose)
+        if "replay" in filled:
+            filled = {**filled, "replay": _with_purposes(filled["replay"], purpose)}
+        return {**values, "data": filled}
+
+
+def _with_purposes(block: Any, purpose: Any) -> Any:
+    if not isinstance(block, Mapping) or not isinstance(block.get("sources"), list):
+        return block
+    return {**block, "sources": [_with_purpose(source, purpose) for source in block["sources"]]}
 
 
 def _with_purpose(source: Any, purpose: Any) -> Any:

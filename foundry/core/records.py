@@ -220,7 +220,8 @@ class DatasetManifest(Record):
 
     `turns` counts those of every row that became an example: `in` = `out` + all other counts
     (C20). `notices` counts what a person should look at though no row was refused for it;
-    `noticed` has the first place and example of those in one row. `planted` counts canaries, apart.
+    `noticed` has the first place and example of those in one row. `planted` counts canaries, apart;
+    `mixture` is from `data.mixture.as_recorded`, with `repeated` rows that stand in `train` again.
     """
 
     sources: tuple[SourceFile, ...]
@@ -236,6 +237,7 @@ class DatasetManifest(Record):
     noticed: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[SkippedFile, ...] = ()
     planted: int = 0
+    mixture: Mapping[str, Any] = field(default_factory=dict)
 
     def part(self, name: str) -> Part:
         """The part called `name`."""
@@ -246,9 +248,8 @@ class DatasetManifest(Record):
 class EncodedRow(Record):
     """One example as ids. `labels[t]` is `input_ids[t]` where supervised, -100 elsewhere.
 
-    Labels are not shifted: position t is predicted from the positions before it by the model
-    class itself (C15). A preference holds the same prompt ids twice, before the better answer and
-    before the worse one; `label` is that of an unpaired preference.
+    Labels are not shifted, which the model class does itself (C15). A preference holds the same
+    prompt ids twice, before each of its answers; `label` is that of an unpaired preference.
     """
 
     id: str
@@ -263,8 +264,7 @@ class EncodedRow(Record):
 class ShardSet(Record):
     """Encoded training rows on disk; `key` is a hash of `key_parts`, all that made them (C21).
 
-    `validation` names the file of the rows to measure the loss on, and counts them; None where the
-    recipe has none.
+    `validation` names the file of the rows to measure the loss on, and counts them.
     """
 
     file: str

@@ -13,9 +13,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from foundry.core import atomic, explain, recipe_file, shipped
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.fields import Closed, Many, Number, Refused
+from foundry.core.fields import Closed, Many, Number, Refused, Seed
 from foundry.core.language import gettext as _
-from foundry.core.recipe import Name, Seed, Text, Words
+from foundry.core.recipe import Name, Text, Words
 
 FILE = "study.json"
 SCHEMA_VERSION = 1

@@ -25,7 +25,10 @@ class Columned(Protocol):
 
 
 def lacking_columns(
-    data: Data, learned: Sequence[Columned], tests: Mapping[str, Sequence[Columned]]
+    data: Data,
+    learned: Sequence[Columned],
+    tests: Mapping[str, Sequence[Columned]],
+    replayed: Sequence[Columned] = (),
 ) -> list[Problem]:
     """A problem for each column that the recipe names and its files lack.
 
@@ -33,6 +36,7 @@ def lacking_columns(
         data: The recipe's `data` block.
         learned: The files to learn from.
         tests: Those of each named test part.
+        replayed: Those of `data.replay`.
     """
     wanted = plugins.load("format", data.format.kind).columns(data.format.spec)
     shared = [test.disjoint_by for test in data.tests if test.disjoint_by]
@@ -43,6 +47,10 @@ def lacking_columns(
         problems += missing_columns(tests[test.name], [*wanted, *own])
     if data.validation:
         problems += missing_columns(tests.get(SIDES[VALIDATED], ()), wanted)
+    if data.replay:
+        format = data.replay.format
+        own = plugins.load("format", format.kind).columns(format.spec)
+        problems += missing_columns(replayed, own)
     return problems
 
 
@@ -81,6 +89,19 @@ def too_many_refused(intakes: Sequence[Intake], limit: float) -> list[Problem]:
     more = refused - len(shown)
     rest = [Problem("", _("and {n} more rows").format(n=more))] if more else []
     return [head, *shown, *rest]
+
+
+def other_types(own: Sequence[Intake], replayed: Sequence[Intake]) -> list[Problem]:
+    """A problem for each file to replay whose rows are of another type than the recipe's own."""
+    wanted = next((row.type for intake in own for row in intake.read_examples()), None)
+    what = _("rows of type `{found}` cannot be replayed among rows of type `{wanted}`")
+    fix = _("set `data.replay.format` to one that makes `{wanted}`").format(wanted=wanted)
+    first = [(intake, next(intake.read_examples(), None)) for intake in replayed]
+    return [
+        Problem(intake.name, what.format(found=row.type, wanted=wanted), fix)
+        for intake, row in first
+        if row is not None and wanted is not None and row.type != wanted
+    ]
 
 
 def refuse(problems: Sequence[Problem]) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TRAIN, TEST, VALIDATION = (SIDES[side] for side in (LEARNED, TESTED, VALIDATED))
-DUPLICATE, IN_TEST = "duplicate", "in-test"
+DUPLICATE, IN_TEST, NOT_DRAWN = "duplicate", "in-test", "not-drawn"
 REMOVED = -1
 
 
@@ -42,14 +42,27 @@ class Division:
     """(N,) The example that a removed one repeats; -1 for those that stay."""
     other_answers: Mapping[str, int]
     """By part: examples whose prompt has another answer in `train`."""
+    replay_begins: int
+    """The first of the examples that are only replayed; `learned` where there are none."""
+    times: "NDArray[np.int64] | None" = None
+    """(N,) How often each example stands in its part; None where each stands there once."""
+
+    def is_in_test(self, begin: int, end: int) -> "NDArray[np.bool]":
+        """(end - begin,) Whether an example was removed since rows for testing hold it too."""
+        import numpy as np
+
+        rows = np.arange(begin, end)
+        repeats = self.repeats[begin:end]
+        held_out = (rows >= self.replay_begins) & (repeats >= 0) & (self.part[repeats] > 0)
+        in_test: NDArray[np.bool] = (rows < self.learned) & ((repeats >= self.learned) | held_out)
+        return in_test
 
     @property
     def overlap(self) -> dict[str, dict[str, int]]:
         """What each test part had in common with the files to learn from."""
         import numpy as np
 
-        removed = self.repeats[: self.learned]
-        owners = self.part[removed[removed >= self.learned]]
+        owners = self.part[self.repeats[: self.learned][self.is_in_test(0, self.learned)]]
         taken = np.bincount(owners, minlength=len(self.names))
         return {
             name: {
@@ -66,14 +79,18 @@ def divide(
     tests: Mapping[str, Sequence[Keys]],
     split: Split | None,
     examples: Callable[[], Iterator[Example]],
+    *,
+    replayed: int = 0,
 ) -> Division:
     """Take out what is repeated or in a named test part, then split the rest if `split` says so.
 
     Args:
-        learned: The keys of each file to learn from.
+        learned: The keys of each file to learn from, those that are only replayed last.
         tests: The keys of each file of each named test part.
         split: The recipe's split.
         examples: Gives the examples to learn from; called only to tell why a split fails.
+        replayed: How many of the last files of `learned` are only replayed: never split, and
+            without a row whose prompt, group or shared value is held out.
 
     Raises:
         DataError: A part is empty.
@@ -95,15 +112,47 @@ def divide(
     repeats[:end] = tested[said[:end]]
     part[:end] = np.where(repeats[:end] < 0, 0, REMOVED)
     pool = _without_repeats(np.flatnonzero(repeats[:end] < 0), said, part, repeats)
+    begins = end - sum(map(len, learned[len(learned) - replayed :]))
+    pool = pool[pool < begins]
     if split is not None and len(pool):
         drawn_to = _joined([keys.side for keys in learned])[pool]
         for side in sides(split):
             if not (drawn_to == side).any():
                 raise DataError(_one_sided(examples(), set(pool.tolist()), split))
             part[pool[drawn_to == side]] = names.index(SIDES[side])
+    if begins < end:
+        _keep_out(files, part, repeats, begins, end)
     _refuse_empty(names, part)
     prompts = _joined([keys.prompt for keys in files])
-    return Division(names, end, part, repeats, _other_answers(names, part, prompts))
+    return Division(names, end, part, repeats, other_answers(names, part, prompts), begins)
+
+
+def _keep_out(
+    files: Sequence[Keys],
+    part: "NDArray[np.int32]",
+    repeats: "NDArray[np.int64]",
+    begins: int,
+    end: int,
+) -> None:
+    """Remove the rows to replay, `begins` to `end`, that ask or belong to what is held out.
+
+    Rows of one's own that ask the same stay on one side by the split; those to replay come from
+    elsewhere, and there are enough of them without these.
+    """
+    import numpy as np
+
+    held = np.flatnonzero(part > 0)
+    shared = list(files[0].values)
+    for column in (
+        _joined([keys.prompt for keys in files]),
+        _joined([keys.group for keys in files]),
+        *(_joined([keys.values[name] for keys in files]) for name in shared),
+    ):
+        rows = begins + np.flatnonzero((part[begins:end] == 0) & (column[begins:end] > 0))
+        known, first = np.unique(column[held], return_index=True)
+        leaked = rows[np.isin(column[rows], known)]
+        part[leaked] = REMOVED
+        repeats[leaked] = held[first[np.searchsorted(known, column[leaked])]]
 
 
 def _joined(columns: Sequence[Any]) -> "NDArray[Any]":
@@ -144,7 +193,7 @@ def _without_repeats(
     return np.sort(rows[first])
 
 
-def _other_answers(
+def other_answers(
     names: Sequence[str], part: "NDArray[np.int32]", prompts: "NDArray[np.uint64]"
 ) -> dict[str, int]:
     """By part: examples whose prompt has another answer in `train`.

@@ -103,7 +103,7 @@ def require_inputs(loaded: LoadedRecipe) -> dict[str, Path]:
     files: dict[str, Path] = {}
     failed: list[FoundryError] = []
     data, folder = loaded.recipe.data, loaded.path.parent
-    given = [(f"data.sources.{n}.path", s.path, s.read) for n, s in enumerate(data.sources)]
+    given = [(f"{key}.path", source.path, source.read) for key, source in data.learned]
     given += [(f"data.tests.{n}.path", t.path, t.read) for n, t in enumerate(data.tests)]
     given += [(f"data.validation.{n}.path", v.path, v.read) for n, v in enumerate(data.validation)]
     for key, written, read in given:

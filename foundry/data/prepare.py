@@ -7,6 +7,7 @@ import errno
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from foundry.core import atomic
@@ -14,10 +15,11 @@ from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Data, Source
 from foundry.core.records import DatasetManifest, Example, SourceFile
-from foundry.data.acceptance import lacking_columns, refuse, too_many_refused
+from foundry.data.acceptance import lacking_columns, other_types, refuse, too_many_refused
 from foundry.data.canaries import Canaries, canary_rows
 from foundry.data.disjoint import refuse_shared_values
 from foundry.data.intake import Intake
+from foundry.data.mixture import as_recorded, mixed
 from foundry.data.parts import TEST, TRAIN, VALIDATION, Division, divide
 from foundry.data.taken import Taken, take_all
 from foundry.data.writing import refused_by_code, write_parts, write_refusals
@@ -65,12 +67,18 @@ def _prepare(
     _accept(data, taken)
     keys = {name: [i.keys for i in intakes] for name, intakes in taken.tests.items()}
     learned = [intake.keys for intake in taken.learned]
-    division = divide(learned, keys, data.split, taken.learned_examples)
+    replayed = len(taken.learned) - len(taken.own)
+    division = divide(learned, keys, data.split, taken.learned_examples, replayed=replayed)
+    division, mixture = mixed(data, taken, division)
     for test in data.tests:
         if test.disjoint_by is not None:
             refuse_shared_values(taken, division, test.name, test.disjoint_by)
     planted = _planted(canaries, taken)
-    return _write(data, taken, division, planted, out)
+    manifest = _manifest(data, taken, division, planted, out)
+    manifest = replace(manifest, mixture=as_recorded(mixture, taken))
+    _refuse_unbalanced(manifest)
+    atomic.write_json(out / MANIFEST, manifest.as_dict())
+    return manifest
 
 
 def iterate_lines(path: Path) -> Iterator[str]:
@@ -82,6 +90,11 @@ def iterate_lines(path: Path) -> Iterator[str]:
 def read_examples(path: Path) -> list[Example]:
     """The examples of a part, in order; for test parts, which are small."""
     return [Example.from_dict(json.loads(line)) for line in iterate_lines(path)]
+
+
+def read_once(path: Path) -> list[Example]:
+    """The examples of `train`, each once, however often it is trained on in an epoch."""
+    return list({example.id: example for example in read_examples(path)}.values())
 
 
 def _refuse_names(data: Data) -> None:
@@ -100,9 +113,15 @@ def _refuse_names(data: Data) -> None:
 
 
 def _accept(data: Data, taken: Taken) -> None:
-    """Refuse the data before anything is made of them; the limit holds for each test by itself."""
-    refuse(lacking_columns(data, taken.learned, taken.tests))
-    problems = too_many_refused(taken.learned, data.max_refused)
+    """Refuse the data before anything is made of them.
+
+    The limit holds for each test, and for what is replayed, by itself.
+    """
+    replayed = taken.learned[len(taken.own) :]
+    refuse(lacking_columns(data, taken.own, taken.tests, replayed))
+    refuse(other_types(taken.own, replayed))
+    problems = too_many_refused(taken.own, data.max_refused)
+    problems += too_many_refused(replayed, data.max_refused)
     for intakes in taken.tests.values():
         problems += too_many_refused(intakes, data.max_refused)
     refuse(problems)
@@ -115,18 +134,18 @@ def _planted(canaries: Canaries | None, taken: Taken) -> tuple[Example, ...]:
     return tuple(canary_rows(canaries, next(taken.learned_examples())))
 
 
-def _write(
+def _manifest(
     data: Data, taken: Taken, division: Division, planted: Sequence[Example], out: Path
 ) -> DatasetManifest:
     files = taken.files
     refused = [refused_by_code(taken, division, file) for file in range(len(files))]
     by_code = sum(refused, Counter[str]())
     parts = write_parts(taken, division, planted, out)
-    manifest = DatasetManifest(
+    return DatasetManifest(
         sources=tuple(map(_record, _declared(data, taken), files, refused)),
         parts=parts,
         rows_in=sum(intake.rows + intake.blank for intake in files),
-        rows_used=sum(part.rows for part in parts) - len(planted),
+        rows_used=int((division.part >= 0).sum()),
         rows_refused=write_refusals(taken, division, out / REFUSED),
         rows_blank=sum(intake.blank for intake in files),
         refused_by_code=dict(sorted(by_code.items())),
@@ -137,16 +156,21 @@ def _write(
         skipped=taken.skipped,
         planted=len(planted),
     )
+
+
+def _refuse_unbalanced(manifest: DatasetManifest) -> None:
     used = manifest.rows_used + manifest.rows_refused + manifest.rows_blank
     if manifest.rows_in != used or manifest.rows_used != sum(s.used for s in manifest.sources):
         raise RuntimeError(f"rows do not balance: {manifest.rows_in} in, {used} accounted for")
-    atomic.write_json(out / MANIFEST, manifest.as_dict())
-    return manifest
+    again = manifest.planted + manifest.mixture.get("repeated", 0)
+    written = sum(part.rows for part in manifest.parts)
+    if written != manifest.rows_used + again:
+        raise RuntimeError(f"parts do not balance: {written} written, {manifest.rows_used} used")
 
 
 def _declared(data: Data, taken: Taken) -> Iterator[Source | None]:
     """The source that each file belongs to; None for a file for testing only."""
-    for source, intakes in zip(data.sources, taken.sources, strict=True):
+    for (_key, source), intakes in zip(data.learned, taken.sources, strict=True):
         yield from (source for _intake in intakes)
     for intakes in taken.tests.values():
         yield from (None for _intake in intakes)

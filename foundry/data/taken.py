@@ -7,23 +7,32 @@ from functools import cached_property
 from itertools import accumulate, chain, count, islice
 from pathlib import Path
 
-from foundry.core.recipe import Data, Source, TestPart, ValidationFile
+from foundry.core.recipe import Data, Replay, Source, Split, TestPart, ValidationFile
 from foundry.core.records import Example, SkippedFile
 from foundry.data.intake import Converter, Intake, take
 from foundry.data.keys import Keys
 from foundry.data.parts import VALIDATION
-from foundry.data.places import Found, expand, opened
+from foundry.data.places import Found, Place, expand, opened
 
 Given = Source | TestPart | ValidationFile
 
 
 @dataclass(frozen=True)
 class Taken:
-    """The files of each source, those of each named test part, and what was not read."""
+    """The files of each source, those of each named test part, and what was not read.
+
+    Sources of `data.replay` stand behind the others; `replayed` is how many they are.
+    """
 
     sources: tuple[tuple[Intake, ...], ...]
     tests: Mapping[str, tuple[Intake, ...]]
     skipped: tuple[SkippedFile, ...] = ()
+    replayed: int = 0
+
+    @property
+    def own(self) -> tuple[Intake, ...]:
+        """Every file to learn from that is not only replayed."""
+        return tuple(chain.from_iterable(self.sources[: len(self.sources) - self.replayed]))
 
     @cached_property
     def learned(self) -> tuple[Intake, ...]:
@@ -68,13 +77,15 @@ def take_all(data: Data, folder: Path, work: Path) -> Taken:
     """
     taker = _Taker(data, folder, work)
     by = data.split.group_by if data.split else None
-    sources = tuple(taker.take(source, by) for source in data.sources)
+    sources = [taker.take(source, by) for source in data.sources]
+    again = taker.replay(data.replay, by) if data.replay else []
     tests = {test.name: taker.take(test, test.disjoint_by or by) for test in data.tests}
     validation = tuple(chain.from_iterable(taker.take(file, by) for file in data.validation))
     return Taken(
-        sources=sources,
+        sources=(*sources, *again),
         tests={**tests, **({VALIDATION: validation} if validation else {})},
         skipped=tuple(taker.skipped),
+        replayed=len(again),
     )
 
 
@@ -90,23 +101,41 @@ class _Taker:
 
     def take(self, given: Given, group_by: str | None) -> tuple[Intake, ...]:
         """Every file that `given` stands for; a row's group is its value of `group_by`."""
-        place = expand(given.path, self.folder, given.read)
-        self.skipped += place.skipped
+        place = self._place(given)
         convert = Converter(self.data.format, group_by)
+        return self._take_place(place, given, convert, self.data.split)
+
+    def replay(self, replay: Replay, group_by: str | None) -> list[tuple[Intake, ...]]:
+        """Every file of each source to replay, of which nothing is held out."""
+        convert, made = Converter(replay.format, group_by), list[tuple[Intake, ...]]()
+        for source in replay.sources:
+            made.append(self._take_place(self._place(source), source, convert, None))
+        return made
+
+    def _take_place(
+        self, place: Place, given: Given, convert: Converter, split: Split | None
+    ) -> tuple[Intake, ...]:
         return tuple(
-            self._take_file(file, given, convert)
+            self._take_file(file, given, convert, split)
             for found in place.files
             for file in self._opened(found, given)
         )
+
+    def _place(self, given: Given) -> Place:
+        place = expand(given.path, self.folder, given.read)
+        self.skipped += place.skipped
+        return place
 
     def _opened(self, found: Found, given: Given) -> tuple[Found, ...]:
         place = opened(found, self._folder(), given.read)
         self.skipped += place.skipped
         return place.files
 
-    def _take_file(self, found: Found, given: Given, convert: Converter) -> Intake:
+    def _take_file(
+        self, found: Found, given: Given, convert: Converter, split: Split | None
+    ) -> Intake:
         shared = dict.fromkeys(test.disjoint_by for test in self.data.tests if test.disjoint_by)
-        keys = Keys(self.data.split, tuple(shared))
+        keys = Keys(split, tuple(shared))
         return take(found, given.read, convert, keys, self._folder())
 
     def _folder(self) -> Path:

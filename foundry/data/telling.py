@@ -26,6 +26,8 @@ def tell(events: Events, manifest: DatasetManifest) -> None:
             refused=dict(source.refused),
             blank=source.blank,
         )
+    for source in manifest.mixture.get("sources", ()):
+        events.emit("data", "mixed", **source)
     for reason, count in Counter(file.reason for file in manifest.skipped).items():
         first = next(file.path for file in manifest.skipped if file.reason == reason)
         events.emit("data", "not-read", reason=reason, count=count, first=first)
@@ -38,6 +40,6 @@ def summary(manifest: Mapping[str, Any]) -> dict[str, Any]:
     rows = {key: value for key, value in manifest.items() if key.startswith("rows")}
     parts = {part["name"]: part["rows"] for part in manifest["parts"]}
     beside = ("refused_by_code", "turns", "notices", "noticed", "overlap", "sources", "skipped")
-    planted = {"planted": manifest["planted"]} if manifest.get("planted") else {}
+    own = {key: manifest[key] for key in ("planted", "mixture") if manifest.get(key)}
     rest = {key: manifest[key] for key in beside if key in manifest}
-    return {**rows, **planted, "parts": parts, **rest}
+    return {**rows, **own, "parts": parts, **rest}

@@ -11,7 +11,7 @@ from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 from foundry.core.records import Example, Part, Refusal
 from foundry.data.intake import LINE
-from foundry.data.parts import DUPLICATE, IN_TEST, Division
+from foundry.data.parts import DUPLICATE, IN_TEST, NOT_DRAWN, REMOVED, Division
 from foundry.data.taken import Taken
 
 BUFFER_BYTES = 1 << 20
@@ -22,6 +22,8 @@ def write_parts(
 ) -> tuple[Part, ...]:
     """Copy the examples to `out/train.jsonl` and the like, in the order of the files.
 
+    A row that is trained on several times in an epoch stands there as often, one after the other.
+
     `planted` rows stand at the end of `train`, the first part.
     """
     paths = [out / f"{name}.jsonl" for name in division.names]
@@ -30,12 +32,14 @@ def write_parts(
         streams = [stack.enter_context(path.open("wb", BUFFER_BYTES)) for path in temporary]
         rows = [0 for _name in division.names]
         for file, intake in enumerate(taken.files):
-            part = division.part[taken.begins[file] : taken.begins[file + 1]].tolist()
+            span = slice(taken.begins[file], taken.begins[file + 1])
+            part = division.part[span].tolist()
+            times = [1] * len(part) if division.times is None else division.times[span].tolist()
             with intake.examples.open("rb", BUFFER_BYTES) as lines:
-                for number, line in zip(part, lines, strict=True):
+                for number, often, line in zip(part, times, lines, strict=True):
                     if number >= 0:
-                        streams[number].write(line)
-                        rows[number] += 1
+                        streams[number].write(line * often)
+                        rows[number] += often
             fault_point("rows-write")
         streams[0].writelines(f"{LINE.encode(row.as_dict())}\n".encode() for row in planted)
     rows[0] += len(planted)
@@ -66,24 +70,35 @@ def refused_by_code(taken: Taken, division: Division, file: int) -> Counter[str]
     """How many rows of a file were refused, those that repeat others among them."""
     begin, end = taken.begins[file], taken.begins[file + 1]
     repeats = division.repeats[begin:end]
-    in_test = int((repeats >= division.learned).sum()) if end <= division.learned else 0
-    removed = {IN_TEST: in_test, DUPLICATE: int((repeats >= 0).sum()) - in_test}
+    in_test = int(division.is_in_test(begin, end).sum())
+    removed = {
+        IN_TEST: in_test,
+        DUPLICATE: int((repeats >= 0).sum()) - in_test,
+        NOT_DRAWN: int(((repeats < 0) & (division.part[begin:end] == REMOVED)).sum()),
+    }
     return Counter({**taken.files[file].refused, **{c: n for c, n in removed.items() if n}})
 
 
 def _removed(taken: Taken, division: Division, file: int) -> Iterator[Refusal]:
-    """The examples of a file that repeat another, in the order of the file."""
+    """The examples of a file that repeat another or are not drawn, in the order of the file."""
     same = _("says the same as {file}:{line}")
     tested = _("also in test part `{part}`, {file}:{line}")
+    asked = _("asks or belongs to what part `{part}` holds out, {file}:{line}")
+    not_drawn = _("left out by the mixture of sources")
     begin, end = taken.begins[file], taken.begins[file + 1]
+    in_test = division.is_in_test(begin, end).tolist()
     for number, other in enumerate(division.repeats[begin:end].tolist(), start=begin):
-        if other < 0:
+        if other < 0 and division.part[number] != REMOVED:
             continue
         source, line = taken.place(number)
+        if other < 0:
+            yield Refusal(source, line, NOT_DRAWN, not_drawn)
+            continue
         early, early_line = taken.place(other)
-        if number < division.learned <= other:
+        if in_test[number - begin]:
             part = division.names[division.part[other]]
-            reason = tested.format(part=part, file=early, line=early_line)
+            words = tested if number < division.replay_begins else asked
+            reason = words.format(part=part, file=early, line=early_line)
             yield Refusal(source, line, IN_TEST, reason)
         else:
             yield Refusal(source, line, DUPLICATE, same.format(file=early, line=early_line))

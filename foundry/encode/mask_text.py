@@ -31,6 +31,9 @@ def _sources(manifest: Report) -> Iterator[str]:
         )
         if refused:
             yield "  " + _listed(source["refused"])
+    for mixed in manifest.get("mixture", {}).get("sources", ()):
+        what = _("{files}: {drawn} rows of an epoch ({share:.1%}), from {used} of {rows}")
+        yield what.format(**{**mixed, "files": ", ".join(mixed["files"])})
     if manifest["turns"]:
         yield _("turns: {counts}").format(counts=_listed(manifest["turns"]))
 

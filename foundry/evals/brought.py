@@ -27,7 +27,7 @@ from foundry.core import plugins
 from foundry.core.blocks import Block
 from foundry.core.records import Example
 from foundry.data.canaries import Canaries
-from foundry.data.prepare import read_examples
+from foundry.data.prepare import read_once
 from foundry.evals.answers import Item
 from foundry.evals.companions import Text
 
@@ -92,7 +92,7 @@ def check_brought(evals: Sequence[Block], train: Path) -> None:
     """
     asking = [b for b in evals if plugins.optional(plugins.load("evaluator", b.kind), "items_from")]
     if asking:
-        brought_by(asking, read_examples(train))
+        brought_by(asking, read_once(train))
 
 
 def _texts(module: ModuleType, items: Sequence[Item], spec: BaseModel) -> dict[str, str]:

@@ -4,7 +4,7 @@ The base is asked twice: exactly as the tuned model is, and as suits a base mode
 examples in plain text and a stop string. Two naive baselines stand beside them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -46,7 +46,8 @@ class Examination:
 
     `tuned` gives the live model, `untrained` the base inside a block; `base_gguf` and `delivered`
     are files for llama.cpp, or None. `identity` names base, adapter and encoding by their hashes:
-    answers of another are not kept.
+    answers of another are not kept. `train` has each training row once; `replayed` names the files
+    whose rows are only there against forgetting.
     """
 
     recipe: Recipe
@@ -64,6 +65,7 @@ class Examination:
     curve: Sequence[Mapping[str, Any]]
     facts: Mapping[str, Any]
     charges: Charges = field(default_factory=Charges)
+    replayed: Collection[str] = ()
 
     @cached_property
     def brought(self) -> list[Brought]:
@@ -74,6 +76,11 @@ class Examination:
     def learned(self) -> list[Example]:
         """The training rows that came from files, without what was planted among them."""
         return [row for row in self.train if not is_canary(row)]
+
+    @property
+    def shown(self) -> list[Example]:
+        """The training rows of the task, from which examples and baselines are taken."""
+        return [row for row in self.learned if row.source not in self.replayed]
 
     @property
     def all_items(self) -> list[Item]:
@@ -98,8 +105,8 @@ def examine(exam: Examination) -> EvalReport:
 def _measured(exam: Examination, evidence: Evidence) -> Measured:
     columns = [*_base_columns(exam), *_tuned_columns(exam)]
     naive = [
-        most_frequent_answer(exam.learned, exam.items),
-        nearest_question(exam.learned, exam.items),
+        most_frequent_answer(exam.shown, exam.items),
+        nearest_question(exam.shown, exam.items),
     ]
     delivered = "delivered" if exam.delivered is not None else None
     roles = Roles(
@@ -219,7 +226,7 @@ def _brought(exam: Examination, name: str) -> list[Asked]:
 
 def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
     """Plain text with solved examples, ended by a line end."""
-    shots = pick_shots(exam.learned, n=few_shot, seed=exam.recipe.seed)
+    shots = pick_shots(exam.shown, n=few_shot, seed=exam.recipe.seed)
     prompts = {
         i.example.id: exam.encoder.ids(few_shot_text(shots, i.example, Labels()))
         for i in exam.items

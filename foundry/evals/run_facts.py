@@ -25,6 +25,7 @@ def run_facts(
         exports: The artefacts made.
     """
     train = {k: v for k, v in results["train"].items() if k != "proof"}
+    mixture = results["data"].get("mixture")
     settings = {k: v for k, v in plan.values.items() if k not in SHOWN_ELSEWHERE}
     return {
         "settings": _without_folders(settings),
@@ -36,6 +37,7 @@ def run_facts(
             "seed": plan.values["seed"],
         },
         "overlap": results["data"]["overlap"],
+        **({"mixture": mixture} if mixture else {}),
         "mask": {k: v for k, v in results["encode"]["mask"].items() if k != "samples"},
         "training": train,
         "proof": results["train"]["proof"],

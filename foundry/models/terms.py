@@ -41,7 +41,7 @@ def of_recipe(recipe: Recipe, folder: Path) -> list[Bound]:
             that say themselves what they are.
     """
     found = list(of_base(recipe.base_model, recipe.base_origin, folder))
-    for source in recipe.data.sources:
+    for _key, source in recipe.data.learned:
         for licence in policy.named(source.licence):
             found.append(Bound(source.path, licence, "data", attribution=source.attribution))
         for model in source.generated_by:

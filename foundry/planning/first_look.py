@@ -9,6 +9,7 @@ from foundry.core.load import LoadedRecipe
 from foundry.core.recipe import Source, TestPart
 from foundry.data.acceptance import lacking_columns
 from foundry.data.glimpse import Glimpse, glimpse
+from foundry.data.mixture import is_replayed
 from foundry.data.places import Found, expand, opened
 
 MOST_FILES = 5  # of a folder, a pattern or an archive; one look takes up to a thousand rows
@@ -39,9 +40,9 @@ def first_look(loaded: LoadedRecipe) -> FirstLook:
     """Look at the files of a recipe, at most `MOST_FILES` for each path it names."""
     look, data = FirstLook(), loaded.recipe.data
     with tempfile.TemporaryDirectory(prefix="foundry-") as scratch:
-        for number, source in enumerate(data.sources):
-            key = f"data.sources.{number}.path"
-            _look_at(loaded, source, (key, None), look, Path(scratch, f"source-{number}"))
+        for number, (key, source) in enumerate(data.learned):
+            place = (f"{key}.path", None)
+            _look_at(loaded, source, place, look, Path(scratch, f"source-{number}"))
         for number, test in enumerate(data.tests):
             key = f"data.tests.{number}.path"
             _look_at(loaded, test, (key, test.name), look, Path(scratch, f"test-{number}"))
@@ -57,6 +58,7 @@ def _look_at(
     scratch: Path,
 ) -> None:
     data, (key, test) = loaded.recipe.data, place
+    format = data.replay.format if data.replay and is_replayed(key) else data.format
     group_by = data.split.group_by if data.split else None
     own = given.disjoint_by if isinstance(given, TestPart) else None
     beside = (own or group_by, *(part.disjoint_by for part in data.tests))
@@ -69,7 +71,7 @@ def _look_at(
     look.more += max(0, len(files) - MOST_FILES)
     for found in files[:MOST_FILES]:
         try:
-            seen = glimpse(found, data.format, given.read, beside=beside)
+            seen = glimpse(found, format, given.read, beside=beside)
         except DataError as error:
             look.problems += error.problems
         else:
@@ -92,6 +94,7 @@ def _lacking(loaded: LoadedRecipe, look: FirstLook) -> list[Problem]:
     if look.more or look.problems or not all(seen.file.is_table for seen in look.files):
         return []
     data = loaded.recipe.data
-    learned = [seen.file for seen in look.files if seen.test is None]
+    replayed = [seen.file for seen in look.files if is_replayed(seen.key)]
+    learned = [s.file for s in look.files if s.test is None and not is_replayed(s.key)]
     tests = {t.name: [s.file for s in look.files if s.test == t.name] for t in data.tests}
-    return lacking_columns(data, learned, tests)
+    return lacking_columns(data, learned, tests, replayed)

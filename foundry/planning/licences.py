@@ -56,15 +56,15 @@ def clear(
     found = conflicts(bound, terms.use_of(recipe), taken)
     problems = not_accepted(bound, taken)
     problems += [
-        _other_purpose(loaded, number)
-        for number, source in enumerate(recipe.data.sources)
+        _other_purpose(loaded, f"{key}.declaration.purpose", source.declaration.purpose)
+        for key, source in recipe.data.learned
         if source.declaration.purpose != recipe.purpose
     ]
     if override is None:
         problems += [conflict.problem() for conflict in found]
     if problems:
         raise LicenceError(list(dict.fromkeys(problems)))
-    declared = {s.path: s.declaration.model_dump(mode="json") for s in recipe.data.sources}
+    declared = {s.path: s.declaration.model_dump(mode="json") for _key, s in recipe.data.learned}
     overridden = {"reason": override, "conflicts": [asdict(conflict) for conflict in found]}
     return Cleared(
         base=bound[0].licence.name,
@@ -134,10 +134,8 @@ def _told(one: Bound, declared: Mapping[str, Any]) -> Mapping[str, Any]:
     return told | ({"declaration": declared[one.of]} if one.of in declared else {})
 
 
-def _other_purpose(loaded: LoadedRecipe, number: int) -> Problem:
-    key = f"data.sources.{number}.declaration.purpose"
+def _other_purpose(loaded: LoadedRecipe, key: str, declared: str | None) -> Problem:
     what = _("{key}: declared for `{declared}`, but the recipe is for `{purpose}`")
-    declared = loaded.recipe.data.sources[number].declaration.purpose
     return Problem(
         loaded.origins[key],
         what.format(key=key, declared=declared, purpose=loaded.recipe.purpose),

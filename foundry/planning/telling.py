@@ -1,6 +1,7 @@
 """A forecast in words and numbers for people; the same tables in every language."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from foundry.core.language import gettext as _
 from foundry.core.language import language
@@ -78,6 +79,7 @@ def _work(made: Forecast) -> Table:
     parts = [(words, done[name] * job.steps / 1e12) for name, words in step if done[name]]
     return [
         _one(_("rows to train on"), f"{job.rows.count:,}", _("data files")),
+        *map(_mixed, job.rows.mixture),
         _line(_("tokens of a row"), tokens, "{:,.0f}", counted),
         _line(_("supervised tokens of a row"), supervised, "{:,.0f}", counted),
         _one(_("steps"), f"{job.steps:,}", _("recipe")),
@@ -87,6 +89,13 @@ def _work(made: Forecast) -> Table:
         *(_one(f"TFLOP: {words}", f"{count:,.1f}", _("computed")) for words, count in parts),
         _one("PFLOP-days", f"{made.operations / PFLOP_DAY:.6f}", _("computed")),
     ]
+
+
+def _mixed(one: Mapping[str, Any]) -> list[str]:
+    """How many rows of an epoch are drawn from a source, and from how many."""
+    what = _("replayed from {path}") if one["replay"] else _("drawn from {path}")
+    origin = _("of {rows} rows there").format(rows=f"{one['rows']:,}")
+    return _one(what.format(path=one["path"]), f"{one['drawn']:,}", origin)
 
 
 def _memory(made: Forecast, device: Device) -> Table:

@@ -34,7 +34,8 @@ class Bench:
         declared = [
             {"path": path, "licence": "CC0-1.0", "declaration": DECLARATION} for path in sources
         ]
-        block = {"format": QUESTION_ANSWER, "max_refused": 1.0, **data, "sources": declared}
+        given = {"sources": declared} if declared else {}
+        block = {"format": QUESTION_ANSWER, "max_refused": 1.0, **data, **given}
         return prepare(Data.model_validate(block), folder=self.folder, out=self.out)
 
     def part(self, name: str = "train") -> list[Example]:

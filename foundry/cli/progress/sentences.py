@@ -31,6 +31,7 @@ def sentence(event: Event) -> str | None:
         **{"step": _step, "layers": _layers, "warning": _warning, "bytes": _bytes},
         "validation": _validation,
         **{"notice": _notice, "not-read": _not_read, "source": _source, "end": _end},
+        "mixed": _mixed,
     }
     if kind in own:
         return own[kind](event)
@@ -126,6 +127,13 @@ def _source(event: Event) -> str:
         "codes": f" ({codes})" if codes else "",
     }
     return text.format(**values)
+
+
+def _mixed(event: Event) -> str:
+    text = _("{stage}: {files}: {drawn} rows of an epoch ({share:.1%}), from {used} of {rows}")
+    files = ", ".join(event["files"])
+    told = text.format(**{**event, "stage": _stage(event["stage"]), "files": files})
+    return told + (_(", replayed against forgetting") if event["replay"] else "")
 
 
 def _not_read(event: Event) -> str:

@@ -1,14 +1,18 @@
 """How many rows a recipe trains on and how long they are, before anything is encoded."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, cycle, islice, repeat
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from foundry.core.load import LoadedRecipe
+from foundry.core.recipe import Source
 from foundry.core.records import Example, Refusal
 from foundry.data.glimpse import Glimpse, glimpse
+from foundry.data.mixture import Drawn, drawn, is_mixed, is_replayed
 from foundry.data.places import expand, opened
 from foundry.data.reading import read
 from foundry.data.rows import Blank
@@ -30,6 +34,7 @@ class Rows:
     """The rows of a training: how many, tokens and supervised tokens of one, and of the longest.
 
     `origin` is `tokenizer` where they were counted with the model's own, else `characters`.
+    `mixture` has the files and rows of each source where the recipe mixes them.
     """
 
     count: int
@@ -37,6 +42,7 @@ class Rows:
     supervised: Spread
     longest: int
     origin: str
+    mixture: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,24 +66,56 @@ def rows_of(loaded: LoadedRecipe, encoder: Encoder | None, work: Path) -> Rows:
         ResourceError: A file is not there.
     """
     data, limit = loaded.recipe.data, loaded.recipe.encode.max_seq_len
-    count, lengths = 0, list[_Length]()
-    for number, source in enumerate(data.sources):
-        for place in expand(source.path, loaded.path.parent, source.read).files:
-            for file in opened(place, work / f"{number}-{count}", source.read).files:
-                seen = glimpse(file, data.format, source.read, rows=MOST_LOOKED_AT)
-                items = read(file.path, source.read).items
-                count += sum(not isinstance(item, Blank) for item in items)
-                lengths += _lengths(seen, encoder)
-    held_out = data.split.held_out if data.split else 0.0
-    kept = [one for one in lengths if one.tokens[1] <= limit] or lengths
-    share = len(kept) / len(lengths) if lengths else 1.0
+    seen = [
+        _look(loaded, key, source, encoder, work / str(number))
+        for number, (key, source) in enumerate(data.learned)
+    ]
+    count, mixture = sum(rows for rows, _found in seen), list[Drawn]()
+    every = list(chain.from_iterable(found for _rows, found in seen))
+    if is_mixed(data):
+        mixture = drawn(data, [max(1, round(rows)) for rows, _found in seen])
+        count = sum(one.wanted for one in mixture)
+        every = list(chain.from_iterable(map(_weighed, mixture, seen, repeat(count))))
+    kept = [one for one in every if one.tokens[1] <= limit] or every
+    share = len(kept) / len(every) if every else 1.0
     return Rows(
-        count=max(1, round(count * (1 - held_out) * share)),
+        count=max(1, round(count * share)),
         tokens=_spread([one.tokens for one in kept]),
         supervised=_spread([one.supervised for one in kept]),
         longest=min(limit, max((round(one.tokens[2]) for one in kept), default=limit)),
         origin="characters" if encoder is None else "tokenizer",
+        mixture=tuple(
+            {
+                "path": one.source.path,
+                "replay": one.is_replayed,
+                "rows": one.rows,
+                "drawn": one.wanted,
+            }
+            for one in mixture
+        ),
     )
+
+
+def _look(
+    loaded: LoadedRecipe, key: str, source: Source, encoder: Encoder | None, work: Path
+) -> tuple[float, list[_Length]]:
+    """How many rows of a source may be trained on, and how long the first of each file are."""
+    data, count, lengths = loaded.recipe.data, 0, list[_Length]()
+    format, held_out = data.format, data.split.held_out if data.split else 0.0
+    if data.replay and is_replayed(key):
+        format, held_out = data.replay.format, 0.0
+    for number, place in enumerate(expand(source.path, loaded.path.parent, source.read).files):
+        for file in opened(place, work / str(number), source.read).files:
+            seen = glimpse(file, format, source.read, rows=MOST_LOOKED_AT)
+            items = read(file.path, source.read).items
+            count += sum(not isinstance(item, Blank) for item in items)
+            lengths += _lengths(seen, encoder)
+    return count * (1 - held_out), lengths
+
+
+def _weighed(one: Drawn, seen: tuple[float, list[_Length]], total: int) -> Iterator[_Length]:
+    """The lengths of a source as often as its share of all rows says."""
+    return islice(cycle(seen[1]), max(1, round(MOST_LOOKED_AT * one.wanted / total)))
 
 
 def _lengths(seen: Glimpse, encoder: Encoder | None) -> list[_Length]:
