@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from foundry.core.errors import DataError
 from foundry.core.mixing import Mix
 from foundry.core.recipe import Data
+from foundry.data import parts
 from foundry.data.mixture import counts, replayed
+from tests.cases import case, change
 from tests.data.conftest import DECLARATION, QUESTION_ANSWER
 
 
@@ -158,7 +160,15 @@ def test_few_rows_to_replay_are_used_again(bench):
     assert manifest.mixture["repeated"] == 3
 
 
-def test_no_replayed_row_asks_says_or_shares_what_is_held_out(bench):  # C27
+def not_looked_for(files, part, repeats, begins, end):
+    """Rows to replay that are not compared with what is held out."""
+
+
+LEAKY = {"replayed rows are not looked at": change(parts, "_keep_out", not_looked_for)}
+
+
+@case("C27", LEAKY)
+def test_no_replayed_row_asks_says_or_shares_what_is_held_out(bench):
     bench.write("task.csv", csv("task", 40))
     bench.prepare("task.csv", split={"test": 0.3})
     tested = [example.messages[-2].content for example in bench.part("test")]
@@ -175,7 +185,8 @@ def test_no_replayed_row_asks_says_or_shares_what_is_held_out(bench):  # C27
     assert [example.messages[-2].content for example in bench.part("test")] == tested
 
 
-def test_no_replayed_row_shares_a_value_that_a_test_part_keeps_for_itself(bench):  # C27
+@case("C27", LEAKY)
+def test_no_replayed_row_shares_a_value_that_a_test_part_keeps_for_itself(bench):
     bench.write("task.csv", "question,answer,product\n" + "q1,a1,fan\nq2,a2,lamp\n")
     bench.write("held.csv", "question,answer,product\nq3,a3,Kettle\n")
     bench.write("general.csv", "prompt,reply,product\np1,r1,kettle\np2,r2,stove\n")

@@ -93,7 +93,7 @@ def test_adding_rows_and_copies_moves_no_old_row(bench):
         "texts are compared as written": change(duplicates, "normalise", str),
         "nothing is compared": change(parts, "_texts", no_two_alike),
         "other answers are not looked for": change(
-            parts, "_other_answers", lambda names, *_: dict.fromkeys(names, 0)
+            parts, "other_answers", lambda names, *_: dict.fromkeys(names, 0)
         ),
     },
 )
