@@ -40,3 +40,6 @@ def run(package: Package, json: Json = False) -> None:
     said = _("{package}: {files} files are as they were made ({size:.1f} MB)")
     size = report.size_bytes / 1e6
     print(said.format(package=report.package, files=report.files, size=size))
+    if report.override is not None:
+        what = _("licences conflict; the maker went on all the same: {reason}")
+        print(what.format(reason=report.override))

@@ -33,6 +33,11 @@ RELATIONS = {
     "gguf-adapter": ("adapter", "gguf"),
 }
 UNKNOWN = "–"
+# What stands on the card where the maker went past a conflict of licences (`--override`).
+TAINT = {
+    "zh-TW": "授權條款有衝突，製作者仍繼續製作。",
+    "en": "The licences conflict, and the maker went on all the same.",
+}
 
 
 @dataclass(frozen=True)
@@ -45,17 +50,15 @@ class Evidence:
     report: Mapping[str, Any]
 
 
-def card(
-    record: PackageRecord, plan: Plan, evidence: Evidence, licences: Sequence[tuple[str, Licence]]
-) -> str:
+def card(record: PackageRecord, plan: Plan, evidence: Evidence) -> str:
     """The text of `README.md`.
 
     Args:
         record: What `package.json` says.
         plan: The run's plan.
         evidence: The run's records.
-        licences: The base's name and each source's, with their licences; the base first.
     """
+    licences = _licences(record)
     header = yaml.safe_dump(
         front_matter(record, evidence, licences[0][1], plan.values["adapter"]["kind"]),
         allow_unicode=True,
@@ -65,6 +68,20 @@ def card(
     values = _values(record, plan, evidence, licences)
     bodies = [_render(language, values) for language in LANGUAGES]
     return f"---\n{header}---\n\n" + "\n".join(bodies)
+
+
+def _licences(record: PackageRecord) -> list[tuple[str, Licence]]:
+    """The base's name and each source's, with their licences; the base's own first."""
+    ours = {"base", "built-on"}
+    return [(record.base.name if x.role in ours else x.of, x.licence) for x in record.bound()]
+
+
+def _overruled(record: PackageRecord) -> dict[str, Any] | None:
+    """Why conflicts were gone past, and which; None where there was none."""
+    if record.override is None:
+        return None
+    told = record.verdict().as_dict()["conflicts"]
+    return {"reason": _cell(record.override.reason), "said": TAINT, "conflicts": told}
 
 
 def front_matter(
@@ -149,7 +166,9 @@ def _values(
         "adapter": next((e.path for e in record.exports if e.kind == "adapter"), None),
         "system": chat.system,
         "context": chat.context,
-        "display": [sentence for _name, x in licences for sentence in x.display],
+        "display": list(dict.fromkeys(s for _name, x in licences for s in x.display)),
+        "statements": _statements(licences),
+        "override": _overruled(record),
         "licences": [{"of": n, "title": x.title.model_dump()} for n, x in _unique(licences)],
         "accepted_terms": list(record.accepted_terms),
         **_results_values(evidence.report),
@@ -165,6 +184,12 @@ def _unique(licences: Sequence[tuple[str, Licence]]) -> list[tuple[str, Licence]
         covers.setdefault(licence.name, []).append(name)
     found = {licence.name: licence for _name, licence in licences}
     return [(", ".join(covers[name]), licence) for name, licence in found.items()]
+
+
+def _statements(licences: Sequence[tuple[str, Licence]]) -> list[dict[str, str]]:
+    """What licences want to be said, in the card's two languages, each once."""
+    said = {rule.en: rule for _name, x in licences for rule in x.statements}
+    return [{"zh-TW": rule.zh_TW, "en": rule.en} for rule in said.values()]
 
 
 def _results_values(report: Mapping[str, Any]) -> dict[str, Any]:

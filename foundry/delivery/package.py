@@ -21,15 +21,14 @@ from foundry.delivery import package_record, private, sums
 from foundry.delivery.card import Evidence, card, learned
 from foundry.delivery.package_record import Artefact, Base, Chat, PackageRecord
 from foundry.policy import licence as policy
-from foundry.policy.licence import Licence
-from foundry.policy.notices import missing_notices, notices
+from foundry.policy.duties import CARD, TEXTS, missing
+from foundry.policy.notices import notices
 from foundry.train.adapter_files import check_finite
 
 if TYPE_CHECKING:
     from foundry.encode.tokenize import Encoder
 
 TEMPLATE = "chat_template.jinja"
-CARD = "README.md"
 SAID = ("licence", "role", "site", "attribution")  # of each licence in play
 # Evidence: file in the package's folder `foundry` -> file of the run.
 COPIED = {
@@ -107,10 +106,8 @@ def build_package(inputs: PackageInputs) -> Package:
     run, plan = inputs.run, inputs.plan
     evidence, exports = _evidence(run), _json(run, "exports/exports.json")["items"]
     check_gates(evidence.report["gates"])
-    sources = [(x["of"], policy.find(x["licence"])) for x in plan.licences[1:]]
-    licences = [(plan.base.name, policy.find(plan.base.licence)), *sources]
     context = context_place([source["format"] for source in learned(evidence.manifest)])
-    record = _record(inputs, exports, [licence for _name, licence in licences], context)
+    record = _record(inputs, exports, context)
     secret = private.of_this_machine(plan, run.path)
     out = run.file("package")
     with atomic.replacing_folder(out) as folder:
@@ -119,18 +116,19 @@ def build_package(inputs: PackageInputs) -> Package:
         texts = {
             package_record.NAME: _dump(record.model_dump(mode="json", by_alias=True)),
             TEMPLATE: inputs.chat.template,
-            CARD: card(record, plan, evidence, licences),
+            CARD: card(record, plan, evidence),
             **_evidence_texts(run, plan, exports),
             **notices(
-                base=licences[0][1],
-                data=sources,
+                record.bound(),
                 model_name=record.name,
                 changes=[_change(export, plan) for export in exports],
             ),
         }
+        for name, path in _own_texts(plan).items():
+            atomic.copy(path, folder / name)
         for name, text in texts.items():
             atomic.write_text(folder / name, _public(name, text, secret))
-        _check(folder, secret, [licence for _name, licence in licences])
+        _check(folder, secret, record)
         hashes = sums.write(folder)
     return Package(record.name, record.version, run.relative(out), hashes)
 
@@ -212,7 +210,6 @@ def _copy_export(run: RunDir, export: Mapping[str, Any], folder: Path) -> None:
 def _record(
     inputs: PackageInputs,
     exports: list[dict[str, Any]],
-    licences: list[Licence],
     context: str | None,
 ) -> PackageRecord:
     plan, values = inputs.plan, inputs.plan.values
@@ -232,8 +229,8 @@ def _record(
                 licence=base.licence,
                 context=base.context,
             ),
-            "licences": list(dict.fromkeys(licence.name for licence in licences)),
-            "terms": [{k: x[k] for k in ("of", *SAID)} for x in plan.licences],
+            "licences": list(dict.fromkeys(x["licence"] for x in plan.licences)),
+            "terms": [{"of": _shown(x["of"]), **{k: x[k] for k in SAID}} for x in plan.licences],
             "use": {"purpose": values["purpose"], **values["use"]},
             "accepted_terms": plan.accepted_terms,
             "override": plan.override,
@@ -241,6 +238,11 @@ def _record(
             "exports": [_artefact(export) for export in exports],
         }
     )
+
+
+def _shown(of: str) -> str:
+    """What a licence is of, without the place on this machine (C43)."""
+    return PureWindowsPath(of).name if private.is_absolute(of) else of
 
 
 def context_place(formats: Iterable[Mapping[str, Any]]) -> str | None:
@@ -297,10 +299,18 @@ def _change(export: Mapping[str, Any], plan: Plan) -> str:
     return f"`{name}/`: {changes.get(export['kind'], export['kind'])}"
 
 
-def _check(folder: Path, secret: private.Private, licences: list[Licence]) -> None:
-    missing = missing_notices(folder, licences)
-    if missing:
-        raise LicenceError(missing)
+def _own_texts(plan: Plan) -> dict[str, Path]:
+    """Where a text that the recipe brings for a licence goes, and where it is."""
+    beside = Path(plan.recipe_path).parent
+    given = plan.values["package"]["licence_texts"]
+    found = {policy.find(name).name: beside / path for name, path in given.items()}
+    return {f"{TEXTS}/{name}{path.suffix or '.txt'}": path for name, path in found.items()}
+
+
+def _check(folder: Path, secret: private.Private, record: PackageRecord) -> None:
+    lacking = missing(folder, record.duties(), record.name)
+    if lacking:
+        raise LicenceError(lacking)
     found = private.findings(folder, secret)
     if found:
         raise ProofError(found)

@@ -11,6 +11,7 @@ from foundry.core.errors import Problem, ProofError
 from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Text, Words
+from foundry.policy.duties import Duty, duties
 from foundry.policy.licence import find
 from foundry.policy.use import Bound, Use
 from foundry.policy.verdict import Verdict
@@ -126,6 +127,10 @@ class PackageRecord(Closed):
             RecipeError: A licence that is not known here.
         """
         return [Bound(t.of, find(t.licence), t.role, t.site, t.attribution) for t in self.terms]
+
+    def duties(self) -> list[Duty]:
+        """What the package must hold for its licences, each by itself."""
+        return duties(self.bound(), [export.path for export in self.exports])
 
     def verdict(self) -> Verdict:
         """What the licences say to what the package was made for."""

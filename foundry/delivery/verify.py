@@ -11,9 +11,9 @@ from foundry.core.errors import FoundryError, Problem, ProofError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import Record
 from foundry.delivery import package_record, parity_record, sums
-from foundry.delivery.package_record import Artefact, PackageRecord
-from foundry.policy import licence as policy
-from foundry.policy.notices import missing_notices
+from foundry.delivery.card import TAINT
+from foundry.delivery.package_record import Artefact, Override, PackageRecord
+from foundry.policy.duties import CARD, missing
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class VerifyReport(Record):
     size_bytes: int
     exports: tuple[str, ...]
     licences: tuple[str, ...]
+    override: str | None
 
 
 def verify(package: Path) -> VerifyReport:
@@ -57,6 +58,7 @@ def verify(package: Path) -> VerifyReport:
         size_bytes=sum((package / name).stat().st_size for name in (*listed.hashes, sums.NAME)),
         exports=tuple(export.name for export in record.exports),
         licences=record.licences,
+        override=None if record.override is None else record.override.reason,
     )
 
 
@@ -103,10 +105,25 @@ def _record_problems(
         yield from _export_problems(export, hashes)
     if record.chat.artefact is not None and record.chat.artefact not in hashes:
         yield Problem(record.chat.artefact, _("the file to chat with is not in the package"))
+    for name in sorted({*record.licences} ^ {term.licence for term in record.terms}):
+        what = _("`licences` and `terms` do not agree on {name}").format(name=name)
+        yield Problem(package_record.NAME, what)
     try:
-        yield from missing_notices(package, map(policy.find, record.licences))
+        yield from missing(package, record.duties(), record.name)
     except FoundryError as error:
         yield from error.problems
+    if record.override is not None:
+        yield from _hidden_override(package, record.override)
+
+
+def _hidden_override(package: Path, override: Override) -> Iterator[Problem]:
+    """Words on the card that say, in both languages, that a conflict was gone past."""
+    path = package / CARD
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for sentence in (*TAINT.values(), override.reason):
+        if sentence not in text:
+            what = _("the card does not say that licences conflict: {sentence}")
+            yield Problem(CARD, what.format(sentence=sentence))
 
 
 def _path_problems(record: PackageRecord) -> Iterator[Problem]:

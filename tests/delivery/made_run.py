@@ -58,8 +58,13 @@ SETTINGS: dict[str, Any] = {
 NOTHING_SAID = {"site": None, "attribution": None}
 
 
-def make_run(folder: Path, *, passes: bool = True, base: BaseModel = BASE) -> PackageInputs:
-    """Write the run's files below `folder`; with `passes` false a gate is missed."""
+def make_run(
+    folder: Path, *, passes: bool = True, base: BaseModel = BASE, **plan_has: Any
+) -> PackageInputs:
+    """Write the run's files below `folder`; with `passes` false a gate is missed.
+
+    `plan_has` replaces fields of the plan, such as its licences.
+    """
     loaded = load_recipe("retail/customer-service")
     plan = Plan(
         name=loaded.recipe.name,
@@ -83,6 +88,7 @@ def make_run(folder: Path, *, passes: bool = True, base: BaseModel = BASE) -> Pa
         resolved={"device": "cpu"},
         estimate={},
     )
+    plan = replace(plan, **plan_has)
     run = RunDir(folder / "runs" / plan.run_name)
     exports = [_adapter(run), _gguf(run)]
     files = {

@@ -205,7 +205,7 @@ def test_missed_gate_makes_no_package(tmp_path):
 
 
 def test_missing_notice_makes_no_package(inputs, monkeypatch):
-    monkeypatch.setattr(made, "notices", lambda **_texts: {"NOTICE": "nothing"})
+    monkeypatch.setattr(made, "notices", lambda _bound, **_texts: {"NOTICE": "nothing"})
 
     with pytest.raises(LicenceError, match=r"licences/GEMMA_TERMS_OF_USE\.txt"):
         build_package(inputs)
