@@ -42,7 +42,7 @@ def parts(expression: str) -> tuple[str, ...]:
         return tuple(arg.render() for arg in parsed.args)
     if parsed is None or not isinstance(parsed, licensing.AND | licensing.OR):
         return (expression,)
-    raise ChoiceLeftOpen(next(iter(parsed.symbols)).render())
+    raise ChoiceLeftOpen(licensing.license_keys(parsed)[0])
 
 
 @cache
