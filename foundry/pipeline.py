@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,39 +254,14 @@ def _train(way: Walk) -> Result:
 
 
 def _fit(way: Walk) -> Result:
-    from foundry.encode.shards import read_held
-    from foundry.models.quiet import quiet
-    from foundry.train.arrange import resolved_arrangement
-    from foundry.train.inputs import FitInputs
+    plan, started = way.plan, time.monotonic()
+    if plan.resolved["world_size"] > 1:
+        from foundry.train.launcher import launch
 
-    with quiet():
-        from foundry.train.opening import as_planned, open_model, open_place
-
-    recipe, plan, started = way.loaded.recipe, way.plan, time.monotonic()
-    trainer = plugins.load("trainer", recipe.train.kind)
-    adapter = plugins.load("adapter", recipe.adapter.kind)
-    place = open_place(plan, adapter.TRAINS, way.run.path, way.events)
-    lengths = [len(row.input_ids) for row in way.rows]
-    sequences = trainer.sequences(lengths, max_seq_len=recipe.encode.max_seq_len)
-    inputs = FitInputs(
-        model=open_model(plan, recipe.adapter.kind, recipe.adapter.spec, place),
-        tokenizer=way.encoder.tokenizer,
-        base=plan.base,
-        rows=way.rows,
-        validation=read_held(way.run.file("data", "shards"), way.results["encode"]["validation"]),
-        stop_ids=tuple(way.results["encode"]["stop_ids"]),
-        run=way.run,
-        events=way.events,
-        seed=recipe.seed,
-        arrangement=resolved_arrangement(plan.resolved),
-        steps=trainer.steps_for(recipe.train.spec, len(sequences)),
-        sequences=sequences,
-        storage=adapter.BASE,
-        place=place,
-        optimizer=own_optimizer(adapter, recipe.adapter.spec),
-        times_rate=getattr(adapter, "TIMES_RATE", 1.0),
-    )
-    fitted: TrainResult = trainer.fit(inputs, as_planned(recipe.train.spec, plan))
+        _keep(way, "plan", started)  # the processes read it, and their number may be another
+        fitted = launch(plan, way.run, way.events)
+    else:
+        fitted = _fit_here(way)
     _keep(way, "plan", time.monotonic())
     seconds = time.monotonic() - started
     result = replace(fitted, forecast=beside(way.loaded, plan, way.results["encode"], seconds))
@@ -294,10 +269,24 @@ def _fit(way: Walk) -> Result:
     return result, [way.run.file(n) for n in (result.adapter, "metrics.jsonl", "train.json")]
 
 
-def own_optimizer(adapter: Any, spec: Any) -> Any:
-    """How the adapter has its optimizer made; None where it leaves that to the trainer."""
-    own = getattr(adapter, "optimizer", None)
-    return None if own is None else partial(own, spec=spec)
+def _fit_here(way: Walk) -> TrainResult:
+    from foundry.encode.shards import read_held
+    from foundry.models.quiet import quiet
+
+    with quiet():
+        from foundry.train.assemble import Material, assemble
+
+    encoded = way.results["encode"]
+    material = Material(
+        rows=way.rows,
+        validation=read_held(way.run.file("data", "shards"), encoded["validation"]),
+        stop_ids=tuple(encoded["stop_ids"]),
+        tokenizer=way.encoder.tokenizer,
+    )
+    inputs, settings = assemble(way.plan, material, way.run, way.events)
+    trainer = plugins.load("trainer", way.loaded.recipe.train.kind)
+    fitted: TrainResult = trainer.fit(inputs, settings)
+    return fitted
 
 
 def _export(way: Walk) -> Result:

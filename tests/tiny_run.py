@@ -17,9 +17,9 @@ from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.models.place import CPU, Place
 from foundry.models.quiet import quiet
-from foundry.pipeline import own_optimizer
 from foundry.train.adapters import lora
 from foundry.train.arrange import Arrangement, Kind
+from foundry.train.assemble import own_optimizer
 from foundry.train.inputs import FitInputs
 from foundry.train.trainers import sft
 from tests.encoders import encode_all, examples

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from foundry.core.blocks import Block, Plugin
+from foundry.core.compute import Compute
 from foundry.core.fields import Closed, Many, Number, Refused, Seed
 from foundry.core.language import gettext as _
 from foundry.core.mixing import Mix
@@ -343,6 +344,9 @@ class Recipe(Closed):
     )
     train: Annotated[Block, Plugin("trainer", default="sft")] = Field(
         {"kind": "sft"}, validate_default=True, description="How they are trained."
+    )
+    compute: Compute = Field(
+        Compute(), description="The processes that train, and how they share the model."
     )
     exports: Many[Annotated[Block, Plugin("exporter")]] = Field(
         ({"kind": "adapter"},),

@@ -34,12 +34,13 @@ class Card:
 class Look:
     """What was found: a card, or a torch that cannot use one, with its own words where it failed.
 
-    `torch` is its version, None where it is not installed.
+    `torch` is its version, None where it is not installed; `cards` are how many it can use.
     """
 
     card: Card | None
     torch: str | None
     fault: str | None = None
+    cards: int = 0
 
     @property
     def backend(self) -> str:
@@ -84,7 +85,7 @@ def look() -> Look:
         has_bfloat16=torch.cuda.is_bf16_supported(including_emulation=False),
         is_unified=bool(found.is_integrated),
     )
-    return Look(card, version)
+    return Look(card, version, cards=torch.cuda.device_count())
 
 
 def has_device() -> bool:

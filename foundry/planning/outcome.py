@@ -35,7 +35,7 @@ def beside(
     backend = "cpu" if plan.resolved["device"] == "cpu" else "cuda"
     predicted = {key: plan.estimate.get(key) for key in ("seconds", "memory", "learned_from")}
     return {
-        "machine": machine_key(),
+        "machine": _machine(plan),
         "predicted": predicted | {"tokens": _tokens(plan.estimate)},
         "measured": {
             "seconds": round(seconds, 3),
@@ -45,6 +45,12 @@ def beside(
         "work": work(job, backend).as_dict(),
         "memory": memory(job, backend).as_dict(),
     }
+
+
+def _machine(plan: Plan) -> str:
+    """Runs on several processes teach nothing about those on one."""
+    size = plan.resolved["world_size"]
+    return machine_key() if size == 1 else f"{machine_key()}, {size} processes"
 
 
 def peak_bytes(backend: str) -> int | None:

@@ -19,6 +19,7 @@ from foundry.models.fetch import locate
 from foundry.planning import accelerator, cost, fit, hardware
 from foundry.planning.forecast import forecast, known_rows, known_shape
 from foundry.planning.licences import check_texts, clear, remember
+from foundry.planning.processes import check_processes
 from foundry.planning.refusals import (
     check_context,
     check_device,
@@ -107,9 +108,11 @@ def settle(
     check_validation(loaded)
     check_judge(loaded)
     check_exports(loaded, base)
+    check_processes(loaded, accelerator.look())
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
     identity = {
-        "values": loaded.values,
+        # On how many processes is no part of it: a run goes on on any number of them.
+        "values": {k: value for k, value in loaded.values.items() if k != "compute"},
         "base": [base.sha256, base.settings_sha256],
         "inputs": inputs,
         "foundry": version(),

@@ -7,6 +7,7 @@ from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.planning.accelerator import Look
 from foundry.planning.estimate.job import PACK_TOKENS
+from foundry.planning.processes import processes
 from foundry.train.learning_rate import SHORT_RUN, learning_rate
 
 
@@ -23,8 +24,9 @@ def resolve(loaded: LoadedRecipe, machine: Look) -> tuple[dict[str, Any], dict[s
         "optimizer": _optimizer(machine),
         "gradient_checkpointing": (False, _("computed: activations fit; twice takes a third more")),
     }
-    resolved: dict[str, Any] = {"device": machine.backend, "world_size": 1}
-    reasons = {"resolved.device": machine.reason, "resolved.world_size": _("computed")}
+    shared, why_shared = processes(loaded, machine)
+    resolved: dict[str, Any] = {"device": machine.backend, **shared}
+    reasons = {"resolved.device": machine.reason, **why_shared}
     for key, (value, why) in automatic.items():
         is_given = spec[key] != "auto"
         resolved[key] = spec[key] if is_given else value

@@ -9,6 +9,7 @@ from foundry.core.language import gettext as _
 from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
 
+PROCESSES = ("world_size", "strategy")
 FILE = "settled.json"  # as `foundry/train/probe.py` writes it
 
 
@@ -27,14 +28,20 @@ def as_begun(plan: Plan, planned: Mapping[str, Any], run: RunDir) -> Plan:
         planned: The plan that the run began with, as plain values.
         run: The run.
     """
-    origins = {k: why for k, why in planned["origins"].items() if k.startswith("resolved.")}
+    own = {f"resolved.{key}" for key in PROCESSES}
+    origins = {
+        key: why
+        for key, why in planned["origins"].items()
+        if key.startswith("resolved.") and key not in own
+    }
     if planned["resolved"]["device"] != plan.resolved["device"]:
         said = _("as the run began; remove {folder} to begin on `{device}`")
         told = said.format(folder=run.path, device=plan.resolved["device"])
         origins["resolved.device"] = told
     return replace(
         plan,
-        resolved=planned["resolved"],
+        # The processes are this start's: on any number of them it is the same run.
+        resolved={**planned["resolved"], **{key: plan.resolved[key] for key in PROCESSES}},
         origins={**plan.origins, **origins},
         estimate=planned["estimate"],
     )

@@ -51,7 +51,8 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
     give_back_freed_memory()
     folder = inputs.run.file("checkpoints")
     work, size = folder / checkpoint.WORK, checkpoint.size_bytes(inputs.model)
-    atomic.remove(work)
+    crew = inputs.crew
+    crew.by_first(lambda: atomic.remove(work))
     checkpoint.check_room(folder, size, keep=spec.keep_checkpoints)
     before, layers = proof.copies(inputs.model), proof.updated_layers(inputs.model)
     inputs.events.emit("train", "layers", layers=layers)
@@ -65,8 +66,9 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
         fused_updates(inputs.model),
     ):
         head = objective.head(inputs)
-        tried = partial(step_seconds, inputs, head) if objective.can_try else None
-        settled = settle(inputs, spec, tried)
+        can_try = objective.can_try and crew.size == 1
+        tried = partial(step_seconds, inputs, head) if can_try else None
+        settled = crew.first_then_all(partial(settle, inputs, spec, tried))
         inputs = as_settled(inputs, settled)
         half = settled["dtype"].value == "bfloat16"
         trainer, watch = set_up(inputs, spec, stop, head, objective, half=half)
@@ -74,14 +76,15 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
         with checkpoint.whole_or_not(folder, size), products_in_nineteen_bits(inputs.place, half):
             train_on(inputs, trainer, watch)
         # One too many is there where a run was killed before it removed the oldest.
-        checkpoint.drop_old(folder, keep=spec.keep_checkpoints, best=watch.best_step)
+        best, keep = watch.best_step, spec.keep_checkpoints
+        crew.by_first(lambda: checkpoint.drop_old(folder, keep=keep, best=best))
         # Takes off what accelerate put around `forward`, so that proofs are made in float32.
         trainer.accelerator.unwrap_model(inputs.model, keep_fp32_wrapper=False)
         step = trainer.state.global_step
         if stop.signal_number is not None and step < inputs.steps and not watch.course.is_over:
             raise stop.interrupted(step, inputs.steps)
         course = _course(inputs, trainer, watch)
-    atomic.remove(work)
+    crew.by_first(lambda: atomic.remove(work))
     steps = step if watch.course.is_over else inputs.steps
     evidence |= _prove(inputs, trainer, before, steps, objective)
     trained = sum(first.numel() for first in before.values())
@@ -143,6 +146,7 @@ def _trainer(
         callbacks=[progress],
         arrangement=inputs.arrangement,
         head=head,
+        crew=inputs.crew,
         optimizers=(_grouped(inputs, arguments), None),
         **objective.further(inputs),
     )
@@ -252,6 +256,7 @@ def _prove(
         "mask": objective.check_seen(trainer, inputs),
         "optimizer": proof.check_optimizer(trainer.optimizer, model),
         "moved": proof.check_moved(model, before),
+        **proof.check_alike(model, inputs.crew),
     }
     if place.is_gpu:
         drop_steps(trainer.optimizer, model.parameters())
@@ -263,9 +268,9 @@ def _prove(
     evidence["differs"] = proof.check_differs(live, base, computed=computed)
     folder = inputs.run.file(FOLDERS[_trained(inputs)])
     if has_update(model):
-        save_adapter(model, inputs.base, folder, before)
+        inputs.crew.by_first(lambda: save_adapter(model, inputs.base, folder, before))
     else:
-        save_whole(model, inputs.tokenizer, folder)
+        inputs.crew.by_first(lambda: save_whole(model, inputs.tokenizer, folder))
     if place.is_gpu:
         drop_weights(model)
     again = partial(load_tuned, inputs.base, storage=inputs.storage, place=place)

@@ -10,6 +10,7 @@ from foundry.core.rundir import RunDir
 from foundry.models.load import Storage
 from foundry.models.place import CPU, Place
 from foundry.train.arrange import Arrangement
+from foundry.train.crew import ALONE, Crew
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class FitInputs:
     saved, and `place` where. `sequences` are the rows, by index, that share a place in a batch;
     where there are none, each has its own. `validation` are rows to measure the loss on, which
     nothing is learned from. `optimizer` makes one of a model, a class and its settings where the
-    adapter wants groups of its own; `times_rate` is the adapter's rate over LoRA's.
+    adapter wants groups of its own; `times_rate` is the adapter's rate over LoRA's. `crew` are
+    the processes that train together.
     """
 
     model: Any
@@ -40,3 +42,4 @@ class FitInputs:
     validation: Sequence[EncodedRow] = ()
     optimizer: Callable[..., Any] | None = None
     times_rate: float = 1.0
+    crew: Crew = ALONE

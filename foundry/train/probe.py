@@ -74,7 +74,10 @@ def settle(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Se
 
 def as_settled(inputs: FitInputs, settled: Mapping[str, Settled]) -> FitInputs:
     """The inputs with what was settled; sets the number of threads of this process."""
-    torch.set_num_threads(settled["threads"].value)
+    threads = settled["threads"].value
+    if inputs.crew.size > 1:  # each has its share of the cores, see `worker.py`
+        threads = min(threads, torch.get_num_threads())
+    torch.set_num_threads(threads)
     if "pack_tokens" not in settled:
         return inputs
     chosen = replace(inputs.arrangement, pack_tokens=settled["pack_tokens"].value)

@@ -1,6 +1,7 @@
 """The only bridge from the Trainer's callbacks to us: progress, checkpoints, stops, finiteness."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ class Progress(TrainerCallback):
         }
         if self.watch.is_due(state.global_step, state.max_steps):
             record[KEY] = self._measure(state.global_step, control)
-        atomic.append_line(self.metrics, json.dumps(record))
+        if self.inputs.crew.is_first:
+            atomic.append_line(self.metrics, json.dumps(record))
         pace = self.pace.left(state.max_steps - state.global_step)
         self.inputs.events.emit("train", "step", **record, **pace)
 
@@ -83,16 +85,21 @@ class Progress(TrainerCallback):
         self.pace.begin(self._trainer.tokens)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """When asked to stop, save first."""
+        """When one process is asked to stop, all save first."""
         self.pace.end(self._trainer.tokens)
+        asked = self.inputs.crew.heard(self.stop.signal_number)
+        self.stop.signal_number = next((number for number in asked if number is not None), None)
         if self.stop.signal_number is not None:
             control.should_save = True
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Hash what the Trainer wrote and rename it into place."""
-        fault_point("checkpoint-state")
         self._refuse_non_finite(kwargs["model"], state.global_step)
+        self.inputs.crew.by_first(partial(self._commit, args, state))
+
+    def _commit(self, args: Any, state: Any) -> None:
+        fault_point("checkpoint-state")
         written = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         checkpoint.check_complete(written)
         seen = {

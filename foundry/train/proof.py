@@ -4,6 +4,7 @@ Gate 2 of `cases.md` §1b (C13-C16, C18, C23, C31, C40). Each check raises `Proo
 was found; the numbers go into the run's evidence.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from foundry.core.records import EncodedRow
 from foundry.encode.checks import supervised_tokens
 from foundry.encode.tokenize import IGNORED
 from foundry.train.collate import on_device
+from foundry.train.crew import Crew
 
 # Float32 sums of a few hundred terms in another order; measured 2e-6 on Gemma-3-270m.
 LOSS_TOLERANCE = 1e-4
@@ -183,6 +185,20 @@ def check_moved(model: Any, before: Mapping[str, torch.Tensor]) -> dict[str, Any
         raise refuse("train.proof", what.format(count=len(zero), names=", ".join(zero[:5])))
     change = max(float((now[n] - old).abs().max()) for n, old in before.items())
     return {"tensors": len(before), "moved": len(before), "largest_change": round(change, 6)}
+
+
+def check_alike(model: Any, crew: Crew) -> dict[str, Any]:
+    """Every process that holds the whole model has trained it to the same bits. C72."""
+    if crew.size == 1:
+        return {}
+    digest = hashlib.sha256()
+    for tensor in trainable(model).values():
+        digest.update(tensor.detach().cpu().view(torch.uint8).numpy().tobytes())
+    said = crew.heard(digest.hexdigest())
+    if others := [f"rank {rank}" for rank, one in enumerate(said) if one != said[0]]:
+        what = _("{ranks} trained to other numbers than rank 0").format(ranks=", ".join(others))
+        raise refuse("train.proof", what)
+    return {"processes": {"count": crew.size, "strategy": crew.strategy, "alike": len(said)}}
 
 
 @torch.no_grad()

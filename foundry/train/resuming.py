@@ -83,7 +83,7 @@ def _newest(inputs: FitInputs, trainer: StepTrainer) -> Path | None:
         inputs.events.emit("train", "skipped-checkpoint", reason=reason)
     metrics = inputs.run.file("metrics.jsonl")
     if path is None:
-        keep_until(metrics, 0)
+        inputs.crew.by_first(lambda: keep_until(metrics, 0))
         return None
     checkpoint.check_code(path)
     seen = json.loads((path / "foundry.json").read_text(encoding="utf-8"))
@@ -92,7 +92,7 @@ def _newest(inputs: FitInputs, trainer: StepTrainer) -> Path | None:
     trainer.tokens = seen["tokens"]
     trainer.supervised.update({int(k): n for k, n in seen["supervised"].items()})
     trainer.seen_rows += seen["seen_rows"]
-    keep_until(metrics, step_of(path))
+    inputs.crew.by_first(lambda: keep_until(metrics, step_of(path)))
     inputs.events.emit(
         "train",
         "resume",

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -28,8 +28,12 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
-    """Catch SIGTERM and SIGINT; a second SIGINT interrupts at once."""
+def stop_on_signals(heard: Callable[[], object] = lambda: None) -> Iterator[StopRequest]:
+    """Catch SIGTERM and SIGINT; a second SIGINT interrupts at once.
+
+    Args:
+        heard: Called at each signal that does not interrupt.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
@@ -39,6 +43,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
         if number == signal.SIGINT and request.signal_number == signal.SIGINT:
             raise KeyboardInterrupt
         request.signal_number = number
+        heard()
 
     previous = {n: signal.signal(n, handle) for n in (signal.SIGTERM, signal.SIGINT)}
     try:

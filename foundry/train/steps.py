@@ -19,6 +19,7 @@ from foundry.encode.tokenize import IGNORED
 from foundry.models.language_part import token_type_inputs
 from foundry.train.adapter_files import without_update
 from foundry.train.arrange import Arrangement
+from foundry.train.crew import ALONE, Crew
 from foundry.train.head import Head
 
 SUM_TOLERANCE = 1e-5  # of the same float32 numbers, added in another order
@@ -37,6 +38,11 @@ def entry(row: EncodedRow) -> dict[str, Any]:
     return found if row.label is None else {**found, "label": row.label}
 
 
+def tokens_of(row: Row) -> int:
+    """What a row costs: its tokens, on both sides of a preference."""
+    return len(row["input_ids"]) + len(row.get("rejected_input_ids", ()))
+
+
 class StepTrainer:
     """Mixed in before a trainer of TRL's; its batches are `{"rows": [...]}`.
 
@@ -50,12 +56,18 @@ class StepTrainer:
     state: Any
 
     def __init__(
-        self, *args: Any, arrangement: Arrangement, head: Head | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        arrangement: Arrangement,
+        head: Head | None = None,
+        crew: Crew = ALONE,
+        **kwargs: Any,
     ) -> None:
         with precision_kept(kwargs["model"]):
             super().__init__(*args, **kwargs)
-        self.arrangement, self.head = arrangement, head
+        self.arrangement, self.head, self.crew = arrangement, head, crew
         self.zeros = token_type_inputs(without_update(self.model))
+        self.passed: list[dict[str, Any]] = []  # in this process and step
         self.step_loss = 0.0
         self.step_items = 0
         self.step_divisors: set[float] = set()
@@ -95,11 +107,26 @@ class StepTrainer:
         rows = inputs["rows"]
         items = self.items(rows)
         loss = torch.zeros((), device=self.args.device)
-        batches = self.micro_batches(rows)
+        batches = self.shared(rows)
         self.before_step(model, batches)
-        for micro_batch in batches:
-            loss += super().training_step(model, micro_batch, items)  # type: ignore[misc]
-        return loss
+        with self.crew.own_noise(self.args.seed, self.state.global_step):
+            for micro_batch in batches:
+                loss += super().training_step(model, micro_batch, items)  # type: ignore[misc]
+        self.crew.add_up(self.model.parameters())
+        said = self.crew.heard([float(loss), self.passed])
+        self.passed = []
+        for _loss, passes in said:
+            for one in passes:
+                self._add(one)
+        return loss if len(said) == 1 else loss.new_tensor(sum(one for one, _passes in said))
+
+    def shared(self, rows: Sequence[Row]) -> list[Batch]:
+        """The micro-batches of this process, of rows that all processes share."""
+        return self.micro_batches(self.crew.share(rows, [tokens_of(row) for row in rows]))
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if self.crew.is_first:
+            super()._save_checkpoint(model, trial)  # type: ignore[misc]
 
     def compute_loss(
         self,
@@ -141,14 +168,27 @@ class StepTrainer:
         rows = list(inputs["row_ids"])
         if value != value or value in (float("inf"), float("-inf")):
             raise DataError(non_finite(_("loss"), self.state.global_step + 1, rows))
-        self.step_loss += value
-        self.tokens += inputs["tokens"]
         supervised = inputs["labels"][inputs["labels"] != IGNORED].tolist()
-        self.supervised.update(supervised)
-        self.step_items += inputs.get("items", len(supervised))
-        self.step_divisors.add(divisor)
-        self.seen_rows += rows
-        self.step_rows += rows
+        self.passed.append(
+            {
+                "loss": value,
+                "divisor": divisor,
+                "tokens": inputs["tokens"],
+                "supervised": list(Counter(supervised).items()),
+                "items": inputs.get("items", len(supervised)),
+                "rows": rows,
+            }
+        )
+
+    def _add(self, passed: Mapping[str, Any]) -> None:
+        """Count what went through in any process."""
+        self.step_loss += passed["loss"]
+        self.tokens += passed["tokens"]
+        self.supervised.update(dict(passed["supervised"]))
+        self.step_items += passed["items"]
+        self.step_divisors.add(passed["divisor"])
+        self.seen_rows += passed["rows"]
+        self.step_rows += passed["rows"]
 
 
 @contextmanager

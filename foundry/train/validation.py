@@ -94,7 +94,7 @@ def validation_loss(trainer: StepTrainer, rows: Sequence[EncodedRow], at_once: i
         for start in range(0, len(rows), at_once):
             given = [entry(row) for row in rows[start : start + at_once]]
             items += trainer.items(given)
-            batches = trainer.micro_batches(given)
+            batches = trainer.shared(given)
             trainer.before_step(model, batches)
             for batch in batches:
                 prepared = trainer._prepare_inputs(batch)
@@ -102,6 +102,7 @@ def validation_loss(trainer: StepTrainer, rows: Sequence[EncodedRow], at_once: i
                     total += float(trainer.summed_loss(model, prepared))
     finally:
         model.train(was_training)
+    total = sum(trainer.crew.heard(total))
     return total / items if items else math.nan
 
 

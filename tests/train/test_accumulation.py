@@ -1,6 +1,6 @@
 """How a step is cut into micro-batches changes neither its loss nor its gradient (C13).
 
-Two data-parallel ranks are not tried here: one process is all that trains yet.
+Two processes: `test_processes.py`.
 """
 
 import math

@@ -1,0 +1,22 @@
+"""The recipe's `compute` block."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from foundry.core.fields import Closed
+
+
+class Compute(Closed):
+    """The processes that train on this machine, and how they share the model.
+
+    Neither changes the result: a step is the same rows on any number of processes.
+    """
+
+    processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
+        "auto", description="How many; `auto` is one for each GPU, and one on a processor."
+    )
+    strategy: Literal["auto", "single", "ddp"] = Field(
+        "auto",
+        description="`ddp`: each process holds the whole model; `single`: there is one process.",
+    )

@@ -1,0 +1,108 @@
+"""On how many processes a recipe trains on this machine, how they share the model, and why.
+
+Neither changes the result: a step is the recipe's `global_batch_size` rows on any number of them.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from foundry.core import environment, plugins
+from foundry.core.errors import Problem, RecipeError, ResourceError
+from foundry.core.language import gettext as _
+from foundry.core.load import LoadedRecipe
+from foundry.planning.accelerator import Look
+
+SINGLE, DDP = "single", "ddp"
+Reasons = dict[str, str]
+
+
+def processes(loaded: LoadedRecipe, machine: Look) -> tuple[dict[str, int | str], Reasons]:
+    """`world_size` and `strategy` for a machine, and by key of the plan why."""
+    block = loaded.recipe.compute
+    size, why_size = block.processes, _origin(loaded, "processes")
+    if size == "auto":
+        size, why_size = _automatic(loaded, machine)
+    strategy, why = block.strategy, _origin(loaded, "strategy")
+    if strategy == "auto" and size == 1:
+        strategy, why = SINGLE, _("computed: one process")
+    elif strategy == "auto":
+        strategy, why = DDP, _("computed: the model fits each process")
+    made = {"world_size": size, "strategy": strategy}
+    return made, {"resolved.world_size": why_size, "resolved.strategy": why}
+
+
+def _automatic(loaded: LoadedRecipe, machine: Look) -> tuple[int, str]:
+    rows = loaded.recipe.train.spec.model_dump()["global_batch_size"]
+    if loaded.recipe.compute.strategy == SINGLE:
+        return 1, _("computed: `strategy` is `single`")
+    if machine.cards < 2:
+        return 1, _("computed: one process, as there are not several GPUs")
+    if not shares(loaded):
+        return 1, _("computed: the trainer works in one process")
+    return min(machine.cards, rows), _("computed: one process for each GPU")
+
+
+def _origin(loaded: LoadedRecipe, key: str) -> str:
+    return loaded.origins.get(f"compute.{key}", "default")
+
+
+def shares(loaded: LoadedRecipe) -> bool:
+    """Whether the recipe's trainer can share the rows of a step among processes."""
+    trainer = plugins.load("trainer", loaded.recipe.train.kind)
+    return bool(plugins.optional(trainer, "MANY_PROCESSES"))
+
+
+def check_processes(loaded: LoadedRecipe, machine: Look) -> None:
+    """Refuse what cannot be shared out so, or not on this machine.
+
+    Raises:
+        RecipeError: The block contradicts itself or the rest of the recipe.
+        ResourceError: The machine has not what it asks for.
+    """
+    settled, _reasons = processes(loaded, machine)
+    size, strategy = int(settled["world_size"]), str(settled["strategy"])
+    wrong = list(_contradictions(loaded, size, strategy))
+    if wrong:
+        raise RecipeError(wrong)
+    lacking = list(_lacking(loaded, machine, size))
+    if lacking:
+        raise ResourceError(lacking)
+
+
+def _contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[Problem]:
+    rows = loaded.recipe.train.spec.model_dump()["global_batch_size"]
+    if size == 1 and strategy != SINGLE:
+        what = _("`{strategy}` shares a model among processes, and there is one")
+        fix = _("set `compute.processes` to 2 or more, or `compute.strategy` to `auto`")
+        yield _problem(loaded, "strategy", what.format(strategy=strategy), fix)
+    if size > 1 and strategy == SINGLE:
+        what = _("`single` is one process (found: {size})").format(size=size)
+        yield _problem(loaded, "strategy", what, _("set it to `auto`"))
+    if size > rows:
+        what = _("{size} processes for {rows} rows in a step: some would have none")
+        fix = _("set it to {rows} or less, or raise `train.global_batch_size`")
+        yield _problem(
+            loaded, "processes", what.format(size=size, rows=rows), fix.format(rows=rows)
+        )
+    if size > 1 and not shares(loaded):
+        what = _("the trainer `{kind}` works in one process")
+        what = what.format(kind=loaded.recipe.train.kind)
+        yield _problem(loaded, "processes", what, _("set it to 1"))
+
+
+def _lacking(loaded: LoadedRecipe, machine: Look, size: int) -> Iterator[Problem]:
+    if size > 1 and sys.platform == "win32":
+        what, fix = _("several processes need Linux or macOS"), _("set it to 1")
+        yield _problem(loaded, "processes", what, fix)
+    most = machine.cards if machine.card is not None else environment.cores()
+    if size > most:
+        of = _("{size} processes are more than the {most} GPUs that torch finds")
+        if machine.card is None:
+            of = _("{size} processes are more than the {most} cores of this machine")
+        fix = _("set it to {most} or less").format(most=most)
+        yield _problem(loaded, "processes", of.format(size=size, most=most), fix)
+
+
+def _problem(loaded: LoadedRecipe, key: str, what: str, fix: str) -> Problem:
+    key = f"compute.{key}"
+    return Problem(loaded.origins.get(key, loaded.path.name), f"{key}: {what}", fix)

@@ -1,0 +1,194 @@
+"""Two processes train what one trains; whatever goes wrong in one of them ends both, by name."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundry.core.rundir import RunDir
+from foundry.train import crew, steps, worker
+from tests import crew_run, tiny_recipe
+from tests.cases import case, change
+from tests.faults import small
+from tests.once import once
+from tests.tiny_recipe import TinyRecipe
+
+TWO = ("--set", "compute.processes=2")
+STEPS = {"max_steps": 4, "checkpoint_every": 2, "global_batch_size": 4, "micro_batch_size": 2}
+
+
+@pytest.fixture(scope="session")
+def alone(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyRecipe:
+    """Trained by one process, in micro-batches of two rows."""
+
+    def build(folder: Path) -> None:
+        small.again(small.lay_out(folder / "tiny", tiny_base, **STEPS), "--until", "train")
+
+    return TinyRecipe(once(tmp_path_factory, "alone", build) / "tiny")
+
+
+@pytest.fixture(scope="session")
+def encoded(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyRecipe:
+    """The same recipe, planned for two processes and encoded."""
+
+    def build(folder: Path) -> None:
+        made = small.lay_out(folder / "tiny", tiny_base, **STEPS)
+        small.again(made, "--until", "encode", *TWO)
+
+    return TinyRecipe(once(tmp_path_factory, "encoded", build) / "tiny")
+
+
+@pytest.fixture
+def ready(encoded: TinyRecipe, tmp_path: Path) -> TinyRecipe:
+    """A copy of it."""
+    return encoded.copy(tmp_path / "tiny")
+
+
+def own_tokens(rank: int) -> None:
+    """Each process divides by the tokens of its own rows, and the sums are averaged."""
+    training_step = steps.StepTrainer.training_step
+
+    def step(self: Any, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        items, share = type(self).items, self.crew.share
+        rows = inputs["rows"]
+        self.items = lambda _rows: 2 * items(self, share(rows, [len(r["input_ids"]) for r in rows]))
+        return training_step(self, model, inputs)
+
+    steps.StepTrainer.training_step = step
+
+
+def losses(run: RunDir) -> list[float]:
+    lines = run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+def weights(run: RunDir) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(run.file("adapter", "adapter_model.safetensors")))
+
+
+@case("C13", {"each divides by its own tokens": change(crew_run, "fault", own_tokens)})
+def test_two_processes_train_what_one_does(ready: TinyRecipe, alone: TinyRecipe):
+    ended = crew_run.train([ready.run, ready.run])
+
+    assert [one.get("error") for one in ended] == [None, None], ended
+    # The same float32 numbers, added in another order.
+    assert losses(ready.run) == pytest.approx(losses(alone.run), rel=1e-5)
+    made, expected = weights(ready.run), weights(alone.run)
+    assert made.keys() == expected.keys()
+    for name, tensor in made.items():
+        assert (tensor - expected[name]).abs().max() < 1e-4, name
+    assert ended[0]["result"]["proof"]["processes"]["count"] == 2
+
+
+@pytest.fixture
+def seven(tiny_base: Path, tmp_path: Path) -> TinyRecipe:
+    """Seven rows, two a step."""
+    train = {**small.TRAIN, "max_steps": None, "epochs": 1, "global_batch_size": 2}
+    data = {key: value for key, value in tiny_recipe.RECIPE["data"].items() if key != "split"}
+    overrides = {**small.SMALL, "evals": [], "train": train, "data": data}
+    made = tiny_recipe.lay_out(tmp_path / "seven", tiny_base, **overrides)
+    lines = (made.folder / "rows.csv").read_text(encoding="utf-8").splitlines()
+    (made.folder / "rows.csv").write_text("\n".join(lines[:8]) + "\n", encoding="utf-8")
+    small.again(made, "--until", "encode", *TWO)
+    return made
+
+
+def all_write(rank: int) -> None:
+    crew.Crew.is_first = property(lambda self: True)
+
+
+@case("C72", {"every process writes": change(crew_run, "fault", all_write)})
+def test_rows_that_do_not_come_out_even_are_each_trained_once(seven: TinyRecipe):
+    ended = crew_run.train([seven.run, seven.run])
+
+    assert [one.get("error") for one in ended] == [None, None], ended
+    assert [one["result"]["steps"] for one in ended] == [4, 4]
+    assert len(losses(seven.run)) == 4
+    seen = seven.run.file("checkpoints", "step-000004", "foundry.json").read_text(encoding="utf-8")
+    assert len(json.loads(seen)["seen_rows"]) == len(set(json.loads(seen)["seen_rows"])) == 7
+
+
+def unchecked(rank: int) -> None:
+    worker.check_agreed = lambda said, plan: None
+
+
+@case("C72", {"nobody compares": change(crew_run, "fault", unchecked)})
+def test_rows_that_differ_by_a_byte_are_refused_by_rank(ready: TinyRecipe, tmp_path: Path):
+    other = RunDir(shutil.copytree(ready.run.path, tmp_path / "other" / ready.run.path.name))
+    shard = other.file("data", "shards", "train.parquet")
+    content = bytearray(shard.read_bytes())
+    content[-60] ^= 1  # in what the file says of itself, so that it can still be read
+    shard.write_bytes(content)
+
+    ended = crew_run.train([ready.run, other])
+
+    assert [one.get("error") for one in ended] == ["data", "data"], ended
+    said = "the encoded rows that rank 1 read are not those that were written"
+    assert [one["problems"][0]["what"] for one in ended] == [said, said]
+
+
+@case("C72", {"nobody compares": change(crew_run, "fault", unchecked)})
+def test_another_number_of_processes_than_planned_is_refused(ready: TinyRecipe):
+    (ended,) = crew_run.train([ready.run])
+
+    assert ended["error"] == "proof", ended
+    assert "planned for 2 processes" in ended["problems"][0]["what"]
+
+
+def unheld(rank: int) -> None:
+    worker.check_held = lambda model, strategy: None
+
+
+@case("C72", {"nobody looks": change(crew_run, "fault", unheld)})
+def test_another_strategy_than_planned_is_refused(ready: TinyRecipe):
+    file = ready.run.file("plan.json")
+    plan = json.loads(file.read_text(encoding="utf-8"))
+    plan["resolved"]["strategy"] = "of-another-version"
+    file.write_text(json.dumps(plan), encoding="utf-8")
+
+    ended = crew_run.train([ready.run, ready.run])
+
+    said = "the plan's strategy is `of-another-version`, and the model is held as in `ddp`"
+    assert [one.get("problems", [{}])[0].get("what") for one in ended] == [said, said]
+
+
+def struck(rank: int) -> None:
+    """The second process is killed in the third step, after the checkpoint of the second."""
+    if rank == 1:
+        training_step = steps.StepTrainer.training_step
+
+        def step(self: Any, *given: Any, **named: Any) -> Any:
+            if self.state.global_step == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return training_step(self, *given, **named)
+
+        steps.StepTrainer.training_step = step
+
+
+def test_killed_process_ends_the_other_and_the_run_goes_on_equal(
+    ready: TinyRecipe, encoded: TinyRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):  # C72
+    straight = encoded.copy(tmp_path / "straight")
+    crew_run.train([straight.run, straight.run])
+    monkeypatch.setattr(crew_run, "fault", struck)
+    began = time.monotonic()
+    ended = crew_run.train([ready.run, ready.run])
+    lasted = time.monotonic() - began
+    monkeypatch.undo()
+
+    again = crew_run.train([ready.run, ready.run])
+
+    assert [one.get("error") for one in ended] == ["lost", None], ended
+    assert lasted < 30, "C72: one that fails ends the others within 30 s"
+    assert [one.get("error") for one in again] == [None, None], again
+    assert losses(ready.run) == losses(straight.run)
+    assert {n: t.tolist() for n, t in weights(ready.run).items()} == {
+        n: t.tolist() for n, t in weights(straight.run).items()
+    }
