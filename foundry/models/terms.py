@@ -46,7 +46,19 @@ def of_recipe(recipe: Recipe, folder: Path) -> list[Bound]:
             found.append(Bound(source.path, licence, "data", attribution=source.attribution))
         for model in source.generated_by:
             found += of_model(model, "generated-by", of=f"{source.path} ({model})")
+    teacher = recipe.train.spec.model_dump().get("teacher")
+    if isinstance(teacher, str):
+        found += _of_teacher(teacher, folder)
     return found
+
+
+def _of_teacher(teacher: str, folder: Path) -> Iterator[Bound]:
+    """The licences of a model that is imitated; of weights in a folder nobody knows them."""
+    of = f"train.teacher ({teacher})"
+    if _is_folder(teacher, folder):
+        yield Bound(of, policy.find(policy.UNKNOWN), "generated-by")
+    else:
+        yield from of_model(teacher.partition("@")[0], "generated-by", of=of)
 
 
 def of_base(base_model: str, origin: BaseOrigin, folder: Path) -> Iterator[Bound]:

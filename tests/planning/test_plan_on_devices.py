@@ -12,7 +12,8 @@ from foundry.planning.forecast import LEFT_BY_DRIVER, forecast, known_rows, know
 from tests.tiny_recipe import call
 
 SHOP = "retail/customer-service"
-TAIDE = ("--accept-terms", "taide-g", "--set", "base_model=gemma-3-taide-12b")
+ACCEPT = ("--accept-terms", "taide-g", "--accept-terms", "gemma")
+TAIDE = (*ACCEPT, "--set", "base_model=gemma-3-taide-12b")
 DEVICES = sorted(path.stem for path in (shipped.root() / "configs" / "hardware").rglob("*.yaml"))
 PARTS = {"weights", "adapter", "gradients", "optimizer", "libraries"}
 
@@ -20,7 +21,7 @@ PARTS = {"weights", "adapter", "gradients", "optimizer", "libraries"}
 @pytest.fixture(scope="module")
 def taide() -> tuple:
     """Recipe, shape and rows of the shop on TAIDE, which is gated and not on this machine."""
-    loaded = load_recipe(SHOP, TAIDE[3:])
+    loaded = load_recipe(SHOP, TAIDE[5:])
     return loaded, known_shape(loaded), known_rows(loaded)
 
 
@@ -32,7 +33,7 @@ def test_there_are_nine_devices():
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_gated_base_is_planned_before_it_is_fetched(device: str, adapter: str, taide):
     _loaded, shape, rows = taide
-    machine, settings = hardware.find(device), [*TAIDE[3:], f"adapter.kind={adapter}"]
+    machine, settings = hardware.find(device), [*TAIDE[5:], f"adapter.kind={adapter}"]
     loaded, prices = load_recipe(SHOP, settings), rates(machine, hardware.load_prices())
 
     made = forecast(loaded, machine, prices, shape, rows)
@@ -58,7 +59,7 @@ def test_four_bits_take_less_memory(device: str, taide):
     machine, prices = hardware.find(device), hardware.load_prices()
     peaks = {
         kind: forecast(
-            load_recipe(SHOP, [*TAIDE[3:], f"adapter.kind={kind}"]),
+            load_recipe(SHOP, [*TAIDE[5:], f"adapter.kind={kind}"]),
             machine,
             rates(machine, prices),
             shape,

@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from foundry.models.asked import AdHoc
-from foundry.policy.conflicts import conflicts
+from foundry.policy import conflicts as conflicts_module
+from foundry.policy import use as use_module
+from foundry.policy.conflicts import RULES, conflicts
 from foundry.policy.use import Use
 from foundry.policy.verdict import Verdict
 
@@ -75,9 +77,41 @@ def test_every_conflict_is_told_in_both_languages(case):
             assert said["zh-TW"] != said["en"]
 
 
-def test_every_rule_has_a_case():
-    from foundry.policy.conflicts import RULES
+@pytest.mark.parametrize("rule", RULES)
+def test_table_is_red_without_a_rule(rule, monkeypatch):
+    monkeypatch.delitem(RULES, rule)
 
+    assert any(
+        len(verdict(case).conflicts) < len(case["conflicts"])
+        for case in CASES
+        if rule in {found[0] for found in case["conflicts"]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "value"),
+    [
+        (use_module, "_leaves_output_alone", lambda _bound: True),
+        (use_module, "_leaves_output_alone", lambda _bound: False),
+        (conflicts_module, "begins_with", lambda name, prefix: prefix.lower() in name),
+        (conflicts_module, "_is_on", lambda address, site: site in (address or "")),
+        (Use, "is_commercial", property(lambda self: self.purpose == "commercial")),
+    ],
+    ids=["no output binds", "all output binds", "prefix anywhere", "site anywhere", "only by name"],
+)
+def test_table_is_red_under_a_fault(owner, name, value, monkeypatch):
+    monkeypatch.setattr(owner, name, value)
+
+    def is_red(case: dict[str, Any]) -> bool:
+        made = verdict(case)
+        found = [[c.rule, c.licence, c.clause] for c in made.conflicts]
+        silent = {one.licence.name for one in made.bound} & set(case.get("silent", ()))
+        return bool(silent) or sorted(found, key=str) != sorted(case["conflicts"], key=str)
+
+    assert any(map(is_red, CASES))
+
+
+def test_every_rule_has_a_case():
     assert {rule for case in CASES for rule, _licence, _clause in case["conflicts"]} == set(RULES)
 
 
