@@ -248,8 +248,13 @@ def _part(way: Walk, name: str) -> Part:
 
 
 def _train(way: Walk) -> Result:
+    from foundry.train.tracking import tracked
+
     folder = way.run.path
-    with recorded(folder.parent, folder.name, charges(way.plan), way.events):
+    with (
+        tracked(way.loaded.recipe.track, way.plan, way.run, way.events),
+        recorded(folder.parent, folder.name, charges(way.plan), way.events),
+    ):
         return _fit(way)
 
 

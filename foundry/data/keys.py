@@ -9,8 +9,8 @@ import hashlib
 from array import array
 from dataclasses import dataclass, field
 
-from foundry.core.recipe import Split
 from foundry.core.records import Example
+from foundry.core.split import Split
 from foundry.data.duplicates import normalise, text_keys
 from foundry.data.splits import LEARNED, group_key, side_of
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
-from foundry.core.recipe import Split
 from foundry.core.records import Example
+from foundry.core.split import Split
 from foundry.data.duplicates import text_keys
 from foundry.data.keys import Keys
 from foundry.data.splits import LEARNED, SIDES, TESTED, VALIDATED, group_key, one_sided, sides

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 
 from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
-from foundry.core.recipe import Split
 from foundry.core.records import Example
+from foundry.core.split import Split
 from foundry.data.duplicates import normalise
 
 SEEDS_TRIED = 100

@@ -7,8 +7,9 @@ from functools import cached_property
 from itertools import accumulate, chain, count, islice
 from pathlib import Path
 
-from foundry.core.recipe import Data, Replay, Source, Split, TestPart, ValidationFile
+from foundry.core.recipe import Data, Replay, Source, TestPart, ValidationFile
 from foundry.core.records import Example, SkippedFile
+from foundry.core.split import Split
 from foundry.data.intake import Converter, Intake, take
 from foundry.data.keys import Keys
 from foundry.data.parts import VALIDATION

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from foundry.core.errors import DataError
-from foundry.core.recipe import Encode, Evaluation, Split
+from foundry.core.recipe import Encode, Evaluation
 from foundry.core.records import Example, Refusal
+from foundry.core.split import Split
 from foundry.data.duplicates import text_keys
 from foundry.data.glimpse import Glimpse
 from foundry.data.splits import group_key, seed_for

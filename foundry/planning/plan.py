@@ -25,6 +25,7 @@ from foundry.planning.refusals import (
     check_device,
     check_exports,
     check_judge,
+    check_trackers,
     check_validation,
 )
 from foundry.planning.resolve import resolve
@@ -109,10 +110,11 @@ def settle(
     check_judge(loaded)
     check_exports(loaded, base)
     check_processes(loaded, accelerator.look())
+    check_trackers(loaded)
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
     identity = {
-        # On how many processes is no part of it: a run goes on on any number of them.
-        "values": {k: value for k, value in loaded.values.items() if k != "compute"},
+        # On how many processes and who is told is no part of it: a run goes on with any.
+        "values": {k: v for k, v in loaded.values.items() if k not in ("compute", "track")},
         "base": [base.sha256, base.settings_sha256],
         "inputs": inputs,
         "foundry": version(),

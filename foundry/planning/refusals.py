@@ -5,6 +5,7 @@ from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import BaseModel
+from foundry.core.trackers import missing
 
 
 def check_context(loaded: LoadedRecipe, base: BaseModel) -> None:
@@ -19,6 +20,13 @@ def check_context(loaded: LoadedRecipe, base: BaseModel) -> None:
                 _("set it to {most} or less").format(most=base.context),
             )
         )
+
+
+def check_trackers(loaded: LoadedRecipe) -> None:
+    """Refuse a tracker whose package is not installed, before anything is trained."""
+    problems = missing(loaded.recipe.track)
+    if problems:
+        raise ResourceError(problems)
 
 
 def check_device(loaded: LoadedRecipe, backend: str, *, has_bfloat16: bool = True) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from foundry.core.atomic import fingerprint
 from foundry.core.errors import DataError
-from foundry.core.recipe import Split
 from foundry.core.records import Example, Turn
+from foundry.core.split import Split
 from foundry.data.duplicates import text_keys
 from foundry.data.keys import Keys
 from foundry.data.parts import divide

@@ -13,7 +13,13 @@ from tests.tiny_recipe import TinyRecipe, call
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile"),
-    *("docs/performance.md", "docs/gpu.md", "docs/evaluation.md", "docs/mixing.md"),
+    *(
+        "docs/performance.md",
+        "docs/gpu.md",
+        "docs/evaluation.md",
+        "docs/mixing.md",
+        "docs/tracking.md",
+    ),
 )
 FOUNDRY = re.compile(r"(?:`|^|\$\(BIN\)/)(foundry [a-z][^`\n|]*)", re.MULTILINE)
 MAKE = re.compile(r"(?:`|^)make ([a-z][a-z-]*)", re.MULTILINE)

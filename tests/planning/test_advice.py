@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from foundry.core.blocks import Block
-from foundry.core.recipe import Split
+from foundry.core.split import Split
 from foundry.data.duplicates import text_keys
 from foundry.data.formats import auto
 from foundry.data.glimpse import SAMPLE_ITEMS, Glimpse, glimpse

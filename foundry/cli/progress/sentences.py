@@ -87,6 +87,9 @@ def _layers(event: Event) -> str:
 
 
 def _warning(event: Event) -> str | None:
+    if event["code"] == "tracker":
+        what = _("{stage}: {tracker} failed and is told nothing more ({detail})")
+        return what.format(**{**event, "stage": _stage(event["stage"])})
     if event["code"] != "capacity":
         return None
     what = _(
