@@ -288,7 +288,8 @@ class TrainResult(Record):
     `adapter` is that folder, which holds a whole model where all weights were trained. `forecast`
     is what the plan predicted beside what was measured; see `planning.outcome`. `warnings` are what
     a reader of a poor result should know, each with a `code`. `validation` is the course of the
-    loss on rows that nothing was learned from, and the step whose weights were kept.
+    loss on rows that nothing was learned from, and the step whose weights were kept. `metrics` are
+    what the trainer records of a step besides, by name, at the first step and the last.
     """
 
     adapter: str
@@ -304,6 +305,7 @@ class TrainResult(Record):
     forecast: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Mapping[str, Any], ...] = ()
     validation: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from foundry.train.memory import drop_steps, drop_weights, give_back_freed_memor
 from foundry.train.objective import Objective
 from foundry.train.packing import with_rows_apart
 from foundry.train.probe import as_settled, settle, step_seconds
-from foundry.train.progress import Progress
+from foundry.train.progress import RECORDED, Progress
 from foundry.train.resuming import take_best, train_on
 from foundry.train.settings import TrainerSettings
 from foundry.train.signals import StopRequest, stop_on_signals
@@ -231,7 +231,9 @@ def _learning_rate(inputs: FitInputs, spec: TrainerSettings) -> float:
     """The recipe's number, or what `auto` means for this run, which is told."""
     if spec.learning_rate != "auto":
         return float(spec.learning_rate)
-    rate, reason = learning_rate(_trained(inputs), inputs.steps, inputs.times_rate)
+    rate, reason = learning_rate(
+        _trained(inputs), inputs.steps, inputs.times_rate, spec.all_weights_rate
+    )
     inputs.events.emit("train", "settled", key="learning_rate", value=rate, reason=reason)
     return rate
 
@@ -287,16 +289,24 @@ def _result(
     seconds: float,
 ) -> TrainResult:
     lines = inputs.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    losses = [json.loads(line)["loss"] for line in lines]
+    records = [json.loads(line) for line in lines]
     return TrainResult(
         adapter=FOLDERS[_trained(inputs)],
         steps=trainer.state.global_step,
         epochs=round(len(trainer.seen_rows) / len(inputs.rows), 4),
-        first_loss=losses[0],
-        last_loss=losses[-1],
+        first_loss=records[0]["loss"],
+        last_loss=records[-1]["loss"],
         seconds=round(seconds, 1),
         tokens=trainer.tokens,
         supervised_tokens=trainer.supervised.total(),
         trainable_parameters=trained,
         proof=evidence,
+        metrics=_first_and_last(records),
     )
+
+
+def _first_and_last(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a trainer records of its own; not each step need have each metric."""
+    names = dict.fromkeys(name for record in records for name in record if name not in RECORDED)
+    found = {name: [record[name] for record in records if name in record] for name in names}
+    return {name: {"first": values[0], "last": values[-1]} for name, values in found.items()}

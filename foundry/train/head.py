@@ -91,6 +91,14 @@ def head_loss(hidden_SH: torch.Tensor, head: Head, targets_S: torch.Tensor) -> t
     return loss
 
 
+def head_losses(hidden_SH: torch.Tensor, head: Head, targets_S: torch.Tensor) -> torch.Tensor:
+    """The cross-entropy of each target in nats, float32, shape (S,)."""
+    trained = (hidden_SH, head.weight_VH, head.bias_V)
+    with torch.autocast(hidden_SH.device.type, enabled=False):
+        losses_S: torch.Tensor = _TokenLosses.apply(*trained, head, targets_S)
+    return losses_S
+
+
 class _HeadLoss(torch.autograd.Function):
     """The gradients are made with the loss and only multiplied when they are asked for."""
 
@@ -117,6 +125,41 @@ class _HeadLoss(torch.autograd.Function):
         (factor,) = outputs
         made = [None if g is None else g * factor.to(g.dtype) for g in ctx.gradients]
         ctx.gradients = None
+        return *made, None, None
+
+
+class _TokenLosses(torch.autograd.Function):
+    """As `_HeadLoss`, with a factor for each position that is only known afterwards.
+
+    That of the hidden states is multiplied row by row; a trained head's blocks are gone through
+    again then.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden_SH: torch.Tensor,
+        weight_VH: torch.Tensor,
+        bias_V: torch.Tensor | None,
+        head: Head,
+        targets_S: torch.Tensor,
+    ) -> torch.Tensor:
+        sums = _Sums(hidden_SH, head, targets_S)
+        for start in range(0, len(weight_VH), BLOCK_TOKENS):
+            sums.add(start, with_gradient=ctx.needs_input_grad[0])
+        ctx.hidden_SH = sums.hidden_gradient() if ctx.needs_input_grad[0] else None
+        ctx.sums = sums if any(ctx.needs_input_grad[1:3]) else None
+        return sums.losses()
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: torch.Tensor) -> Any:
+        (factor_S,) = outputs
+        made: list[torch.Tensor | None] = [None, None, None]
+        if ctx.hidden_SH is not None:
+            made[0] = ctx.hidden_SH * factor_S[:, None].to(ctx.hidden_SH.dtype)
+        if ctx.sums is not None:
+            made[1:] = ctx.sums.head_gradients(factor_S)
+        ctx.hidden_SH = ctx.sums = None
         return *made, None, None
 
 
@@ -156,7 +199,10 @@ class _Sums:
                 self.gradient_SH += weights_SK.to(block_KH.dtype) @ block_KH
 
     def loss(self) -> torch.Tensor:
-        return (self._log_sum_S - self.target_S).sum()
+        return self.losses().sum()
+
+    def losses(self) -> torch.Tensor:
+        return self._log_sum_S - self.target_S
 
     def hidden_gradient(self) -> torch.Tensor:
         """Shape (S, H), in the type of the hidden states."""
@@ -165,8 +211,12 @@ class _Sums:
         target_SH = self.head.weight_VH[self.targets_S].float() * self.slope_S[:, None]
         return expected_SH.sub_(target_SH).to(self.hidden_SH.dtype)
 
-    def head_gradients(self) -> list[torch.Tensor | None]:
-        """Of a head that is trained; its blocks are gone through again, now the sum is known."""
+    def head_gradients(self, factor_S: torch.Tensor | None = None) -> list[torch.Tensor | None]:
+        """Of a head that is trained; its blocks are gone through again, now the sum is known.
+
+        Args:
+            factor_S: What the loss of each position is multiplied by; 1 where absent.
+        """
         weight_VH, bias_V = self.head.weight_VH, self.head.bias_V
         gradient_VH = torch.empty_like(weight_VH)
         gradient_V = None if bias_V is None else torch.empty_like(bias_V)
@@ -178,6 +228,8 @@ class _Sums:
             rows = here_S.nonzero()[:, 0]
             error_SK[rows, self.targets_S[here_S] - start] -= 1
             error_SK.mul_(self.head.scale if slope_SK is None else slope_SK)
+            if factor_S is not None:
+                error_SK.mul_(factor_S[:, None])
             error_KS = error_SK.T.to(self.hidden_SH.dtype)
             gradient_VH[block] = (error_KS @ self.hidden_SH).to(weight_VH.dtype)
             if gradient_V is not None:

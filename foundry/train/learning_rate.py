@@ -21,29 +21,32 @@ from typing import Literal
 from foundry.core.language import gettext as _
 
 ALL_WEIGHTS = 2e-5
-UPDATE, SHORT_UPDATE = 10 * ALL_WEIGHTS, 15 * ALL_WEIGHTS
+UPDATE_TIMES, SHORT_TIMES = 10, 15
 SHORT_RUN = 100  # optimizer steps
 
 Trained = Literal["update", "weights"]
 """What an adapter trains: a low-rank update beside frozen weights, or the weights themselves."""
 
 
-def learning_rate(trained: Trained, steps: int, times: float = 1.0) -> tuple[float, str]:
+def learning_rate(
+    trained: Trained, steps: int, times: float = 1.0, all_weights: float = ALL_WEIGHTS
+) -> tuple[float, str]:
     """The rate that `auto` means, and why in words.
 
     Args:
         trained: `TRAINS` of the adapter.
         steps: Optimizer steps of the whole run.
         times: The rate of the adapter's own paper over LoRA's, `TIMES_RATE` of the adapter.
+        all_weights: The rate for all weights, which belongs to the loss.
     """
     source = '"LoRA Without Regret", Schulman et al. 2025'
     if trained == "weights":
-        return ALL_WEIGHTS, _("auto: all weights are trained; TRL's default")
+        return all_weights, _("auto: all weights are trained; TRL's default")
     if times != 1:
         why = _("auto: {times:g} times LoRA's rate, as in the method's own paper")
-        return times * UPDATE, why.format(times=times)
+        return times * (UPDATE_TIMES * all_weights), why.format(times=times)
     if steps < SHORT_RUN:
         why = _("auto: 15 times the rate for all weights, under {steps} steps ({source})")
-        return SHORT_UPDATE, why.format(steps=SHORT_RUN, source=source)
+        return SHORT_TIMES * all_weights, why.format(steps=SHORT_RUN, source=source)
     why = _("auto: 10 times the rate for all weights ({source})")
-    return UPDATE, why.format(source=source)
+    return UPDATE_TIMES * all_weights, why.format(source=source)

@@ -20,6 +20,9 @@ from foundry.train.signals import StopRequest
 from foundry.train.steps import StepTrainer, non_finite
 from foundry.train.validation import KEY, Watch
 
+# Of a line of `metrics.jsonl`, what every trainer records.
+RECORDED = ("step", "of", "loss", "grad_norm", "learning_rate", "tokens", "supervised_tokens", KEY)
+
 
 class Progress(TrainerCallback):
     """Writes `metrics.jsonl` and events, commits checkpoints, grants a request to stop."""

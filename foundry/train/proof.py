@@ -141,7 +141,9 @@ def check_seen(
     expected: Counter[int] = Counter()
     for row_id in visited:
         # The first token of a row has nothing before it that could predict it.
-        expected.update(label for label in by_id[row_id].labels[1:] if label != IGNORED)
+        row = by_id[row_id]
+        learned = (*row.labels[1:], *row.rejected_labels[1:])
+        expected.update(label for label in learned if label != IGNORED)
     if seen != expected:
         wrong = {i: (seen[i], expected[i]) for i in seen | expected if seen[i] != expected[i]}
         what = _("the loss was taken on other tokens than encoded (id: found, encoded): {wrong}")

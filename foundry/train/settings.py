@@ -8,12 +8,13 @@ where it would break the graph. That it pays here has not been measured, so it i
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from foundry.core.fields import Closed, Number, Refused
 from foundry.core.language import gettext as _
+from foundry.train.learning_rate import ALL_WEIGHTS
 
 DEFAULT_EPOCHS = 3
 
@@ -38,7 +39,12 @@ class BestBy(Closed):
 
 
 class TrainerSettings(Closed):
-    """How long and how fast to learn."""
+    """How long and how fast to learn.
+
+    `all_weights_rate` is what `learning_rate: auto` means where all weights are trained.
+    """
+
+    all_weights_rate: ClassVar[float] = ALL_WEIGHTS
 
     max_steps: int | None = Field(
         None, ge=1, description="Optimizer steps to take; give this or `epochs`, not both."

@@ -1,0 +1,57 @@
+"""Tiny preference runs: pairs and marked answers, and a fit of one in a second."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from foundry.core import plugins
+from foundry.core.records import Example, TrainResult, Turn
+from foundry.train.inputs import FitInputs
+from tests.encoders import example
+from tests.tiny_run import Setup, open_run
+
+ASKED = (
+    ("電風扇多少錢？", "售價三百元。", "不知道。"),
+    ("電風扇保固多久？", "保固一年，謝謝。", "很久。"),
+    ("電風扇是什麼顏色？", "白色。", "我不清楚這個問題的答案。"),
+    ("產地是哪裡？", "產地是台灣，謝謝您的詢問。", "月球。"),
+    ("How much is the fan?", "300 dollars.", "Nobody knows."),
+    ("How long is the warranty?", "One year, thank you.", "Ask someone else."),
+    ("What color is it?", "White.", "It has some color, I am sure of it."),
+    ("可以刷卡嗎？", "台灣都行。", "不行。"),
+)
+
+
+def pairs() -> list[Example]:
+    """Each question with a better and a worse answer."""
+    return [
+        replace(example(asked, better, line=line), rejected=Turn("assistant", worse))
+        for line, (asked, better, worse) in enumerate(ASKED, start=2)
+    ]
+
+
+def marked() -> list[Example]:
+    """Good and bad answers by turns."""
+    return [
+        replace(example(asked, (worse, better)[line % 2], line=line), label=bool(line % 2))
+        for line, (asked, better, worse) in enumerate(ASKED, start=2)
+    ]
+
+
+ROWS = {"dpo": pairs, "orpo": pairs, "kto": marked}
+
+
+def opened(kind: str, folder: Path, path: Path, *listeners: Any, **setup: Any) -> FitInputs:
+    """A run at `path` on the rows that a trainer reads."""
+    rows: Sequence[Example] = setup.pop("rows", None) or ROWS[kind]()
+    steps = setup.pop("steps", 4)
+    return open_run(Setup(folder, steps, rows=rows, **setup), path, *listeners)
+
+
+def fit(kind: str, inputs: FitInputs, **train: Any) -> TrainResult:
+    """Train it with settings that move a tiny model visibly."""
+    trainer = plugins.load("trainer", kind)
+    chosen = {"learning_rate": 1e-2, "global_batch_size": 4, "checkpoint_every": 100, **train}
+    made: TrainResult = trainer.fit(inputs, trainer.Spec(max_steps=inputs.steps, **chosen))
+    return made
