@@ -23,6 +23,7 @@ from foundry.planning.processes import check_processes
 from foundry.planning.refusals import (
     check_context,
     check_device,
+    check_dropout,
     check_exports,
     check_judge,
     check_trackers,
@@ -107,6 +108,7 @@ def settle(
     cleared = clear(loaded, base, accepted_terms, override)
     check_context(loaded, base)
     check_validation(loaded)
+    check_dropout(loaded)
     check_judge(loaded)
     check_exports(loaded, base)
     check_processes(loaded, accelerator.look())

@@ -68,6 +68,20 @@ def check_validation(loaded: LoadedRecipe) -> None:
         raise RecipeError(problems)
 
 
+def check_dropout(loaded: LoadedRecipe) -> None:
+    """Refuse dropout where the loss compares log-probabilities, to which it would be noise.
+
+    TRL 1.16 switches it off in silence (`disable_dropout` of its DPO, KTO and ORPO arguments).
+    """
+    kind, key = loaded.recipe.train.kind, "adapter.dropout"
+    adapter = loaded.recipe.adapter.spec.model_dump()
+    if getattr(plugins.load("trainer", kind), "DROPOUT", True) or not adapter.get("dropout"):
+        return
+    what = _("{key}: `{kind}` compares log-probabilities, to which dropout would be noise")
+    fix = _("set it to 0")
+    raise RecipeError(Problem(_place(loaded, key), what.format(key=key, kind=kind), fix))
+
+
 def check_judge(loaded: LoadedRecipe) -> None:
     """Refuse to let a judge alone decide that nobody has compared with people.
 

@@ -1,5 +1,6 @@
 """What `auto` means in a recipe, and why."""
 
+from functools import partial
 from typing import Any
 
 from foundry.core import plugins
@@ -55,9 +56,11 @@ def _learning_rate(loaded: LoadedRecipe) -> tuple[float | str, str]:
     if spec["learning_rate"] != "auto":
         return spec["learning_rate"], loaded.origins.get(key, "default")
     adapter = plugins.load("adapter", loaded.recipe.adapter.kind)
+    trainer = plugins.load("trainer", loaded.recipe.train.kind)
     trained, times = adapter.TRAINS, getattr(adapter, "TIMES_RATE", 1.0)
+    rate = partial(learning_rate, all_weights=trainer.Spec.all_weights_rate)
     if spec["max_steps"] is None and trained == "update" and times == 1:
-        short, long = learning_rate(trained, 1)[0], learning_rate(trained, SHORT_RUN)[0]
+        short, long = rate(trained, 1)[0], rate(trained, SHORT_RUN)[0]
         why = _("auto: {short:g} under {steps} steps, else {long:g}; settled once rows are counted")
         return "auto", why.format(short=short, long=long, steps=SHORT_RUN)
-    return learning_rate(trained, spec["max_steps"] or SHORT_RUN, times)
+    return rate(trained, spec["max_steps"] or SHORT_RUN, times)

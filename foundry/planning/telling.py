@@ -55,6 +55,9 @@ def notes(made: Forecast, device: Device) -> list[str]:
             "({supervised:,.0f}); a higher `adapter.rank` may learn more"
         )
         said.append(what.format(trained=job.trained_weights, supervised=supervised))
+    if job.experimental:
+        what = _("TRL calls this trainer experimental ({place}): it may change with any version")
+        said.append(what.format(place=job.experimental))
     unsure = [key for key, mark in device.marks.items() if mark.startswith("?")]
     if unsure:
         what = _("assumed or not verified of {device}: {keys}")
@@ -74,6 +77,7 @@ def _work(made: Forecast) -> Table:
         ("attention", _("attention")),
         ("head", _("head")),
         ("recomputed", _("computed twice")),
+        ("reference", _("passes without gradient")),
     ]
     done = made.step.as_dict()
     parts = [(words, done[name] * job.steps / 1e12) for name, words in step if done[name]]
@@ -105,6 +109,7 @@ def _memory(made: Forecast, device: Device) -> Table:
         "gradients": _("gradients"),
         "optimizer": _("optimizer"),
         "first_copy": _("copy for the proof"),
+        "reference": _("copy as the reference"),
         "activations": _("activations"),
         "logits": _("logits"),
         "proof": _("second model of the proof"),

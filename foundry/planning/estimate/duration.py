@@ -55,7 +55,8 @@ def work(job: Job, backend: str) -> Work:
     frozen = NF4_TRAFFIC * job.shape.linear_weights * job.passes if job.adapter == QLORA else 0
     traffic = 3 * elementwise + frozen + ADAMW_TRAFFIC * job.trained_weights
     again = 1.5 if job.gradient_checkpointing else 1.0
-    calls = job.shape.layers * job.passes * again
+    # A forward pass alone is a third of what goes forward and backward.
+    calls = job.shape.layers * job.passes * (again + job.reference_passes / 3)
     steps = job.steps
     return Work(operations * steps, traffic * steps, calls * steps, 2.0 * weight_bytes(job))
 

@@ -26,11 +26,13 @@ class Flops(Record):
     attention: float
     head: float
     recomputed: float
+    reference: float = 0.0
 
     @property
     def total(self) -> float:
         """All of them."""
-        return self.linear + self.update + self.attention + self.head + self.recomputed
+        trained = self.linear + self.update + self.attention + self.head
+        return trained + self.recomputed + self.reference
 
 
 def step_flops(job: Job) -> Flops:
@@ -40,12 +42,14 @@ def step_flops(job: Job) -> Flops:
     forward_update = 2 * job.update_weights * tokens
     forward_attention = _attention(job)
     again = forward_linear + forward_update + forward_attention
+    forward_head = 2 * job.shape.hidden * job.shape.vocabulary * job.step_supervised
     return Flops(
         linear=forward_linear * (3 if job.is_full else 2) - _skipped_linear(job, tokens),
         update=forward_update * 3 - _skipped_update(job, tokens),
         attention=forward_attention * (1 + ATTENTION_BACKWARD),
-        head=2 * job.shape.hidden * job.shape.vocabulary * job.step_supervised * _head_passes(job),
+        head=forward_head * _head_passes(job),
         recomputed=again if job.gradient_checkpointing else 0.0,
+        reference=(forward_linear + forward_attention + forward_head) * job.reference_passes,
     )
 
 
@@ -69,8 +73,8 @@ def _skipped_update(job: Job, tokens: float) -> float:
 
 
 def _attention(job: Job) -> float:
-    """Forward: two products of heads x head_dim for each pair of positions of a row."""
-    shape, row = job.shape, job.rows.tokens.expected
+    """Forward: two products of heads x head_dim for each pair of positions of a side of a row."""
+    shape, row = job.shape, job.rows.tokens.expected / job.sides
     pair = 4 * shape.heads * shape.head_dim
     full = shape.layers if shape.full_layers is None else shape.full_layers
     near = min(row, shape.sliding_window or row)

@@ -10,6 +10,7 @@ from foundry.models.shape import Linear, Shape
 from foundry.planning.estimate.rows import Rows
 from foundry.planning.hardware import Device
 from foundry.planning.shapes import KnownShape
+from foundry.train.adapter_files import MOVING
 
 # Tokens in one forward pass where the recipe leaves it open. On a CPU of two cores twice as many
 # gain 1 to 7 % on SmolLM2-135M, lose 17 % on Gemma-3-270m, and take a third more memory
@@ -41,6 +42,10 @@ class Job:
         last_layers: How many layers train where not all of them do.
         in_a_layer: Numbers of the update in one decoder layer; LoRA's where None.
         held_matrices: Float32 copies of a layer's weights that a pass holds for the gradient.
+        sides: Answers of a row, each with the prompt before it; `rows` counts all of a row.
+        reference_passes: Forward passes of a row besides, through the model before training.
+        copies_reference: Whether what trains is held a second time, as it was.
+        experimental: Where in TRL the trainer lies, if TRL calls it experimental.
     """
 
     shape: Shape
@@ -62,6 +67,10 @@ class Job:
     last_layers: int | None = None
     in_a_layer: int | None = None
     held_matrices: int = 0
+    sides: int = 1
+    reference_passes: int = 0
+    copies_reference: bool = False
+    experimental: str | None = None
 
     @property
     def is_full(self) -> bool:
@@ -139,6 +148,8 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     in_a_pass = _settled(train, "micro_batch_size", train["global_batch_size"])
     dtype = _settled(train, "dtype", device.number_type)
     kind = plugins.load("adapter", recipe.adapter.kind)
+    passes = getattr(trainer, "REFERENCE_PASSES", 0)
+    is_copied = kind.TRAINS == "weights" or recipe.adapter.kind in MOVING
     made = Job(
         shape=known.shape,
         is_guessed=known.is_guessed,
@@ -158,6 +169,10 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         exports=tuple(block.kind for block in recipe.exports),
         last_layers=adapter.get("last_layers"),
         held_matrices=getattr(kind, "HELD_MATRICES", 0),
+        sides=getattr(trainer, "SIDES", 1),
+        reference_passes=passes,
+        copies_reference=passes > 0 and is_copied,
+        experimental=getattr(trainer, "EXPERIMENTAL", None),
     )
     if made.is_full:
         return made

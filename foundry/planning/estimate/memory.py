@@ -75,6 +75,8 @@ def _kept(job: Job, backend: str) -> dict[str, Spread]:
         parts["adapter"] = FLOAT32 * trained
     parts["gradients"] = FLOAT32 * trained
     parts["optimizer"] = optimizer_bytes(job)
+    if job.copies_reference:
+        parts["reference"] = FLOAT32 * trained
     if backend == "cpu":  # beside a GPU it is in the computer's own memory
         parts["first_copy"] = FLOAT32 * trained  # what the learning proof compares with
     return {name: exactly(count) for name, count in parts.items()}

@@ -1,5 +1,6 @@
 """How many rows a recipe trains on and how long they are, before anything is encoded."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from foundry.core.load import LoadedRecipe
 from foundry.core.recipe import Source
-from foundry.core.records import Example, Refusal
+from foundry.core.records import EncodedRow, Example, Refusal
 from foundry.data.glimpse import Glimpse, glimpse
 from foundry.data.mixture import Drawn, drawn, is_mixed, is_replayed
 from foundry.data.places import expand, opened
@@ -33,8 +34,9 @@ CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 class Rows:
     """The rows of a training: how many, tokens and supervised tokens of one, and of the longest.
 
-    `origin` is `tokenizer` where they were counted with the model's own, else `characters`.
-    `mixture` has the files and rows of each source where the recipe mixes them.
+    A preference is a row of two sides, and its tokens are those of both. `origin` is `tokenizer`
+    where they were counted with the model's own, else `characters`. `mixture` has the files and
+    rows of each source where the recipe mixes them.
     """
 
     count: int
@@ -47,10 +49,11 @@ class Rows:
 
 @dataclass(frozen=True)
 class _Length:
-    """Tokens of a row by three ratios, and the supervised among them."""
+    """Tokens of a row by three ratios, the supervised among them, and those of a longer side."""
 
     tokens: tuple[float, float, float]
     supervised: tuple[float, float, float]
+    side: float
 
 
 def rows_of(loaded: LoadedRecipe, encoder: Encoder | None, work: Path) -> Rows:
@@ -76,13 +79,14 @@ def rows_of(loaded: LoadedRecipe, encoder: Encoder | None, work: Path) -> Rows:
         mixture = drawn(data, [max(1, round(rows)) for rows, _found in seen])
         count = sum(one.wanted for one in mixture)
         every = list(chain.from_iterable(map(_weighed, mixture, seen, repeat(count))))
-    kept = [one for one in every if one.tokens[1] <= limit] or every
+    kept = [one for one in every if one.side <= limit] or every
+    sides = max((math.ceil(one.tokens[1] / one.side) for one in kept if one.side), default=1)
     share = len(kept) / len(every) if every else 1.0
     return Rows(
         count=max(1, round(count * share)),
         tokens=_spread([one.tokens for one in kept]),
         supervised=_spread([one.supervised for one in kept]),
-        longest=min(limit, max((round(one.tokens[2]) for one in kept), default=limit)),
+        longest=min(sides * limit, max((round(one.tokens[2]) for one in kept), default=limit)),
         origin="characters" if encoder is None else "tokenizer",
         mixture=tuple(
             {
@@ -123,15 +127,19 @@ def _lengths(seen: Glimpse, encoder: Encoder | None) -> list[_Length]:
         return [_by_characters(example) for example in seen.examples]
     outcomes = encode_many(seen.examples, encoder)
     rows = [row for one in outcomes if not isinstance(one, Refusal) for row in one.rows]
-    return [
-        _Length((len(row.input_ids),) * 3, (sum(label >= 0 for label in row.labels),) * 3)
-        for row in rows
-        if row.input_ids
-    ]
+    return [_counted(row) for row in rows if row.input_ids]
+
+
+def _counted(row: EncodedRow) -> _Length:
+    sides = len(row.input_ids), len(row.rejected_input_ids)
+    learned = sum(label >= 0 for label in (*row.labels, *row.rejected_labels))
+    return _Length((sum(sides),) * 3, (learned,) * 3, max(sides))
 
 
 def _by_characters(example: Example) -> _Length:
     turns = [(turn.role, turn.content or "") for turn in example.messages]
+    if example.rejected is not None:  # the prompt stands before it once more
+        turns += [*turns[:-1], (example.rejected.role, example.rejected.content or "")]
     whole = [text for _role, text in turns] or [example.text or ""]
     learned = [text for role, text in turns if role == "assistant"] or whole[-1:]
     around = PER_TURN * len(whole)
@@ -140,6 +148,7 @@ def _by_characters(example: Example) -> _Length:
     return _Length(
         (tokens[0] + around, tokens[1] + around, tokens[2] + around),
         (supervised[0] + 1, supervised[1] + 1, supervised[2] + 1),
+        (tokens[1] + around) / (1 if example.rejected is None else 2),
     )
 
 
