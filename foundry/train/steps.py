@@ -152,7 +152,7 @@ class StepTrainer:
                 them, or were scaled once more before the gradient was taken (C13).
         """
         if self.step_divisors != {self.step_items}:
-            what = _("the loss of a step of {items} supervised tokens was divided by {found}")
+            what = _("the loss of a step of {items} items was divided by {found}")
             found = ", ".join(f"{n:g}" for n in sorted(self.step_divisors))
             raise ProofError(Problem("train.loss", what.format(items=self.step_items, found=found)))
         loss = self.step_loss

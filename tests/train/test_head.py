@@ -55,14 +55,18 @@ def numbers(
     return hidden_SH, Head(weight_VH, bias_V, scale, softcap), targets_S
 
 
-def by_hand(hidden_SH: torch.Tensor, head: Head, targets_S: torch.Tensor) -> torch.Tensor:
+def each_by_hand(hidden_SH: torch.Tensor, head: Head, targets_S: torch.Tensor) -> torch.Tensor:
     logits_SV = hidden_SH @ head.weight_VH.T
     if head.bias_V is not None:
         logits_SV = logits_SV + head.bias_V
     logits_SV = logits_SV * head.scale
     if head.softcap is not None:
         logits_SV = head.softcap * torch.tanh(logits_SV / head.softcap)
-    return cross_entropy(logits_SV, targets_S, reduction="sum")
+    return cross_entropy(logits_SV, targets_S, reduction="none")
+
+
+def by_hand(hidden_SH: torch.Tensor, head: Head, targets_S: torch.Tensor) -> torch.Tensor:
+    return each_by_hand(hidden_SH, head, targets_S).sum()
 
 
 @case("C15", WRONG)
@@ -80,6 +84,35 @@ def test_loss_and_gradients_are_those_of_the_logits(kind: Any, monkeypatch: pyte
     assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=1e-6)
     for ours, theirs in zip(*gradients, strict=True):
         assert (ours - theirs).norm() / theirs.norm() < 1e-5
+
+
+def without_factors(self: Any, factor_S: torch.Tensor | None = None) -> list[torch.Tensor | None]:
+    return head_gradients(self, None)
+
+
+head_gradients = Sums.head_gradients
+UNWEIGHTED = {"positions weigh alike": change(Sums, "head_gradients", without_factors)}
+
+
+@case("C15", WRONG | UNWEIGHTED)
+def test_each_position_has_its_own_loss_and_weight(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(heads, "BLOCK_TOKENS", 64)
+    for kind in KINDS:
+        hidden_SH, head, targets_S = numbers(kind)
+        trained = [t for t in (hidden_SH, head.weight_VH, head.bias_V) if t is not None]
+        trained = [tensor for tensor in trained if tensor.requires_grad]
+        factor_S = torch.linspace(-2, 3, S)
+
+        found_S = heads.head_losses(hidden_SH, head, targets_S)
+        expected_S = each_by_hand(hidden_SH, head, targets_S)
+        gradients = [
+            torch.autograd.grad((factor_S * losses_S).sum(), trained)
+            for losses_S in (found_S, expected_S)
+        ]
+
+        assert torch.allclose(found_S, expected_S, rtol=1e-5)
+        for ours, theirs in zip(*gradients, strict=True):
+            assert (ours - theirs).norm() / theirs.norm() < 1e-5
 
 
 def test_frozen_head_gets_no_gradient_made():

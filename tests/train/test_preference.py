@@ -323,7 +323,7 @@ def test_every_adapter_learns_pairs_under_all_proofs(name: str, tiny_llama: Path
 def test_rows_one_by_one_are_rows_together(kind: str, tiny_llama: Path, tmp_path: Path):
     runs = {}
     for size in (1, 4):
-        inputs = opened(kind, tiny_llama, tmp_path / str(size), steps=2, micro_batch_size=size)
+        inputs = opened(kind, tiny_llama, tmp_path / str(size), steps=3, micro_batch_size=size)
         fit(kind, inputs)
         runs[size] = metrics(inputs.run)
 
