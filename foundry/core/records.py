@@ -285,11 +285,10 @@ class ShardSet(Record):
 class TrainResult(Record):
     """A finished training: the curve, the learning proof, and the folder of what was trained.
 
-    `adapter` is that folder, which holds a whole model where all weights were trained. `forecast`
-    is what the plan predicted beside what was measured; see `planning.outcome`. `warnings` are what
-    a reader of a poor result should know, each with a `code`. `validation` is the course of the
-    loss on rows that nothing was learned from, and the step whose weights were kept. `metrics` are
-    what the trainer records of a step besides, by name, at the first step and the last.
+    `adapter` is that folder, which holds a whole model where all weights were trained; `forecast`
+    as in `planning.outcome`. `warnings`, each with a `code`, may explain a poor result.
+    `validation` is the course of the loss on rows that nothing was learned from, and whose step
+    was kept. `metrics` are a trainer's own of each step, the first and the last.
     """
 
     adapter: str
