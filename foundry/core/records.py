@@ -286,9 +286,8 @@ class TrainResult(Record):
     """A finished training: the curve, the learning proof, and the folder of what was trained.
 
     `adapter` is that folder, which holds a whole model where all weights were trained; `forecast`
-    as in `planning.outcome`. `warnings`, each with a `code`, may explain a poor result.
-    `validation` is the course of the loss on rows that nothing was learned from, and whose step
-    was kept. `metrics` are a trainer's own of each step, the first and the last.
+    as in `planning.outcome`. `warnings`, each with a `code`, explain a poor result. `validation`
+    is the course of the loss on held-out rows. `metrics` are a trainer's own, first and last step.
     """
 
     adapter: str

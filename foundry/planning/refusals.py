@@ -74,8 +74,9 @@ def check_dropout(loaded: LoadedRecipe) -> None:
     TRL 1.16 switches it off in silence (`disable_dropout` of its DPO, KTO and ORPO arguments).
     """
     kind, key = loaded.recipe.train.kind, "adapter.dropout"
-    adapter = loaded.recipe.adapter.spec.model_dump()
-    if getattr(plugins.load("trainer", kind), "DROPOUT", True) or not adapter.get("dropout"):
+    dropout = loaded.recipe.adapter.spec.model_dump().get("dropout")
+    bears = plugins.optional(plugins.load("trainer", kind), "DROPOUT")
+    if bears is not False or not dropout:
         return
     what = _("{key}: `{kind}` compares log-probabilities, to which dropout would be noise")
     fix = _("set it to 0")

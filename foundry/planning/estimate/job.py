@@ -148,7 +148,7 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     in_a_pass = _settled(train, "micro_batch_size", train["global_batch_size"])
     dtype = _settled(train, "dtype", device.number_type)
     kind = plugins.load("adapter", recipe.adapter.kind)
-    passes = getattr(trainer, "REFERENCE_PASSES", 0)
+    passes = plugins.optional(trainer, "REFERENCE_PASSES") or 0
     is_copied = kind.TRAINS == "weights" or recipe.adapter.kind in MOVING
     made = Job(
         shape=known.shape,
@@ -169,10 +169,10 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         exports=tuple(block.kind for block in recipe.exports),
         last_layers=adapter.get("last_layers"),
         held_matrices=getattr(kind, "HELD_MATRICES", 0),
-        sides=getattr(trainer, "SIDES", 1),
+        sides=plugins.optional(trainer, "SIDES") or 1,
         reference_passes=passes,
         copies_reference=passes > 0 and is_copied,
-        experimental=getattr(trainer, "EXPERIMENTAL", None),
+        experimental=plugins.optional(trainer, "EXPERIMENTAL"),
     )
     if made.is_full:
         return made
