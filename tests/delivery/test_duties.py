@@ -101,8 +101,7 @@ def others_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Bound("a.csv", licence.find("cc-by-sa-4.0"), "data", attribution="王小明，方言語料"),
         Bound("a.csv (qwen2.5-3b)", licence.find("qwen-research"), "generated-by"),
     ]
-    texts = ("qwen-research",)
-    return made(tmp_path_factory.mktemp("others"), bound, texts, name="llama-shop")
+    return made(tmp_path_factory.mktemp("others"), bound, (), name="llama-shop")
 
 
 def test_package_without_the_text_that_its_owner_must_bring_is_not_made(tmp_path):
