@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
-.PHONY: setup demo study test coverage test-fast test-faults check format bench bench-search bench-encode gpu messages golden clean
+.PHONY: setup demo study study-adapters test coverage test-fast test-faults check format bench bench-search bench-encode gpu messages golden clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -63,7 +63,12 @@ bench-encode: $(STAMP)
 # Four adapters with three seeds each on the shop's task, one run at a time; hours on two cores.
 # It goes on where it stopped.
 study: $(STAMP)
-	$(BIN)/foundry study run adapters-shop --out study-adapters --accept-terms gemma
+	$(BIN)/foundry study run adapters-shop --out study-adapters-shop --accept-terms gemma
+	$(BIN)/foundry compare --study study-adapters-shop --out study-adapters-shop/comparison
+
+# Eight ways to train, with three seeds each; about twice as long.
+study-adapters: $(STAMP)
+	$(BIN)/foundry study run adapters --out study-adapters --accept-terms gemma
 	$(BIN)/foundry compare --study study-adapters --out study-adapters/comparison
 
 # Random-weight models of real shapes on a GPU, ten steps each; skips where there is none.

@@ -314,7 +314,7 @@ def _evaluate(way: Walk) -> Result:
     from foundry.data.prepare import read_examples, read_once
     from foundry.evals.answers import Item
     from foundry.evals.examine import Examination, examine
-    from foundry.evals.run_facts import run_facts
+    from foundry.evals.run_facts import base_identity, run_facts
 
     run, base = way.run, way.plan.base
     names = [part["name"] for part in way.results["data"]["parts"]]
@@ -334,6 +334,7 @@ def _evaluate(way: Walk) -> Result:
             "adapter": [atomic.sha256(p) for p in sorted(way.trained.glob("*.safetensors"))],
             "exports": [export.files for export in way.exports],
         },
+        base_identity=base_identity(base),
         train=read_once(run.file(_part(way, "train").file)),
         items=[
             Item(example, name)

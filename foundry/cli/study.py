@@ -21,6 +21,12 @@ Terms = Annotated[
         "--accept-terms", metavar="LICENCE", help=_("Accept a licence's conditions, e.g. gemma.")
     ),
 ]
+Parallel = Annotated[
+    bool,
+    typer.Option(
+        "--parallel", help=_("Train one run on each GPU at once; without a GPU one at a time.")
+    ),
+]
 
 
 def _help(line: str, command: str) -> str:
@@ -44,6 +50,7 @@ def run(
         Path | None, typer.Option(help=_("Folder of the study; `study-NAME` where absent."))
     ] = None,
     accept_terms: Terms = None,
+    parallel: Parallel = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help=_("Only say what would be trained; write nothing.")),
@@ -55,18 +62,14 @@ def run(
 
     loaded = load_study(study)
     if dry_run:
-        _show(_planned(loaded), as_json=json)
+        show_planned(loaded, as_json=json)
         return
     from foundry.cli.train import note_accepted
-    from foundry.studies.run import run_study
 
     accepted = tuple(name.lower() for name in accept_terms or ())
-    folder = out or Path(f"study-{loaded.study.name}")
     note_accepted(accepted)
-    run_study(loaded, folder, accepted_terms=accepted, tell=note)
-    _show(_found(folder), as_json=json)
-    if not json:
-        print(_("compare it with `foundry compare --study {path}`").format(path=folder))
+    folder = out or Path(f"study-{loaded.study.name}")
+    train(loaded, folder, accepted, in_parallel=parallel, as_json=json)
 
 
 @app.command(help=_help(_("Show how far a study has come."), "show study-adapters-shop"))
@@ -78,18 +81,41 @@ def show(
     _show(_found(folder), as_json=json)
 
 
+def train(
+    loaded: "LoadedStudy",
+    folder: Path,
+    accepted: tuple[str, ...],
+    *,
+    in_parallel: bool,
+    as_json: bool,
+) -> None:
+    """Train what is not trained yet, and show how far it has come."""
+    from foundry.studies.crew import Crew, gpus
+    from foundry.studies.run import run_study
+
+    crew = Crew(note, gpus()) if in_parallel else Crew(note)
+    run_study(loaded, folder, accepted_terms=accepted, crew=crew)
+    _show(_found(folder), as_json=as_json)
+    if not as_json:
+        print(_("compare it with `foundry compare --study {path}`").format(path=folder))
+
+
+def show_planned(loaded: "LoadedStudy", *, as_json: bool) -> None:
+    """Say what would be trained."""
+    _show(_planned(loaded), as_json=as_json)
+
+
 def _planned(loaded: "LoadedStudy") -> dict[str, Any]:
     """What would be trained; every arm's recipe is checked."""
-    from foundry.core.load import load_recipe
-    from foundry.studies.run import planned
+    from foundry.studies.run import check_recipes, planned
 
-    runs = []
-    for arm, seed in planned(loaded):
-        overrides = loaded.overrides(arm, seed)
-        load_recipe(loaded.recipe_of(arm), overrides)
-        runs.append({"arm": arm.name, "seed": seed, "run": None, "set": list(overrides)})
+    check_recipes(loaded)
+    runs = [
+        {"arm": arm.name, "seed": seed, "run": None, "set": list(loaded.overrides(arm, seed))}
+        for arm, seed in planned(loaded)
+    ]
     study = loaded.study
-    amount = {study.budget.kind: study.budget.amount}
+    amount = {study.budget.kind: study.budget.amount} if study.budget else None
     return {"study": study.name, "path": None, "budget": amount, "runs": runs}
 
 
@@ -106,7 +132,7 @@ def _found(folder: Path) -> dict[str, Any]:
     return {
         "study": outline.name,
         "path": str(folder),
-        "budget": {outline.budget: settled},
+        "budget": None if outline.budget is None else {outline.budget: settled},
         "runs": runs,
     }
 

@@ -16,6 +16,8 @@ from foundry.cli.output import (
     refuse_documents,
     verb_app,
 )
+from foundry.cli.study import Parallel
+from foundry.cli.sweep import Options, Out, Seeds, Sweep, refuse_beside, train_sweep
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
@@ -63,10 +65,25 @@ def train(
     accept_terms: Terms = None,
     override: Override = None,
     runs: Runs = Path("runs"),
+    sweep: Sweep = None,
+    seeds: Seeds = None,
+    out: Out = None,
+    parallel: Parallel = False,
     json: Json = False,
     events: Streams = False,
 ) -> int:
     """Run the stages; a stage whose inputs and files are unchanged is skipped."""
+    terms = consent(accept_terms, override)
+    refuse_beside(
+        sweep,
+        {"--seeds": seeds is not None, "--out": out is not None, "--parallel": parallel},
+        {"--events": events, "--until": until != STAGES[-1], "--runs": runs != Path("runs")}
+        | {"--override": override is not None},
+    )
+    if sweep:
+        given = (recipe, tuple(set or ()), terms.accepted, seeds, out, parallel, dry_run, json)
+        train_sweep(sweep, Options(*given))
+        return 0
     if until not in STAGES:
         what = _("unknown stage `{stage}`; there are: {stages}")
         known = ", ".join(STAGES)
@@ -74,7 +91,6 @@ def train(
         raise RecipeError(problem)
     if events:
         refuse_documents({"--json": json, "--dry-run": dry_run})
-    terms = consent(accept_terms, override)
     loaded = load_recipe(recipe, set or ())
     if dry_run:
         return _dry_run(loaded, terms, as_json=json)

@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ FILE = "study.json"
 SCHEMA_VERSION = 1
 LENGTHS = ("train.max_steps", "train.epochs")
 Kind = Literal["tokens", "steps", "seconds", "trainable-parameters"]
+# As `Name`, with what `rank=16,learning_rate=0.0002` is written with; no file is called so.
+ARM = r"^[a-z0-9][a-z0-9.,=_+-]*$"
 
 
 class Budget(Closed):
@@ -70,7 +73,7 @@ class Budget(Closed):
 class StudyArm(Closed):
     """A recipe that is compared with the others."""
 
-    name: Name = Field(description="What the arm is called in tables.")
+    name: str = Field(pattern=ARM, max_length=64, description="What the arm is called in tables.")
     recipe: Words | None = Field(None, description="Its recipe; the study's own where absent.")
     set: dict[str, Any] = Field({}, description="Values laid over the recipe, as with `--set`.")
 
@@ -85,7 +88,11 @@ class Study(Closed):
         description="A recipe's name, or a file relative to the study's own; the arms alter it."
     )
     seeds: Many[Seed] = Field(min_length=1, description="Each arm is trained with each of them.")
-    budget: Budget = Field(description="What every arm gets the same of.")
+    budget: Budget | None = Field(
+        None,
+        description="What every arm gets the same of; where absent, each is trained as long as its "
+        "recipe says.",
+    )
     set: dict[str, Any] = Field({}, description="Values laid over the recipe of every arm.")
     arms: Many[StudyArm] = Field(min_length=2, description="What is compared.")
 
@@ -105,7 +112,7 @@ class Study(Closed):
     @model_validator(mode="after")
     def _has_one_length(self) -> Self:
         """A budget that decides how long an arm is trained is not contradicted by its `set`."""
-        if self.budget.kind == "trainable-parameters":
+        if self.budget is None or self.budget.kind == "trainable-parameters":
             return self
         for values in (self.set, *(arm.set for arm in self.arms)):
             train = values.get("train")
@@ -128,7 +135,7 @@ class LoadedStudy:
     def recipe_of(self, arm: StudyArm) -> str:
         """The recipe of an arm as `foundry train` takes it: a file, or a shipped name."""
         name = arm.recipe or self.study.recipe
-        beside = self.path.parent / name
+        beside = Path(os.path.normpath(self.path.parent / name))  # its folder may not be there yet
         return str(beside) if beside.is_file() else name
 
     def overrides(self, arm: StudyArm, seed: int) -> tuple[str, ...]:
@@ -145,7 +152,15 @@ def load_study(study: str | Path) -> LoadedStudy:
         ResourceError: The file is not there or cannot be read.
     """
     path = shipped.find_study(str(study))
-    text = recipe_file.read_text(path)
+    return read_study(recipe_file.read_text(path), path)
+
+
+def read_study(text: str, path: Path) -> LoadedStudy:
+    """A study from its text, which need not have been written to `path` yet.
+
+    Raises:
+        RecipeError: Holds every problem of the text; those of its recipes are found when they load.
+    """
     tree, wrong = recipe_file.parse(text, shipped.label(path))
     try:
         checked = Study.model_validate(tree.plain())
@@ -163,14 +178,14 @@ class Outline:
     Attributes:
         name: Of the study.
         title: Per language.
-        budget: What every arm gets the same of.
+        budget: What every arm gets the same of; None where each recipe says how long.
         settled: The `--set` arguments by arm that the budget came to; None until it is known.
         runs: By arm and seed the name of the run in `runs/`; None where it was not begun.
     """
 
     name: str
     title: Mapping[str, str]
-    budget: Kind
+    budget: Kind | None
     settled: Mapping[str, list[str]] | None
     runs: Mapping[str, Mapping[int, str | None]]
 

@@ -36,6 +36,8 @@ from foundry.store.ledger import Charges
 
 # llama.cpp wants a little room beyond the last token.
 SPARE_TOKENS = 8
+ANSWERS, BASE = ("evals", "answers"), "base"  # the columns of the base begin so
+SHOTS_SEED = 0  # the training's seed must not decide what the base is shown (C28)
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ class Examination:
 
     `tuned` gives the live model, `untrained` the base inside a block; `base_gguf` and `delivered`
     are files for llama.cpp, or None. `identity` names base, adapter and encoding by their hashes:
-    answers of another are not kept. `train` has each training row once; `replayed` names the files
-    whose rows are only there against forgetting.
+    answers of another are not kept. `base_identity` is all that decides the base's answers beside
+    the prompts; another run that has the same may be asked in this one's place. `train` has each
+    training row once; `replayed` names the files whose rows are only there against forgetting.
     """
 
     recipe: Recipe
@@ -60,6 +63,7 @@ class Examination:
     base_gguf: Path | None
     delivered: Path | None
     identity: Mapping[str, Any]
+    base_identity: Mapping[str, Any]
     train: Sequence[Example]
     items: Sequence[Item]
     curve: Sequence[Mapping[str, Any]]
@@ -110,7 +114,7 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
     ]
     delivered = "delivered" if exam.delivered is not None else None
     roles = Roles(
-        base=tuple(c.name for c in columns if c.name.startswith("base")),
+        base=tuple(c.name for c in columns if c.name.startswith(BASE)),
         tuned="tuned",
         delivered=delivered,
         naive=tuple(column.name for column in naive),
@@ -226,7 +230,7 @@ def _brought(exam: Examination, name: str) -> list[Asked]:
 
 def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
     """Plain text with solved examples, ended by a line end."""
-    shots = pick_shots(exam.shown, n=few_shot, seed=exam.recipe.seed)
+    shots = pick_shots(exam.shown, n=few_shot, seed=SHOTS_SEED)
     prompts = {
         i.example.id: exam.encoder.ids(few_shot_text(shots, i.example, Labels()))
         for i in exam.items
@@ -250,17 +254,18 @@ def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:
     def told(done: int, of: int) -> None:
         exam.events.emit("evaluate", "answers", column=asked.name, done=done, of=of)
 
+    identity = exam.base_identity if asked.name.startswith(BASE) else exam.identity
     made_from = atomic.fingerprint(
         {
             "column": asked.name,
             "runtime": runtime.name,
-            "identity": dict(exam.identity),
+            "identity": dict(identity),
             "settings": dict(asked.settings),
             "prompts": {key: list(ids) for key, ids in asked.prompts.items()},
             "continuations": dict(asked.continuations),
         }
     )
     name = asked.name if asked.brought_by is None else f"{asked.name}.{asked.brought_by}"
-    file = exam.run.file("evals", "answers", f"{name}.jsonl")
+    file = exam.run.file(*ANSWERS, f"{name}.jsonl")
     items = [item for item in exam.all_items if item.example.id in asked.prompts]
     return ask(runtime, items, asked, file=file, made_from=made_from, on_answer=told)

@@ -4,13 +4,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import PureWindowsPath
 from typing import Any
 
-from foundry.core.environment import environment
-from foundry.core.records import Export, Plan
+from foundry.core.environment import cores, cpu_name, environment, installed
+from foundry.core.records import BaseModel, Export, Plan
 from foundry.core.rundir import RunDir
+from foundry.core.version import version
 
 STAGES = ("data", "encode", "train", "export")
 SHOWN_ELSEWHERE = ("title", "description")
 FOLDERS = ("path", "base_model")
+
+
+def base_identity(base: BaseModel) -> dict[str, Any]:
+    """All that decides what the base answers to given prompts: weights, programs, processor."""
+    return {
+        "base": base.sha256,
+        "settings": base.settings_sha256,
+        "foundry": version(),
+        "packages": {name: installed(name) for name in ("torch", "transformers", "xllamacpp")},
+        "processor": [cpu_name(), cores()],
+    }
 
 
 def run_facts(

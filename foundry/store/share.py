@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foundry.core import atomic
+from foundry.core import atomic, plugins
 from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
 
@@ -45,10 +45,20 @@ def key(plan: Mapping[str, Any], stage: str) -> list[Any]:
     """All that decides what a stage makes."""
     values, base = plan["values"], plan["base"]
     folder = str(Path(plan["recipe_path"]).parent)
-    data = [plan["foundry_version"], folder, values["data"], plan["inputs"]]
+    data = [plan["foundry_version"], folder, values["data"], plan["inputs"], _planted(values)]
     if stage == "data":
         return data
     return [*data, values["encode"], values["title"], base["sha256"], base["settings_sha256"]]
+
+
+def _planted(values: Mapping[str, Any]) -> list[Any]:
+    """What evaluators have put among the training rows, which the seed decides."""
+    planting = [
+        block
+        for block in values["evals"]
+        if plugins.optional(plugins.load("evaluator", block["kind"]), "plants") is not None
+    ]
+    return [values["seed"], planting] if planting else []
 
 
 def _has(donor: RunDir, stage: str, plan: Plan) -> bool:

@@ -4,11 +4,9 @@ A fresh process makes the peak of memory that is measured the run's own, and wha
 leaves the study alive. Its command is the one that a person would type.
 """
 
-import signal
-import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foundry.core.errors import (
@@ -23,14 +21,18 @@ from foundry.core.errors import (
 )
 from foundry.core.language import gettext as _
 from foundry.core.load import load_recipe
+from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
 from foundry.pipeline import stage_inputs
 from foundry.planning.plan import settle
 from foundry.store.runs import Run, find
 from foundry.store.share import share
+from foundry.studies.answers import take_answers
+from foundry.studies.crew import Crew
 
 ERRORS: tuple[type[FoundryError], ...] = (
     *(DataError, RecipeError, ResourceError, LockedError, InterruptedRun, InterruptedByUser),
+    FoundryError,
 )
 
 
@@ -61,41 +63,52 @@ class Launch:
         return words + [w for name in self.accepted_terms for w in ("--accept-terms", name)]
 
 
-def launch(one: Launch, where: str) -> Run:
-    """Train, or find that it was done; rows that a run beside it has prepared are taken over.
+def launch(one: Launch, where: str, crew: Crew, device: str | None = None) -> Run:
+    """Train, or find that it was done; what a run beside it has made alike is taken over.
+
+    Where others may train at the same time, the rows are prepared before they may look for them.
 
     Args:
         one: What is trained.
         where: What it is called in errors.
+        crew: Starts its processes.
+        device: What it sees in `CUDA_VISIBLE_DEVICES`; None as it is.
 
     Raises:
         FoundryError: As the command's exit code says; what it said went to stderr.
     """
-    plan = settle(load_recipe(one.recipe, one.overrides), one.accepted_terms)
-    run = RunDir(one.runs / plan.run_name)
-    if run.is_done(one.until, stage_inputs(plan, run, one.until)):
-        return Run(run)
-    donors = [found.dir for found in find(one.runs) if found.dir.path != run.path]
-    with run.locked():
-        share(run, plan, donors, lambda stage: stage_inputs(plan, run, stage))
-    code = _call(one.command)
+    with crew.preparing:
+        plan = settle(load_recipe(one.recipe, one.overrides), one.accepted_terms)
+        run = RunDir(one.runs / plan.run_name)
+        _wait_for(run, where, crew)
+        if run.is_done(one.until, stage_inputs(plan, run, one.until)):
+            return Run(run)
+        donors = [found.dir for found in find(one.runs) if found.dir.path != run.path]
+        with run.locked():
+            share(run, plan, donors, lambda stage: stage_inputs(plan, run, stage))
+            take_answers(run, plan, donors)
+        code = 0
+        if len(crew.devices) > 1 and not _is_encoded(plan, run):
+            code = crew.call(replace(one, until="encode").command, device)
+    code = code or crew.call(one.command, device)
     if code != 0:
         raise _error(code)(_stopped(where, code))
     return Run(run)
 
 
-def _call(command: Sequence[str]) -> int:
-    """Run a command whose text goes to stderr; it is told of a signal that ends this process."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    try:
-        return child.wait()
-    except KeyboardInterrupt:  # the terminal told the child too; it saves its state
-        child.wait()
-        raise
-    except BaseException:
-        child.send_signal(signal.SIGTERM)
-        child.wait()
-        raise
+def _is_encoded(plan: Plan, run: RunDir) -> bool:
+    return run.is_done("encode", stage_inputs(plan, run, "encode"))
+
+
+def _wait_for(run: RunDir, where: str, crew: Crew) -> None:
+    """Wait for a process that still trains this run: that of a study that was killed without it."""
+    told = None
+    while (holder := run.holder()) is not None:
+        if holder != told:
+            waits = _("{arm}: process {pid} trains it already; waiting for it")
+            crew.tell(waits.format(arm=where, pid=holder))
+            told = holder
+        time.sleep(1)
 
 
 def _error(code: int) -> type[FoundryError]:

@@ -1,19 +1,23 @@
-"""Run a study: every arm with every seed, one after the other, into one folder.
+"""Run a study: every arm with every seed, one after the other or one per GPU, into one folder.
 
 `study.yaml` there is the study as written, `study.json` says how far it has come, `runs/` holds the
 runs. All arms of a seed come before the next seed, so that what there is of an unfinished study is
 balanced.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from foundry.core import atomic
-from foundry.core.errors import DataError, Problem, RecipeError
+from foundry.core.errors import DataError, FoundryError, InterruptedRun, Problem, RecipeError
 from foundry.core.language import gettext as _
+from foundry.core.load import load_recipe
 from foundry.core.rundir import RunDir
 from foundry.core.study import FILE, LoadedStudy, Outline, StudyArm, read_outline, write_outline
+from foundry.store.runs import Run
+from foundry.studies.crew import Crew
 from foundry.studies.launch import Launch, launch
 from foundry.studies.settle import settle
 
@@ -26,27 +30,48 @@ def run_study(
     folder: Path,
     *,
     accepted_terms: tuple[str, ...] = (),
-    tell: Callable[[str], None],
+    crew: Crew,
 ) -> Outline:
-    """Train what is not trained yet; a run that is refused leaves the others to go on.
+    """Train what is not trained yet; a run that fails leaves the others to go on.
 
     Args:
         loaded: The study.
         folder: Its folder; made where it is not there.
         accepted_terms: Licences whose conditions the user accepted.
-        tell: Told of each run that begins, in a line for people.
+        crew: Starts the processes, and is told of each run that begins or fails.
 
     Raises:
-        RecipeError: Another study lies in the folder.
-        DataError: Runs were refused for their data or their result; all others are done.
-        FoundryError: A run stopped for a reason that the others share.
+        RecipeError: Another study lies in the folder, or the recipe of an arm is wrong; nothing
+            was trained.
+        FoundryError: Runs failed, of the kind of these failures, `DataError` where they differ; all
+            others are done.
+        InterruptedRun: It was stopped; the same call goes on.
     """
+    check_recipes(loaded)
     with RunDir(folder).locked():
         outline = _begin(loaded, folder)
         if outline.settled is None:
-            outline = replace(outline, settled=settle(loaded, folder, accepted_terms, tell))
+            outline = replace(outline, settled=settle(loaded, folder, accepted_terms, crew))
             write_outline(outline, folder)
-        return _go(loaded, outline, folder, accepted_terms, tell)
+        return _go(loaded, Progress(outline, folder), crew, accepted_terms)
+
+
+def check_recipes(loaded: LoadedStudy) -> None:
+    """Load the recipe of every arm, before an hour is spent on the first.
+
+    Raises:
+        RecipeError: Holds the problems of all of them, each with its arm.
+    """
+    problems = list[Problem]()
+    for arm in loaded.study.arms:
+        try:
+            load_recipe(loaded.recipe_of(arm), loaded.overrides(arm, loaded.study.seeds[0]))
+        except RecipeError as error:
+            problems += [
+                replace(found, where=f"{arm.name}: {found.where}") for found in error.problems
+            ]
+    if problems:
+        raise RecipeError(problems)
 
 
 def planned(loaded: LoadedStudy) -> Iterator[tuple[StudyArm, int]]:
@@ -70,34 +95,94 @@ def _begin(loaded: LoadedStudy, folder: Path) -> Outline:
         arm.name: dict.fromkeys(study.seeds) for arm in study.arms
     }
     title = study.title.model_dump(by_alias=True)
-    outline = Outline(study.name, title, study.budget.kind, None, runs)
+    budget = None if study.budget is None else study.budget.kind
+    outline = Outline(study.name, title, budget, None, runs)
     atomic.write_text(written, loaded.text)
     write_outline(outline, folder)
     return outline
 
 
-def _go(
-    loaded: LoadedStudy,
-    outline: Outline,
-    folder: Path,
-    accepted_terms: tuple[str, ...],
-    tell: Callable[[str], None],
-) -> Outline:
-    everything, refused = list(planned(loaded)), list[Problem]()
-    for number, (arm, seed) in enumerate(everything, start=1):
-        where = _("{arm}, seed {seed}").format(arm=arm.name, seed=seed)
-        tell(f"{where} ({number}/{len(everything)})")
-        settled = (outline.settled or {})[arm.name]
-        overrides = (*loaded.overrides(arm, seed), *settled)
-        one = Launch(loaded.recipe_of(arm), overrides, folder / RUNS, UNTIL, accepted_terms)
+@dataclass
+class Progress:
+    """How far a study has come while it runs.
+
+    Attributes:
+        outline: What is done, as it stands in the folder.
+        failures: Why runs failed, each told when it happened.
+    """
+
+    outline: Outline
+    folder: Path
+    failures: list[FoundryError] = field(default_factory=list)
+
+    def take(self, arm: StudyArm, seed: int, found: Future[Run], crew: Crew) -> None:
+        """Note down a run that ended.
+
+        Raises:
+            InterruptedRun: It was stopped, as the whole study is then.
+        """
         try:
-            made = launch(one, where)
-        except DataError as error:
-            refused += error.problems
-            continue
-        named = {**outline.runs[arm.name], seed: made.name}
-        outline = replace(outline, runs={**outline.runs, arm.name: named})
-        write_outline(outline, folder)
-    if refused:
-        raise DataError(refused)
-    return outline
+            made = found.result()
+        except InterruptedRun:
+            raise
+        except FoundryError as error:
+            self.failures.append(error)
+            where = _where(arm, seed)
+            crew.tell(_("{arm}: failed; the others go on").format(arm=where))
+            return
+        runs = self.outline.runs
+        named = {**runs[arm.name], seed: made.name}
+        self.outline = replace(self.outline, runs={**runs, arm.name: named})
+        write_outline(self.outline, self.folder)
+
+
+def _go(
+    loaded: LoadedStudy, progress: Progress, crew: Crew, accepted_terms: tuple[str, ...]
+) -> Outline:
+    """Train what is planned, as many at once as there are places."""
+    everything = list(planned(loaded))
+    waiting, places = list(enumerate(everything, start=1)), list(crew.devices)
+    running = dict[Future[Run], tuple[StudyArm, int, str | None]]()
+    with ThreadPoolExecutor(len(places)) as pool:
+        try:
+            while waiting or running:
+                while waiting and places:
+                    (number, (arm, seed)), place = waiting.pop(0), places.pop(0)
+                    where = _where(arm, seed)
+                    crew.tell(f"{where} ({number}/{len(everything)})")
+                    one = _launch(loaded, progress, arm, seed, accepted_terms)
+                    running[pool.submit(launch, one, where, crew, place)] = arm, seed, place
+                for found in wait(running, return_when=FIRST_COMPLETED).done:
+                    arm, seed, place = running.pop(found)
+                    places.append(place)
+                    progress.take(arm, seed, found, crew)
+        except BaseException as error:
+            crew.stop(is_told=isinstance(error, KeyboardInterrupt))
+            raise
+    if progress.failures:
+        raise _together(progress.failures)
+    return progress.outline
+
+
+def _launch(
+    loaded: LoadedStudy,
+    progress: Progress,
+    arm: StudyArm,
+    seed: int,
+    accepted_terms: tuple[str, ...],
+) -> Launch:
+    settled = (progress.outline.settled or {})[arm.name]
+    overrides = (*loaded.overrides(arm, seed), *settled)
+    runs = progress.folder / RUNS
+    return Launch(loaded.recipe_of(arm), overrides, runs, UNTIL, accepted_terms)
+
+
+def _where(arm: StudyArm, seed: int) -> str:
+    return _("{arm}, seed {seed}").format(arm=arm.name, seed=seed)
+
+
+def _together(failures: list[FoundryError]) -> FoundryError:
+    """One error for all that failed: of their own kind where they agree."""
+    kinds = {type(error) for error in failures}
+    kind = kinds.pop() if len(kinds) == 1 else DataError
+    return kind([problem for error in failures for problem in error.problems])

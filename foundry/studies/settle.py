@@ -1,6 +1,5 @@
 """What a study's budget comes to for each arm, found out by a trial where that is needed."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from foundry.core.errors import DataError, Problem
@@ -9,6 +8,7 @@ from foundry.core.study import LoadedStudy, StudyArm
 from foundry.evals.arms.entry import step_seconds
 from foundry.evals.arms.fairness import TOLERANCE
 from foundry.store.runs import Run
+from foundry.studies.crew import Crew
 from foundry.studies.launch import Launch, launch
 
 TRIALS = "trials"
@@ -16,7 +16,7 @@ TRIAL_STEPS = 12  # the first warms up; the pace is the median of the others
 
 
 def settle(
-    loaded: LoadedStudy, folder: Path, accepted_terms: tuple[str, ...], tell: Callable[[str], None]
+    loaded: LoadedStudy, folder: Path, accepted_terms: tuple[str, ...], crew: Crew
 ) -> dict[str, list[str]]:
     """The arguments of `--set` that give each arm its share of the budget.
 
@@ -26,11 +26,14 @@ def settle(
     """
     budget, settled, wrong = loaded.study.budget, dict[str, list[str]](), list[Problem]()
     for arm in loaded.study.arms:
+        if budget is None:
+            settled[arm.name] = []
+            continue
         if budget.kind == "steps":
             settled[arm.name] = length(int(budget.amount))
             continue
-        tell(_("{arm}: trial for the budget").format(arm=arm.name))
-        trial = _trial(loaded, arm, folder, accepted_terms)
+        crew.tell(_("{arm}: trial for the budget").format(arm=arm.name))
+        trial = _trial(loaded, arm, folder, accepted_terms, crew)
         if budget.kind == "trainable-parameters":
             settled[arm.name] = []
             wrong += _too_many(arm, trial, int(budget.amount))
@@ -47,12 +50,13 @@ def length(steps: int) -> list[str]:
 
 
 def _trial(
-    loaded: LoadedStudy, arm: StudyArm, folder: Path, accepted_terms: tuple[str, ...]
+    loaded: LoadedStudy, arm: StudyArm, folder: Path, accepted_terms: tuple[str, ...], crew: Crew
 ) -> Run:
-    until = "encode" if loaded.study.budget.kind == "tokens" else "train"
+    budget = loaded.study.budget
+    until = "encode" if budget is not None and budget.kind == "tokens" else "train"
     overrides = (*loaded.overrides(arm, loaded.study.seeds[0]), *length(TRIAL_STEPS))
     one = Launch(loaded.recipe_of(arm), overrides, folder / TRIALS, until, accepted_terms)
-    return launch(one, arm.name)
+    return launch(one, arm.name, crew)
 
 
 def _steps(trial: Run, kind: str, amount: float) -> int:

@@ -1,5 +1,6 @@
 """A study runs every arm with every seed, goes on where it stopped, and is then compared."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,18 @@ from foundry.core import shipped
 from foundry.core.errors import DataError, RecipeError
 from foundry.core.load import load_recipe
 from foundry.core.rundir import RunDir
-from foundry.core.study import LoadedStudy, load_study, read_outline
+from foundry.core.study import LoadedStudy, StudyArm, load_study, read_outline
 from foundry.pipeline import stage_inputs
 from foundry.planning.plan import settle as settled_plan
 from foundry.store.runs import Run, find
 from foundry.store.share import share
+from foundry.studies.answers import take_answers
+from foundry.studies.crew import Crew
+from foundry.studies.launch import Launch, launch
 from foundry.studies.run import run_study
-from foundry.studies.settle import _steps, _too_many
+from foundry.studies.settle import _steps, _too_many, length
 from tests.evals.arms.made import Made, finish, items, make_run, right
-from tests.tiny_recipe import TinyRecipe, call
+from tests.tiny_recipe import Outcome, TinyRecipe, call
 
 ACCEPTED = ("unknown",)
 STUDY = """
@@ -58,6 +62,33 @@ def test_every_arm_of_a_shipped_study_loads_and_sees_the_same_rows(name: str):
     assert len({recipe.train.spec.model_dump()["global_batch_size"] for recipe in found}) == 1
 
 
+ARMS = [
+    pytest.param(loaded, arm, id=f"{loaded.study.name}-{arm.name}")
+    for loaded in map(load_study, shipped.study_names())
+    for arm in loaded.study.arms
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("loaded", "arm"), ARMS)
+def test_every_arm_of_a_shipped_study_can_be_trained_here(loaded: LoadedStudy, arm: StudyArm):
+    assert loaded.study.budget is not None
+    steps = int(loaded.study.budget.amount)
+    sets = [*loaded.overrides(arm, 0), *length(steps)]
+    options = [word for text in sets for word in ("--set", text)]
+
+    outcome = call(
+        *("train", loaded.recipe_of(arm), *options, "--dry-run", "--json"),
+        *("--accept-terms", "gemma"),
+    )
+
+    assert outcome.code == 0, outcome.err
+    found = outcome.document
+    assert found["values"]["train"]["max_steps"] == steps
+    assert found["values"]["adapter"]["kind"] == arm.set["adapter"]["kind"]
+    assert found["values"]["exports"] == []
+
+
 def test_every_mistake_of_a_study_is_named_by_line(tmp_path: Path):
     file = tmp_path / "bad.yaml"
     file.write_text(
@@ -93,16 +124,20 @@ def test_refused_arm_is_named_and_the_others_are_tried(recipe: TinyRecipe, tmp_p
     told = list[str]()
 
     with pytest.raises(DataError) as error:
-        run_study(study(recipe), tmp_path / "out", accepted_terms=ACCEPTED, tell=told.append)
+        run_study(study(recipe), tmp_path / "out", accepted_terms=ACCEPTED, crew=Crew(told.append))
 
     assert [p.where for p in error.value.problems] == ["small, seed 0", "smaller, seed 0"]
-    assert told == ["small, seed 0 (1/2)", "smaller, seed 0 (2/2)"]
+    failed = "{}: failed; the others go on"
+    assert told == [
+        *("small, seed 0 (1/2)", failed.format("small, seed 0")),
+        *("smaller, seed 0 (2/2)", failed.format("smaller, seed 0")),
+    ]
     assert read_outline(tmp_path / "out").runs == {"small": {0: None}, "smaller": {0: None}}
     outcome = call("compare", "--study", str(tmp_path / "out"))
     assert (outcome.code, "small, seed 0: it has not been run yet" in outcome.err) == (1, True)
     changed = study(recipe, STUDY.replace("steps: 8", "steps: 9"))
     with pytest.raises(RecipeError, match="another study lies in this folder"):
-        run_study(changed, tmp_path / "out", accepted_terms=ACCEPTED, tell=ignore)
+        run_study(changed, tmp_path / "out", accepted_terms=ACCEPTED, crew=Crew(ignore))
 
 
 @pytest.fixture
@@ -113,10 +148,10 @@ def encoded(recipe: TinyRecipe) -> TinyRecipe:
 
 
 def shared(recipe: TinyRecipe, *overrides: str) -> tuple[RunDir, list[str]]:
-    """A run that takes over what the one there has, and which stages that was."""
+    """A run that takes over what those that were begun have, and which stages that was."""
     plan = settled_plan(load_recipe(recipe.file, overrides), ACCEPTED)
-    run, donor = RunDir(recipe.runs / plan.run_name), recipe.run
-    taken = share(run, plan, [donor], lambda stage: stage_inputs(plan, run, stage))
+    run, donors = RunDir(recipe.runs / plan.run_name), [one.dir for one in find(recipe.runs)]
+    taken = share(run, plan, donors, lambda stage: stage_inputs(plan, run, stage))
     return run, taken
 
 
@@ -136,6 +171,59 @@ def test_rows_prepared_for_another_arm_are_taken_over_and_not_made_again(encoded
 )
 def test_rows_made_from_something_else_are_not_taken_over(encoded: TinyRecipe, override, stages):
     assert shared(encoded, override)[1] == stages
+
+
+def test_planted_rows_of_another_seed_are_not_taken_over(recipe: TinyRecipe):
+    planting = "evals=[{kind: canaries, count: 1, repeats: 1}]"
+    assert recipe.train("--until", "data", "--set", planting).code == 0
+
+    assert shared(recipe, planting, "adapter.rank=4")[1] == ["data"]
+    assert shared(recipe, planting, "seed=1")[1] == []
+    assert shared(recipe, "adapter.rank=2")[1] == []
+
+
+def test_rows_are_prepared_once_for_runs_that_begin_together(recipe: TinyRecipe):
+    crew = Crew(ignore, devices=("", ""))
+    made = [
+        Launch(str(recipe.file), (f"adapter.rank={rank}",), recipe.runs, "encode", ACCEPTED)
+        for rank in (2, 4)
+    ]
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(launch, one, "", crew, "") for one in made]
+        runs = [one.result() for one in found]
+
+    told = [[e["event"] for e in run.events if e["stage"] == "encode"] for run in runs]
+    assert sorted(events.count("begin") for events in told) == [0, 1]
+    assert runs[0].name != runs[1].name
+    assert runs[0].stamps["encode"]["outputs"] == runs[1].stamps["encode"]["outputs"]
+
+
+def test_wrong_arm_is_refused_before_any_is_trained(recipe: TinyRecipe, tmp_path: Path):
+    text = STUDY.replace("kind: lora, rank: 2", "kind: lora, rank: 0")
+
+    with pytest.raises(RecipeError) as error:
+        run_study(study(recipe, text), tmp_path / "out", accepted_terms=ACCEPTED, crew=Crew(ignore))
+
+    (problem,) = error.value.problems
+    assert problem.where.startswith("smaller: --set adapter")
+    assert not (tmp_path / "out").exists()
+
+
+def test_base_answers_are_taken_from_a_run_that_asked_the_same(
+    whole_run: tuple[TinyRecipe, Outcome], finished: TinyRecipe
+):
+    def taken(*overrides: str) -> list[str]:
+        plan = settled_plan(load_recipe(whole_run[0].file, overrides), ACCEPTED)
+        return take_answers(RunDir(finished.folder / plan.run_name), plan, [finished.run])
+
+    files = [f"evals/answers/{name}.jsonl" for name in ("base", "base-few-shot")]
+    assert sorted(taken("adapter.rank=4", "seed=1")) == sorted(files)
+    assert taken("evaluation.max_new_tokens=8") == []
+    assert taken("encode.system=短。") == []
+    with finished.run.file(files[0]).open("a", encoding="utf-8") as file:
+        file.write("\n")
+    assert taken("adapter.rank=2") == files[1:]
 
 
 def test_damaged_rows_are_not_taken_over(encoded: TinyRecipe):
@@ -176,7 +264,7 @@ def test_first_study_walks_goes_on_after_a_stop_and_is_compared(recipe: TinyReci
     for old, new in [
         ("recipe: retail/customer-service", "recipe: recipe.yaml"),
         ("seeds: [0, 1, 2]", "seeds: [0]"),
-        ("steps: 75", "steps: 8"),
+        ("steps: 50", "steps: 8"),
     ]:
         assert old in text
         text = text.replace(old, new)
@@ -188,9 +276,9 @@ def test_first_study_walks_goes_on_after_a_stop_and_is_compared(recipe: TinyReci
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_study(loaded, out, accepted_terms=ACCEPTED, tell=stop)
+        run_study(loaded, out, accepted_terms=ACCEPTED, crew=Crew(stop))
     before = {run.name: run.dir.file("stamps", "train.json").stat() for run in find(out / "runs")}
-    outline = run_study(loaded, out, accepted_terms=ACCEPTED, tell=ignore)
+    outline = run_study(loaded, out, accepted_terms=ACCEPTED, crew=Crew(ignore))
 
     assert told == ["lora, seed 0 (1/4)", "rslora, seed 0 (2/4)", "qlora, seed 0 (3/4)"]
     runs = {arm: Run(RunDir(out / "runs" / str(named[0]))) for arm, named in outline.runs.items()}
