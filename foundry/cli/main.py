@@ -49,6 +49,7 @@ VERBS = {
     "recipe": ("foundry.cli.recipe", N_("List, show, check and fill in recipes.")),
     "plan": ("foundry.cli.plan", N_("Resolve a recipe and show what it will do.")),
     "train": ("foundry.cli.train", N_("Turn a recipe into a proven package.")),
+    "launch": ("foundry.cli.launch", N_("Write the job that trains a recipe on a cluster.")),
     "model": ("foundry.cli.model", N_("List, show and fetch base models.")),
     "licence": ("foundry.cli.licence", N_("Say what licences allow, ask for and forbid.")),
     "compare": (

@@ -19,6 +19,7 @@ PAGES = (
         "docs/evaluation.md",
         "docs/mixing.md",
         "docs/tracking.md",
+        "docs/launch.md",
     ),
 )
 FOUNDRY = re.compile(r"(?:`|^|\$\(BIN\)/)(foundry [a-z][^`\n|]*)", re.MULTILINE)

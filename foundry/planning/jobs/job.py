@@ -1,0 +1,143 @@
+"""What a scheduler must give a training: processors, memory, time, and the command to run there."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foundry.core import shipped
+from foundry.core.errors import Problem, RecipeError
+from foundry.core.language import gettext as _
+from foundry.core.load import LoadedRecipe
+from foundry.planning.forecast import Forecast
+from foundry.planning.hardware import GIB, Device
+
+# Rows are encoded in a process for each core; four are what a lent machine has for a GPU at least.
+CORES = 4
+# Ours: encoding, evaluation and exports, which the forecast of the training leaves out, and the
+# start of Python with the base model. A job that is stopped at its limit goes on where it was.
+BESIDE_S = 3600
+# What Python, torch and a reader of rows take of the computer's own memory beside the weights.
+HOST_BYTES = 8 * GIB
+# Ours: a stop is granted between two steps and the state is saved then; writing it takes seconds.
+LEAST_NOTICE_S, SAVING_S = 120, 60
+# Ours: a job that is stopped so often has a limit too short for one checkpoint.
+MOST_RESTARTS = 50
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user says; None leaves it to the plan."""
+
+    gpus: int | None = None
+    cores: int | None = None
+    memory_gib: int | None = None
+    hours: float | None = None
+    image: str | None = None
+    claim: str | None = None
+
+
+@dataclass(frozen=True)
+class ClusterJob:
+    """One training as a scheduler runs it.
+
+    Attributes:
+        name: A DNS label.
+        command: The words of the command line.
+        folder: Where it runs.
+        gpus, cores, memory_gib: What the machine must have; none where `gpus` is 0.
+        minutes: After which it is stopped, and goes on in another job.
+        notice_s: Seconds between the request to stop and the end.
+        reasons: Where each of these is from, by name.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    folder: str
+    gpus: int
+    cores: int
+    memory_gib: int
+    minutes: int
+    notice_s: int
+    reasons: dict[str, str]
+
+
+def job_of(
+    loaded: LoadedRecipe, device: Device, made: Forecast, wanted: Wanted, options: Sequence[str]
+) -> ClusterJob:
+    """The job of a recipe.
+
+    Args:
+        loaded: A checked recipe.
+        device: What each GPU of the cluster is, or its processor.
+        made: What the training takes there.
+        wanted: What the user says himself.
+        options: Further words of `foundry train`.
+
+    Raises:
+        RecipeError: Fewer GPUs than the recipe has processes.
+    """
+    gpus, why = _gpus(loaded, device, wanted)
+    step_s = made.seconds.high / max(1, made.job.steps)
+    minutes = math.ceil((made.seconds.high + BESIDE_S) / 60)
+    cores, memory = CORES * max(1, gpus), _host_gib(made, device)
+    bound = _("the plan's upper bound on {device}")
+    longer = _("the plan's upper bound on {device}, and an hour for what is beside it")
+    reasons = {
+        "gpus": why,
+        "cores": _("{cores} for each GPU or processor").format(cores=CORES),
+        "memory_gib": bound.format(device=device.name),
+        "minutes": longer.format(device=device.name),
+    }
+    given = {"cores": wanted.cores, "memory_gib": wanted.memory_gib, "minutes": wanted.hours}
+    reasons |= {key: _("as you said") for key, value in given.items() if value is not None}
+    return ClusterJob(
+        name=loaded.recipe.name,
+        command=("foundry", "train", _place(loaded), *options),
+        folder=Path.cwd().as_posix(),
+        gpus=gpus,
+        cores=wanted.cores or cores,
+        memory_gib=wanted.memory_gib or memory,
+        minutes=minutes if wanted.hours is None else max(1, round(60 * wanted.hours)),
+        notice_s=max(LEAST_NOTICE_S, math.ceil(2 * step_s) + SAVING_S),
+        reasons=reasons,
+    )
+
+
+def as_document(job: ClusterJob) -> dict[str, Any]:
+    """The job as `--json` prints it."""
+    kept = ("name", "folder", "gpus", "cores", "memory_gib", "minutes", "notice_s", "reasons")
+    return {"command": list(job.command), **{key: getattr(job, key) for key in kept}}
+
+
+def _gpus(loaded: LoadedRecipe, device: Device, wanted: Wanted) -> tuple[int, str]:
+    processes = loaded.recipe.compute.processes
+    if device.backend == "cpu":
+        return wanted.gpus or 0, _("the device is a processor")
+    if processes == "auto":
+        said = _("one process; `--gpus` asks for more") if wanted.gpus is None else _("as you said")
+        return 1 if wanted.gpus is None else wanted.gpus, said
+    if wanted.gpus is not None and wanted.gpus < processes:
+        what = _("{gpus} GPUs are fewer than the recipe has processes ({processes})")
+        fix = _("ask for `--gpus {processes}`, or set `compute.processes: auto`")
+        values = {"gpus": wanted.gpus, "processes": processes}
+        raise RecipeError(Problem("--gpus", what.format(**values), fix.format(**values)))
+    return wanted.gpus or processes, _("`compute.processes` of the recipe")
+
+
+def _host_gib(made: Forecast, device: Device) -> int:
+    """The computer's own memory: all of it trains on a processor; else weights are read through."""
+    if device.backend == "cpu":
+        return math.ceil(made.memory.total.high / GIB) + 1
+    weights = made.memory.parts["weights"].high
+    return math.ceil((2 * weights + HOST_BYTES) / GIB)
+
+
+def _place(loaded: LoadedRecipe) -> str:
+    """The recipe as the command names it: a shipped one by name, one here relative to here."""
+    path, ours = loaded.path.resolve(), (shipped.root() / "recipes").resolve()
+    if path.is_relative_to(ours):
+        return path.relative_to(ours).with_suffix("").as_posix()
+    here = Path.cwd().resolve()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()

@@ -1,0 +1,129 @@
+"""`foundry launch`: a file of what the plan says, handed in only if asked, nothing secret in it."""
+
+import os
+import stat
+import subprocess
+
+import pytest
+
+from foundry.cli import launch as product
+from tests.cases import case, change
+from tests.tiny_recipe import ACCEPT, TOKEN, call
+
+
+@pytest.fixture
+def here(recipe, monkeypatch):
+    monkeypatch.chdir(recipe.folder)
+    return recipe
+
+
+def launch(*words):
+    return call("launch", "recipe.yaml", *words)
+
+
+def settings(text):
+    lines = [line for line in text.splitlines() if line.startswith("#SBATCH ")]
+    return dict(line[len("#SBATCH --") :].partition("=")[::2] for line in lines)
+
+
+def test_resources_are_those_of_the_plan(here):
+    plan = call("plan", "recipe.yaml", *ACCEPT, "--on", "h100-80g", "--json").document
+    outcome = launch("--to", "slurm", "--on", "h100-80g", *ACCEPT, "--json")
+
+    assert outcome.code == 0, outcome.err
+    job = outcome.document["job"]
+    high = plan["estimate"]["seconds"]["high"]
+    assert 60 * (job["minutes"] - 1) <= high + 3600 <= 60 * job["minutes"]
+    assert (job["gpus"], job["cores"]) == (1, 4)
+    given = settings(outcome.document["text"])
+    assert given["gpus-per-node"] == "1"
+    assert given["mem"] == f"{job['memory_gib']}G"
+    assert given["signal"] == f"B:TERM@{job['notice_s']}"
+    line = "foundry train recipe.yaml --accept-terms unknown --runs runs &"
+    assert line in outcome.document["text"]
+
+
+def test_what_the_user_says_goes_before_the_plan(here):
+    words = ("--gpus", "2", "--cores", "6", "--memory", "9", "--hours", "1.5")
+
+    given = settings(launch("--to", "slurm", "--on", "h100-80g", *words).out)
+
+    assert (given["gpus-per-node"], given["cpus-per-task"]) == ("2", "6")
+    assert (given["mem"], given["time"]) == ("9G", "01:30:00")
+
+
+def test_the_processes_of_the_recipe_ask_for_as_many_gpus(here):
+    words = ("--to", "slurm", "--on", "h100-80g", "--set", "compute.processes=2")
+
+    assert settings(launch(*words).out)["gpus-per-node"] == "2"
+    few = launch(*words, "--gpus", "1")
+    assert few.code == 2
+    assert "compute.processes: auto" in few.err
+
+
+def test_a_file_is_written_and_bash_reads_it(here):
+    outcome = launch("--to", "slurm", "--out", "job.sbatch")
+
+    assert outcome.out.strip() == "sbatch job.sbatch"
+    done = subprocess.run(["bash", "-n", here.folder / "job.sbatch"], check=False)
+    assert done.returncode == 0
+
+
+def test_submit_hands_the_file_to_the_program_on_the_path(here, monkeypatch):
+    program = here.folder / "sbatch"  # a local program, which stands for Slurm's
+    program.write_text("#!/bin/sh\ncat \"$1\" > given\necho 'Submitted batch job 7'\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(here.folder), prepend=os.pathsep)
+
+    outcome = launch("--to", "slurm", "--submit")
+
+    assert (outcome.code, outcome.out) == (0, "Submitted batch job 7\n")
+    assert (here.folder / "given").read_text() == (here.folder / "tiny.sbatch").read_text()
+
+
+def test_a_scheduler_that_refuses_is_heard(here, monkeypatch):
+    program = here.folder / "sbatch"
+    program.write_text(f"#!/bin/sh\necho 'invalid partition {TOKEN}' >&2\nexit 1\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(here.folder), prepend=os.pathsep)
+
+    outcome = launch("--to", "slurm", "--submit")
+
+    assert outcome.code == 3
+    assert "invalid partition" in outcome.err
+    assert TOKEN not in outcome.err
+
+
+def test_submit_without_the_program_says_what_to_run_where_it_is(here, monkeypatch):
+    monkeypatch.setenv("PATH", str(here.folder))
+
+    outcome = launch("--to", "slurm", "--submit")
+
+    assert outcome.code == 3
+    assert "`sbatch` is not on this machine" in outcome.err
+    assert "sbatch tiny.sbatch" in outcome.err
+    assert (here.folder / "tiny.sbatch").is_file()
+
+
+def test_kubernetes_needs_to_know_the_image_and_the_volume(here):
+    refused = launch("--to", "kubernetes")
+    given = launch("--to", "kubernetes", "--image", "registry.example/f:1", "--claim", "shop")
+
+    assert refused.code == 2
+    assert "--image" in refused.err
+    assert "--claim" in refused.err
+    assert given.code == 0
+    assert "kind: TrainJob" in given.out
+
+
+@case("C78", {"tokens are not looked for": change(product, "_refuse_tokens", lambda *words: None)})
+def test_no_token_stands_in_a_job_file(here, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+
+    usual = launch("--to", "slurm")
+    image = f"registry.example/{TOKEN}:1"
+    asked = launch("--to", "kubernetes", "--image", image, "--claim", "shop")
+
+    assert TOKEN not in usual.out
+    assert asked.code == 2
+    assert TOKEN not in asked.out + asked.err
