@@ -1,7 +1,12 @@
-"""The commands of `foundry` as declared: find them, and parse a line without running it."""
+"""The commands of `foundry` as declared: find them, parse a line without running it, run one."""
 
+import os
 import shlex
-from collections.abc import Iterator
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -28,3 +33,15 @@ def parse(line: str) -> dict[str, Any]:
     path = next((p for p in (tuple(words[1:3]), tuple(words[1:2])) if p in known), None)
     assert words[0] == "foundry" and path is not None, f"no such command: {line}"
     return dict(known[path].make_context(path[-1], words[1 + len(path) :]).params)
+
+
+@contextmanager
+def running(words: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process with a group of its own, of which nothing is left behind the block."""
+    process = subprocess.Popen(words, text=True, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

@@ -11,6 +11,7 @@ import pytest
 
 from foundry.planning.jobs import slurm
 from foundry.planning.jobs.job import ClusterJob
+from tests.commands import running
 from tests.tiny_recipe import ACCEPT, RECIPE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,14 +24,8 @@ STEPS = 60
 
 def started(folder, environment):
     """The script as Slurm starts it; `scontrol` is a local program that notes what it is told."""
-    return subprocess.Popen(
-        ["bash", "job.sbatch"],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    outputs = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    return running(["bash", "job.sbatch"], cwd=folder, env=environment, **outputs)
 
 
 def steps_done(recipe):
@@ -57,19 +52,19 @@ def test_a_job_is_stopped_put_back_and_ends(recipe):
         "SLURM_JOB_ID": "4242",
     }
 
-    first = started(recipe.folder, environment)
     end = time.monotonic() + 300
-    while steps_done(recipe) < 2 and first.poll() is None and time.monotonic() < end:
-        time.sleep(0.01)
-    first.send_signal(signal.SIGTERM)  # to the script alone, as `--signal=B:TERM` does
-    said = first.communicate(timeout=300)[1]
+    with started(recipe.folder, environment) as first:
+        while steps_done(recipe) < 2 and first.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        first.send_signal(signal.SIGTERM)  # to the script alone, as `--signal=B:TERM` does
+        said = first.communicate(timeout=300)[1]
 
     assert first.returncode == 75, said
     assert (recipe.folder / "scontrol.log").read_text(encoding="utf-8") == "requeue 4242\n"
     assert 2 <= steps_done(recipe) < STEPS
 
-    again = started(recipe.folder, {**environment, "SLURM_RESTART_COUNT": "1"})
-    said = again.communicate(timeout=300)[1]
+    with started(recipe.folder, {**environment, "SLURM_RESTART_COUNT": "1"}) as again:
+        said = again.communicate(timeout=300)[1]
 
     assert again.returncode == 0, said
     assert steps_done(recipe) == STEPS

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import yaml
 from foundry.core.errors import RecipeError
 from foundry.planning.jobs import kubernetes, slurm
 from foundry.planning.jobs.job import ClusterJob, Wanted
+from tests.commands import running
 
 HERE = Path(__file__).parent
 SCHEMA = json.loads((HERE / "schemas" / "trainer.json").read_text(encoding="utf-8"))
@@ -110,7 +112,7 @@ def executable(folder, name, text):
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def played(tmp_path, program, *, restarts=0, timeout=20):
+def played(tmp_path, program, *, restarts=0, timeout=60):
     """The script run by bash as Slurm runs it; programs of the cluster are local ones."""
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir(exist_ok=True)
@@ -120,15 +122,13 @@ def played(tmp_path, program, *, restarts=0, timeout=20):
     path.write_text(slurm.write(JOB), encoding="utf-8")
     environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
     environment |= {"SLURM_JOB_ID": "4242", "SLURM_RESTART_COUNT": str(restarts)}
-    process = subprocess.Popen(["bash", path], cwd=tmp_path, env=environment)
-    started = tmp_path / "started"
-    for _try in range(100 * timeout):
-        if started.exists() or process.poll() is not None:
-            break
-        subprocess.run(["sleep", "0.01"], check=True)
-    if started.exists():
-        process.terminate()
-    code = process.wait(timeout)
+    started, end = tmp_path / "started", time.monotonic() + timeout
+    with running(["bash", path], cwd=tmp_path, env=environment) as process:
+        while not started.exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        if started.exists():
+            process.terminate()
+        code = process.wait(timeout)
     log = tmp_path / "scontrol.log"
     return code, log.read_text(encoding="utf-8") if log.exists() else ""
 
