@@ -14,6 +14,8 @@ from foundry.core.rundir import RunDir
 from foundry.train import worker
 from tests.end_to_end import killed
 
+STEPS = {"max_steps": 4, "checkpoint_every": 2, "global_batch_size": 4, "micro_batch_size": 2}
+
 
 def fault(rank: int) -> None:
     """What is wrong with a process; a test puts another, by `change`, in the place of this."""

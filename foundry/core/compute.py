@@ -16,7 +16,9 @@ class Compute(Closed):
     processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
         "auto", description="How many; `auto` is one for each GPU, and one on a processor."
     )
-    strategy: Literal["auto", "single", "ddp"] = Field(
+    strategy: Literal["auto", "single", "ddp", "fsdp2"] = Field(
         "auto",
-        description="`ddp`: each process holds the whole model; `single`: there is one process.",
+        description="`ddp`: each process holds the whole model; `fsdp2`: each holds a part of "
+        "every layer; `single`: there is one process. `auto` is `ddp` where the plan finds that "
+        "the model fits each process, else `fsdp2`.",
     )

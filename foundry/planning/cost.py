@@ -61,15 +61,15 @@ def rates(
     )
 
 
-def cost(seconds: Spread, device: Device, rates: Rates) -> Cost:
-    """What a training of so many seconds takes on a device."""
+def cost(seconds: Spread, device: Device, rates: Rates, count: int = 1) -> Cost:
+    """What a training of so many seconds takes on so many of a device."""
     hours = seconds.times(1 / 3600, 1 / 3600, 1 / 3600)
-    kilowatts = (device.power_w * LOAD + device.host_power_w) / 1000
+    kilowatts = count * (device.power_w * LOAD + device.host_power_w) / 1000
     kwh = hours.times(kilowatts, kilowatts, kilowatts)
     return Cost(
         hours=hours,
         kwh=kwh,
         electricity=kwh.times(*(rates.electricity,) * 3),
-        rent=None if rates.rent is None else hours.times(*(rates.rent,) * 3),
+        rent=None if rates.rent is None else hours.times(*(count * rates.rent,) * 3),
         rates=rates,
     )

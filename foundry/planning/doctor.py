@@ -112,7 +112,10 @@ def _gpu() -> Check:
     if found.card is None:
         return Check("GPU", "ok", _("none; the processor is used"))
     text = _("{name}, {gib:.1f} GiB; training uses it")
-    return Check("GPU", "ok", text.format(name=found.card.name, gib=found.card.memory_bytes / GIB))
+    if found.cards > 1:
+        text = _("{count} of them, the first {name}, {gib:.1f} GiB; training uses all")
+    told = {"count": found.cards, "name": found.card.name, "gib": found.card.memory_bytes / GIB}
+    return Check("GPU", "ok", text.format(**told))
 
 
 def _packages() -> Iterator[Check]:

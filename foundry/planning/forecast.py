@@ -21,6 +21,7 @@ from foundry.planning.estimate.memory import Memory, memory
 from foundry.planning.estimate.rows import Rows, rows_of
 from foundry.planning.estimate.spread import Spread
 from foundry.planning.hardware import Device
+from foundry.planning.processes import DDP, FSDP2, open_strategy
 from foundry.planning.shapes import KnownShape, shape_by_name, shape_in
 
 # Of its memory, what a card's driver and screen leave, and what an operating system leaves that
@@ -40,7 +41,7 @@ class Forecast(Record):
         step: Operations of one step.
         operations: Those of all steps.
         memory: Bytes at the peak, by part.
-        usable_bytes: Memory that the device has for it.
+        usable_bytes: Memory that the device has for it; for one process where there are several.
         disk: Bytes the run leaves, by part.
         seconds: Time of the training stage.
         cost: Hours, energy, money.
@@ -112,11 +113,12 @@ def forecast(
     """What a recipe takes on a device, with `auto` settled as it fits best.
 
     Settings left to the machine are the largest pack that surely fits; where none does, with
-    activations computed twice; where that does not either, with moments in eight bits. Where
-    nothing surely fits, the first that should; else what takes the least.
+    activations computed twice; where that does not either, with moments in eight bits; then with
+    the model in parts, where several processes may hold it so. Where nothing surely fits, the
+    first that should; else what takes the least.
     """
     asked = job_of(loaded, known, rows, device)
-    ways = _settings(asked, open_settings(loaded), device)
+    ways = _settings(asked, open_settings(loaded) | open_strategy(loaded), device)
     made = [_of(job, known, device, rates) for job in ways]
     sure = [one for one in made if one.memory.total.high <= one.usable_bytes]
     fitting = sure or [one for one in made if one.fits]
@@ -140,8 +142,13 @@ def _settings(job: Job, open_keys: set[str], device: Device) -> Iterator[Job]:
     optimizers = [job.optimizer]
     if "optimizer" in open_keys and job.is_full and device.backend == "cuda":
         optimizers = [job.optimizer, EIGHT_BIT]
-    for kind, twice, tokens in itertools.product(optimizers, checkpointing, packs):
-        yield replace(job, optimizer=kind, gradient_checkpointing=twice, pack_tokens=tokens)
+    strategies = [job.strategy]
+    if job.strategy == DDP and "strategy" in open_keys:
+        strategies = [DDP, FSDP2]
+    ways = itertools.product(strategies, optimizers, checkpointing, packs)
+    for strategy, kind, twice, tokens in ways:
+        settings = {"optimizer": kind, "gradient_checkpointing": twice, "pack_tokens": tokens}
+        yield replace(job, strategy=strategy, **settings)
 
 
 def _of(job: Job, known: KnownShape, device: Device, rates: Rates) -> Forecast:
@@ -149,6 +156,7 @@ def _of(job: Job, known: KnownShape, device: Device, rates: Rates) -> Forecast:
     step = step_flops(job)
     took = seconds(job, device, learned.time if learned else None)
     left = LEFT_BY_SYSTEM if device.unified_memory else LEFT_BY_DRIVER
+    is_gpu = device.backend == "cuda"
     return Forecast(
         device=device.name,
         job=job,
@@ -156,10 +164,10 @@ def _of(job: Job, known: KnownShape, device: Device, rates: Rates) -> Forecast:
         step=step,
         operations=step.total * job.steps,
         memory=memory(job, device.backend, learned.memory if learned else None),
-        usable_bytes=int(device.memory_bytes * left),
+        usable_bytes=int(device.memory_bytes * left / (1 if is_gpu else job.processes)),
         disk=disk(job),
         seconds=took,
-        cost=cost(took, device, rates),
+        cost=cost(took, device, rates, job.processes if is_gpu else 1),
         work=work(job, device.backend),
         learned_from=learned.runs if learned else 0,
     )

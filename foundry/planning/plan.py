@@ -19,7 +19,7 @@ from foundry.models.fetch import locate
 from foundry.planning import accelerator, cost, fit, hardware
 from foundry.planning.forecast import forecast, known_rows, known_shape
 from foundry.planning.licences import check_texts, clear, remember
-from foundry.planning.processes import check_processes
+from foundry.planning.processes import check_processes, check_room
 from foundry.planning.refusals import (
     check_context,
     check_device,
@@ -61,9 +61,10 @@ def make_plan(
     run = RunDir(runs / plan.run_name)
     stamp = run.stamp("plan")
     planned = None if stamp is None else stamp["result"]
+    machine = accelerator.look()
+    check_room(loaded, machine)
     if planned is not None and has_begun(run):
         return as_begun(plan, planned, run)
-    machine = accelerator.look()
     check_device(
         loaded, machine.backend, has_bfloat16=machine.card is None or machine.card.has_bfloat16
     )
@@ -86,6 +87,7 @@ def fitted(plan: Plan, estimate: Mapping[str, Any]) -> Plan:
         "pack_tokens": _("computed: the most that fits the memory"),
         "gradient_checkpointing": _("computed: activations do not fit the memory otherwise"),
         "optimizer": _("computed: moments in float32 do not fit the memory"),
+        "strategy": _("computed: the whole model does not fit each process"),
     }
     job = estimate["job"] if estimate else {}
     found = {key: job[key] for key in reasons if job and job[key] != plan.resolved[key]}

@@ -10,12 +10,14 @@ from foundry.data.places import require_inputs
 from foundry.models import names
 from foundry.models.at_hand import at_hand
 from foundry.models.fetch import is_embedded
+from foundry.planning import accelerator
 from foundry.planning.cost import Rates
 from foundry.planning.fit import Edit, edits_for
 from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
 from foundry.planning.hardware import THIS_MACHINE, Device
 from foundry.planning.licences import clear
 from foundry.planning.plan import fitted, settle
+from foundry.planning.processes import check_room
 from foundry.planning.refusals import check_context, check_device
 
 
@@ -70,6 +72,8 @@ def preview(
         clear(loaded, base, accepted, override)
         check_context(loaded, base)
     check_device(loaded, device.backend, has_bfloat16=device.has_bfloat16)
+    if device.name == THIS_MACHINE:
+        check_room(loaded, accelerator.look())
     made = forecast(loaded, device, rates, known_shape(loaded), known_rows(loaded))
     if plan is not None and device.name == THIS_MACHINE:
         plan = fitted(plan, made.as_dict())

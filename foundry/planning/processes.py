@@ -10,9 +10,12 @@ from foundry.core import environment, plugins
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
+from foundry.planning import accelerator
 from foundry.planning.accelerator import Look
 
-SINGLE, DDP = "single", "ddp"
+SINGLE, DDP, FSDP2 = "single", "ddp", "fsdp2"
+# Updates that nothing but their own tensors is needed for to save, prove and read again.
+IN_PARTS = ("lora", "rslora", "lora-plus", "qlora")
 Reasons = dict[str, str]
 
 
@@ -23,7 +26,7 @@ def processes(loaded: LoadedRecipe, machine: Look) -> tuple[dict[str, int | str]
     if size == "auto":
         size, why_size = _automatic(loaded, machine)
     strategy, why = block.strategy, _origin(loaded, "strategy")
-    if strategy == "auto" and size == 1:
+    if size == 1 and "auto" in (strategy, block.processes):
         strategy, why = SINGLE, _("computed: one process")
     elif strategy == "auto":
         strategy, why = DDP, _("computed: the model fits each process")
@@ -46,6 +49,22 @@ def _origin(loaded: LoadedRecipe, key: str) -> str:
     return loaded.origins.get(f"compute.{key}", "default")
 
 
+def planned(loaded: LoadedRecipe, *, is_this_machine: bool) -> tuple[int, str]:
+    """How many processes, and how they share the model, on a machine that is planned for.
+
+    On another than this one, as many of its devices as the recipe says; one where it does not.
+    """
+    machine = accelerator.look() if is_this_machine else Look(None, None)
+    made, _reasons = processes(loaded, machine)
+    return int(made["world_size"]), str(made["strategy"])
+
+
+def open_strategy(loaded: LoadedRecipe) -> set[str]:
+    """`strategy`, where the recipe leaves it open and its update may be trained in parts."""
+    is_open = loaded.recipe.compute.strategy == "auto" and loaded.recipe.adapter.kind in IN_PARTS
+    return {"strategy"} if is_open else set()
+
+
 def shares(loaded: LoadedRecipe) -> bool:
     """Whether the recipe's trainer can share the rows of a step among processes."""
     trainer = plugins.load("trainer", loaded.recipe.train.kind)
@@ -53,18 +72,26 @@ def shares(loaded: LoadedRecipe) -> bool:
 
 
 def check_processes(loaded: LoadedRecipe, machine: Look) -> None:
-    """Refuse what cannot be shared out so, or not on this machine.
+    """Refuse what cannot be shared out so on any machine.
 
     Raises:
         RecipeError: The block contradicts itself or the rest of the recipe.
-        ResourceError: The machine has not what it asks for.
     """
     settled, _reasons = processes(loaded, machine)
     size, strategy = int(settled["world_size"]), str(settled["strategy"])
     wrong = list(_contradictions(loaded, size, strategy))
     if wrong:
         raise RecipeError(wrong)
-    lacking = list(_lacking(loaded, machine, size))
+
+
+def check_room(loaded: LoadedRecipe, machine: Look) -> None:
+    """Refuse more processes than this machine has GPUs, or cores where it has none.
+
+    Raises:
+        ResourceError: Names how many there are.
+    """
+    settled, _reasons = processes(loaded, machine)
+    lacking = list(_lacking(loaded, machine, int(settled["world_size"])))
     if lacking:
         raise ResourceError(lacking)
 
@@ -78,6 +105,12 @@ def _contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[
     if size > 1 and strategy == SINGLE:
         what = _("`single` is one process (found: {size})").format(size=size)
         yield _problem(loaded, "strategy", what, _("set it to `auto`"))
+    adapter = loaded.recipe.adapter.kind
+    if strategy == FSDP2 and adapter not in IN_PARTS:
+        what = _("`fsdp2` is for the adapters {names}; this is `{adapter}`")
+        names = ", ".join(f"`{name}`" for name in IN_PARTS)
+        fix = _("set `compute.strategy` to `ddp`, or `adapter.kind` to `lora`")
+        yield _problem(loaded, "strategy", what.format(names=names, adapter=adapter), fix)
     if size > rows:
         what = _("{size} processes for {rows} rows in a step: some would have none")
         fix = _("set it to {rows} or less, or raise `train.global_batch_size`")

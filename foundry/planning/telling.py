@@ -47,6 +47,9 @@ def notes(made: Forecast, device: Device) -> list[str]:
     if made.learned_from:
         what = _("corrected by {count} runs on this machine")
         said.append(what.format(count=made.learned_from))
+    if job.processes > 1:
+        what = _("{count} processes ({strategy}): memory is that of each, time and cost are of all")
+        said.append(what.format(count=job.processes, strategy=job.strategy))
     supervised = job.rows.count * job.rows.supervised.expected
     if not job.is_full and job.trained_weights < supervised:
         # The capacity rule of Tinker's primer on LoRA.

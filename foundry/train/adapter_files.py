@@ -27,7 +27,11 @@ MOVING = ("pissa", "olora")
 
 
 def save_adapter(
-    model: Any, base: BaseModel, folder: Path, first: Mapping[str, Any] | None = None
+    model: Any,
+    base: BaseModel,
+    folder: Path,
+    first: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the adapter of a PEFT model to `folder`, whole or not at all.
 
@@ -37,10 +41,11 @@ def save_adapter(
         folder: Where to.
         first: The trainable tensors before the first step; needed where they were taken out of
             the base's weights, see `on_original`.
+        state: The model's state where the model itself holds but a part.
     """
     with quiet(), atomic.replacing_folder(folder) as temporary:
         # "auto" asks the hub for the base's vocabulary (C70); embeddings are not trained here.
-        model.save_pretrained(temporary, save_embedding_layers=False)
+        model.save_pretrained(temporary, save_embedding_layers=False, state_dict=state)
         (temporary / "README.md").unlink(missing_ok=True)
         config = json.loads((temporary / CONFIG).read_text(encoding="utf-8"))
         if moves_base(model):

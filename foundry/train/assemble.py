@@ -9,6 +9,7 @@ from foundry.core import plugins
 from foundry.core.events import Events
 from foundry.core.records import EncodedRow, Plan
 from foundry.core.rundir import RunDir
+from foundry.train import sharding
 from foundry.train.arrange import resolved_arrangement
 from foundry.train.crew import ALONE, Crew
 from foundry.train.inputs import FitInputs
@@ -39,8 +40,10 @@ def assemble(
     place = open_place(plan, adapter.TRAINS, run.path, events)
     lengths = [len(row.input_ids) for row in material.rows]
     sequences = trainer.sequences(lengths, max_seq_len=values["encode"]["max_seq_len"])
+    loading = sharding.where_to_load(place, crew, adapter.BASE)
+    model = open_model(plan, values["adapter"]["kind"], spec, loading)
     inputs = FitInputs(
-        model=open_model(plan, values["adapter"]["kind"], spec, place),
+        model=sharding.held(model, place, crew),
         tokenizer=material.tokenizer,
         base=plan.base,
         rows=material.rows,

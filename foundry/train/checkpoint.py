@@ -25,6 +25,8 @@ MANIFEST, WORK = "checkpoint.json", ".work"
 FLOAT32_BYTES = 4
 # Without any of these the Trainer goes on without a word, to other numbers (ecosystem.md 0.3).
 NEEDED = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+# Of a model in parts (`sharding.py`).
+NEEDED_IN_PARTS = ("shards", "scheduler.json", "rng_state.pth", "trainer_state.json")
 # A trained number, and the two moments that AdamW keeps of it.
 COPIES = 3
 # Pickled TrainingArguments and a template card; neither is ever read back.
@@ -69,7 +71,8 @@ def drop_old(folder: Path, *, keep: int, best: int | None = None) -> None:
 
 def check_complete(written: Path) -> None:
     """Refuse to commit what the Trainer left out; that would be a fault of the program."""
-    lacking = [name for name in NEEDED if not (written / name).is_file()]
+    needed = NEEDED_IN_PARTS if (written / NEEDED_IN_PARTS[0]).is_dir() else NEEDED
+    lacking = [name for name in needed if not (written / name).exists()]
     if lacking:
         raise RuntimeError(f"the Trainer wrote no {', '.join(lacking)}")
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import distributed
+from torch.distributed.tensor import DTensor
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -41,6 +42,11 @@ class Crew:
     rank: int = 0
     size: int = 1
     strategy: str = "single"
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether each process holds a part of the model."""
+        return self.strategy == "fsdp2"
 
     @property
     def is_first(self) -> bool:
@@ -83,23 +89,24 @@ class Crew:
         self.wait()
         return work()
 
-    def share(self, rows: Sequence[Item], costs: Sequence[int]) -> list[Item]:
-        """The rows of a step that this process takes, in their order.
+    def shares(self, rows: Sequence[Item], costs: Sequence[int]) -> list[list[Item]]:
+        """The rows of a step that each process takes, in their order.
 
         Args:
             rows: All rows of the step, the same in each process.
             costs: Tokens of each.
         """
-        return [rows[index] for index in deal(costs, self.size)[self.rank]]
+        return [[rows[index] for index in share] for share in deal(costs, self.size)]
 
     def add_up(self, parameters: Iterable[torch.Tensor]) -> None:
         """Give each trainable parameter the sum of its gradients in all processes.
 
         They go as one vector, so a step takes one reduction. A process that had no row adds zeros.
+        Those of a parameter that is held in parts were added up when they were made.
         """
-        if self.size == 1:
+        trained = [p for p in parameters if p.requires_grad and not isinstance(p, DTensor)]
+        if self.size == 1 or not trained:
             return
-        trained = [p for p in parameters if p.requires_grad]
         for parameter in trained:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -123,6 +130,16 @@ class Crew:
 
 
 ALONE = Crew()
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """All of a tensor, where each process may hold a part of it; all must call."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def own_part(tensor: torch.Tensor) -> torch.Tensor:
+    """What this process holds of a tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 @contextmanager

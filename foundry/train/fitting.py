@@ -15,7 +15,7 @@ from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.encode.checks import supervised_tokens
 from foundry.models.place import Place
-from foundry.train import capacity, checkpoint, proof
+from foundry.train import capacity, checkpoint, proof, sharding
 from foundry.train.adapter_files import (
     has_update,
     load_tuned,
@@ -270,15 +270,23 @@ def _prove(
     evidence["differs"] = proof.check_differs(live, base, computed=computed)
     folder = inputs.run.file(FOLDERS[_trained(inputs)])
     if has_update(model):
-        inputs.crew.by_first(lambda: save_adapter(model, inputs.base, folder, before))
+        state = sharding.whole_state(model, inputs.crew)
+        inputs.crew.by_first(lambda: save_adapter(model, inputs.base, folder, before, state))
     else:
         inputs.crew.by_first(lambda: save_whole(model, inputs.tokenizer, folder))
-    if place.is_gpu:
+    if place.is_gpu and not inputs.crew.is_sharded:
         drop_weights(model)
-    again = partial(load_tuned, inputs.base, storage=inputs.storage, place=place)
+    again = partial(_tuned, inputs)
     alike = {"computed": computed, "says": objective.says}
     evidence["reload"] = proof.check_reload(live, folder, again, prefixes, **alike)
     return evidence
+
+
+def _tuned(inputs: FitInputs, folder: Path) -> Any:
+    """The original base with what was saved upon it, held as the model that was trained."""
+    loading = sharding.where_to_load(inputs.place, inputs.crew, inputs.storage)
+    tuned = load_tuned(inputs.base, folder, storage=inputs.storage, place=loading)
+    return sharding.held(tuned, inputs.place, inputs.crew)
 
 
 def _result(

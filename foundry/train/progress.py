@@ -13,6 +13,7 @@ from foundry.core.errors import DataError
 from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 from foundry.train import checkpoint
+from foundry.train.crew import own_part
 from foundry.train.inputs import FitInputs
 from foundry.train.made_with import made_with
 from foundry.train.pace import Pace
@@ -39,7 +40,7 @@ class Progress(TrainerCallback):
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop at the first gradient that is not finite."""
         grads = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
-        if not torch.isfinite(torch.stack([g.norm() for g in grads])).all():
+        if not torch.isfinite(torch.stack([own_part(g).norm() for g in grads])).all():
             rows = self._trainer.step_rows
             raise DataError(non_finite(_("gradient"), state.global_step + 1, rows))
 
@@ -120,7 +121,7 @@ class Progress(TrainerCallback):
     def _refuse_non_finite(self, model: Any, step: int) -> None:
         """Keep the last checkpoint with finite numbers as the newest: an update may overflow."""
         trained = [p for p in model.parameters() if p.requires_grad]
-        if not all(bool(torch.isfinite(p).all()) for p in trained):
+        if not all(bool(torch.isfinite(own_part(p)).all()) for p in trained):
             raise DataError(non_finite(_("update"), step, self._trainer.last_rows))
 
     @property

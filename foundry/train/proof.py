@@ -19,7 +19,7 @@ from foundry.core.records import EncodedRow
 from foundry.encode.checks import supervised_tokens
 from foundry.encode.tokenize import IGNORED
 from foundry.train.collate import on_device
-from foundry.train.crew import Crew
+from foundry.train.crew import Crew, whole
 
 # Float32 sums of a few hundred terms in another order; measured 2e-6 on Gemma-3-270m.
 LOSS_TOLERANCE = 1e-4
@@ -59,7 +59,7 @@ def updated_layers(model: Any) -> dict[str, int]:
 
 def copies(model: Any) -> dict[str, torch.Tensor]:
     """Copies of the trainable parameters before the first step, beside the model on the CPU."""
-    return {name: p.detach().to("cpu", copy=True) for name, p in trainable(model).items()}
+    return {name: whole(p.detach()).to("cpu", copy=True) for name, p in trainable(model).items()}
 
 
 def uneven(rows: Sequence[EncodedRow], count: int) -> list[EncodedRow]:
@@ -171,7 +171,7 @@ def check_optimizer(optimizer: Any, model: Any) -> dict[str, Any]:
 
 def check_moved(model: Any, before: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     """Every trainable tensor differs from its step-0 copy, and no update is zero. C16, C18."""
-    now = {name: p.detach().cpu() for name, p in trainable(model).items()}
+    now = {name: whole(p.detach()).cpu() for name, p in trainable(model).items()}
     still = [name for name, old in before.items() if torch.equal(now[name], old)]
     if still or not before:
         what = _("{still} of {total} trainable tensors are as they were before training: {names}")
@@ -181,7 +181,8 @@ def check_moved(model: Any, before: Mapping[str, torch.Tensor]) -> dict[str, Any
             what.format(still=len(still), total=len(before), names=names),
             _("train more steps, or look at `adapter.target_modules`"),
         )
-    zero = [name for name, p in model.named_parameters() if ".lora_B." in name and not p.any()]
+    updates = [(name, p) for name, p in model.named_parameters() if ".lora_B." in name]
+    zero = [name for name, p in updates if not whole(p.detach()).any()]
     if zero:  # also those that do not train
         what = _("{count} updates are zero: {names}")
         raise refuse("train.proof", what.format(count=len(zero), names=", ".join(zero[:5])))
@@ -193,6 +194,9 @@ def check_alike(model: Any, crew: Crew) -> dict[str, Any]:
     """Every process that holds the whole model has trained it to the same bits. C72."""
     if crew.size == 1:
         return {}
+    made = {"count": crew.size, "strategy": crew.strategy}
+    if crew.is_sharded:
+        return {"processes": made}
     digest = hashlib.sha256()
     for tensor in trainable(model).values():
         digest.update(tensor.detach().cpu().view(torch.uint8).numpy().tobytes())
@@ -200,7 +204,7 @@ def check_alike(model: Any, crew: Crew) -> dict[str, Any]:
     if others := [f"rank {rank}" for rank, one in enumerate(said) if one != said[0]]:
         what = _("{ranks} trained to other numbers than rank 0").format(ranks=", ".join(others))
         raise refuse("train.proof", what)
-    return {"processes": {"count": crew.size, "strategy": crew.strategy, "alike": len(said)}}
+    return {"processes": {**made, "alike": len(said)}}
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ from typing import Any
 
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
-from foundry.train import checkpoint
+from foundry.train import checkpoint, sharding
 from foundry.train.inputs import FitInputs
 from foundry.train.made_with import check_same
 from foundry.train.progress import keep_until
@@ -86,6 +86,7 @@ def _newest(inputs: FitInputs, trainer: StepTrainer) -> Path | None:
         inputs.crew.by_first(lambda: keep_until(metrics, 0))
         return None
     checkpoint.check_code(path)
+    sharding.check_readable(path, inputs.crew)
     seen = json.loads((path / "foundry.json").read_text(encoding="utf-8"))
     for changed in check_same(seen["made_with"], path):
         inputs.events.emit("train", "other-machine", key=changed)

@@ -8,6 +8,7 @@ is of a whole answer. What was learned from is counted, and held against the sha
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow
 from foundry.encode.tokenize import IGNORED
 from foundry.models.language_part import token_type_inputs
+from foundry.train import sharding
 from foundry.train.adapter_files import without_update
 from foundry.train.arrange import Arrangement
 from foundry.train.crew import ALONE, Crew
@@ -121,12 +123,38 @@ class StepTrainer:
         return loss if len(said) == 1 else loss.new_tensor(sum(one for one, _passes in said))
 
     def shared(self, rows: Sequence[Row]) -> list[Batch]:
-        """The micro-batches of this process, of rows that all processes share."""
-        return self.micro_batches(self.crew.share(rows, [tokens_of(row) for row in rows]))
+        """The micro-batches of this process, of rows that all processes share.
+
+        Where each holds a part of the model, all go through it as often; who has nothing left to
+        do goes through it with rows that count for nothing (`idle`).
+        """
+        shares = self.crew.shares(rows, [tokens_of(row) for row in rows])
+        if not self.crew.is_sharded:
+            return self.micro_batches(shares[self.crew.rank])
+        passes = [self.micro_batches(share) if share else [] for share in shares]
+        own, most = passes[self.crew.rank], max(map(len, passes))
+        idle = {**self.micro_batches(rows[:1])[0], "idle": True}
+        return [*own, *[idle] * (most - len(own))]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        if self.crew.is_first:
+        if self.crew.is_sharded:
+            name = f"checkpoint-{self.state.global_step}"
+            sharding.save(self, Path(self.args.output_dir) / name)
+        elif self.crew.is_first:
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        path = Path(resume_from_checkpoint)
+        if sharding.is_sharded(path):
+            sharding.load_weights(self, path)
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None and sharding.is_sharded(Path(checkpoint)):
+            sharding.load_state(self, Path(checkpoint))
+        else:
+            super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
 
     def compute_loss(
         self,
@@ -136,7 +164,10 @@ class StepTrainer:
         num_items_in_batch: Any = None,
     ) -> Any:
         """Sum of a micro-batch's losses over `num_items_in_batch`, the items of the whole step."""
+        is_idle = inputs.pop("idle", False)
         loss = self.summed_loss(model, inputs) / num_items_in_batch
+        if is_idle:
+            return 0 * loss
         if self.model.training:
             self._count(inputs, loss, float(num_items_in_batch))
         return loss

@@ -98,8 +98,9 @@ def validation_loss(trainer: StepTrainer, rows: Sequence[EncodedRow], at_once: i
             trainer.before_step(model, batches)
             for batch in batches:
                 prepared = trainer._prepare_inputs(batch)
+                counts = not prepared.pop("idle", False)
                 with trainer.compute_loss_context_manager():
-                    total += float(trainer.summed_loss(model, prepared))
+                    total += counts * float(trainer.summed_loss(model, prepared))
     finally:
         model.train(was_training)
     total = sum(trainer.crew.heard(total))

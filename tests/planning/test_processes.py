@@ -4,10 +4,12 @@ import pytest
 
 from foundry.core.errors import RecipeError, ResourceError
 from foundry.core.load import load_recipe
-from foundry.planning import processes
+from foundry.planning import hardware, processes
 from foundry.planning.accelerator import Card, Look
+from foundry.planning.cost import rates
+from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
 
-SHOP = "retail/customer-service"
+SHOP, TAIDE = "retail/customer-service", ["base_model=gemma-3-taide-12b"]
 CARD = Card("a card", 80 * 2**30, has_bfloat16=True, is_unified=False)
 FOUR_CARDS, NO_CARD = Look(CARD, "2.13.0", cards=4), Look(None, "2.13.0")
 
@@ -26,6 +28,8 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         (["train.global_batch_size=3"], FOUR_CARDS, (3, "ddp")),
         (["compute.processes=2"], FOUR_CARDS, (2, "ddp")),
         (["compute.strategy=single"], FOUR_CARDS, (1, "single")),
+        (["compute.strategy=fsdp2"], FOUR_CARDS, (4, "fsdp2")),
+        (["compute.strategy=fsdp2"], NO_CARD, (1, "single")),
     ],
 )
 def test_auto_is_one_process_for_each_card(settings: list[str], machine: Look, expected: tuple):
@@ -33,6 +37,7 @@ def test_auto_is_one_process_for_each_card(settings: list[str], machine: Look, e
 
     made, reasons = processes.processes(loaded, machine)
     processes.check_processes(loaded, machine)
+    processes.check_room(loaded, machine)
 
     assert (made["world_size"], made["strategy"]) == expected
     assert set(reasons) == {"resolved.world_size", "resolved.strategy"}
@@ -41,13 +46,17 @@ def test_auto_is_one_process_for_each_card(settings: list[str], machine: Look, e
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["strategy=ddp"], "compute.strategy: `ddp` shares a model among processes, and there is"),
+        (
+            ["processes=1", "strategy=ddp"],
+            "compute.strategy: `ddp` shares a model among",
+        ),
         (["processes=2", "strategy=single"], "compute.strategy: `single` is one process"),
+        (["processes=2", "strategy=fsdp2"], "compute.strategy: `fsdp2` is for the adapters `lora`"),
         (["processes=9"], "compute.processes: 9 processes for 8 rows in a step"),
     ],
 )
 def test_contradiction_is_a_fault_of_the_recipe(settings: list[str], said: str):
-    loaded = load_recipe(SHOP, [f"compute.{setting}" for setting in settings])
+    loaded = load_recipe(SHOP, ["adapter.kind=dora", *(f"compute.{one}" for one in settings)])
 
     with pytest.raises(RecipeError, match=said):
         processes.check_processes(loaded, NO_CARD)
@@ -63,7 +72,59 @@ def test_contradiction_is_a_fault_of_the_recipe(settings: list[str], said: str):
 def test_more_processes_than_the_machine_has_room_for_are_refused(machine: Look, said: str):
     loaded = load_recipe(SHOP, ["compute.processes=5"])
 
+    processes.check_processes(loaded, machine)
     with pytest.raises(ResourceError, match=said) as error:
-        processes.check_processes(loaded, machine)
+        processes.check_room(loaded, machine)
 
     assert "or less" in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def shop() -> tuple:
+    """Shape and rows of the shop on TAIDE, which is gated and not on this machine."""
+    loaded = load_recipe(SHOP, TAIDE)
+    return known_shape(loaded), known_rows(loaded)
+
+
+def made_on(shop: tuple, device: str, *settings: str) -> Forecast:
+    machine = hardware.find(device)
+    loaded = load_recipe(SHOP, [*TAIDE, *settings])
+    return forecast(loaded, machine, rates(machine, hardware.load_prices()), *shop)
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_cards_share_the_hours_and_are_all_paid_for(shop: tuple, count: int):
+    one = made_on(shop, "h100-80g")
+    many = made_on(shop, "h100-80g", f"compute.processes={count}")
+
+    assert one.seconds.expected / count < many.seconds.expected < one.seconds.expected
+    kilowatts = [made.cost.kwh.expected / made.cost.hours.expected for made in (one, many)]
+    assert kilowatts[1] == pytest.approx(count * kilowatts[0])
+    assert many.job.global_batch_size == one.job.global_batch_size
+    assert many.memory.parts["weights"] == one.memory.parts["weights"]
+
+
+def test_model_in_parts_takes_less_of_each_card(shop: tuple):
+    whole = made_on(shop, "h100-80g", "compute.processes=4")
+    parts = made_on(shop, "h100-80g", "compute.processes=4", "compute.strategy=fsdp2")
+
+    assert whole.job.strategy == "ddp"
+    for name in ("weights", "adapter", "gradients", "optimizer"):
+        assert parts.memory.parts[name].expected < whole.memory.parts[name].expected / 2, name
+    assert parts.seconds.expected > whole.seconds.expected  # the layers are sent about
+
+
+def test_auto_holds_in_parts_what_fits_no_other_way(shop: tuple):
+    alone = made_on(shop, "rtx-4090")
+    shared = made_on(shop, "rtx-4090", "compute.processes=4")
+
+    assert not alone.fits
+    assert shared.job.strategy == "fsdp2"
+    assert shared.fits
+
+
+def test_processes_of_a_computer_share_its_memory_and_are_no_faster(shop: tuple):
+    one, two = (made_on(shop, "cpu-laptop", f"compute.processes={count}") for count in (1, 2))
+
+    assert two.usable_bytes == pytest.approx(one.usable_bytes / 2, rel=1e-6)
+    assert two.seconds.expected >= one.seconds.expected

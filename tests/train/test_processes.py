@@ -19,17 +19,6 @@ from tests.once import once
 from tests.tiny_recipe import TinyRecipe
 
 TWO = ("--set", "compute.processes=2")
-STEPS = {"max_steps": 4, "checkpoint_every": 2, "global_batch_size": 4, "micro_batch_size": 2}
-
-
-@pytest.fixture(scope="session")
-def alone(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyRecipe:
-    """Trained by one process, in micro-batches of two rows."""
-
-    def build(folder: Path) -> None:
-        small.again(small.lay_out(folder / "tiny", tiny_base, **STEPS), "--until", "train")
-
-    return TinyRecipe(once(tmp_path_factory, "alone", build) / "tiny")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +26,7 @@ def encoded(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyRe
     """The same recipe, planned for two processes and encoded."""
 
     def build(folder: Path) -> None:
-        made = small.lay_out(folder / "tiny", tiny_base, **STEPS)
+        made = small.lay_out(folder / "tiny", tiny_base, **crew_run.STEPS)
         small.again(made, "--until", "encode", *TWO)
 
     return TinyRecipe(once(tmp_path_factory, "encoded", build) / "tiny")
@@ -54,9 +43,10 @@ def own_tokens(rank: int) -> None:
     training_step = steps.StepTrainer.training_step
 
     def step(self: Any, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
-        items, share = type(self).items, self.crew.share
+        items, crew = type(self).items, self.crew
         rows = inputs["rows"]
-        self.items = lambda _rows: 2 * items(self, share(rows, [len(r["input_ids"]) for r in rows]))
+        costs = [len(row["input_ids"]) for row in rows]
+        self.items = lambda _rows: 2 * items(self, crew.shares(rows, costs)[crew.rank])
         return training_step(self, model, inputs)
 
     steps.StepTrainer.training_step = step

@@ -15,6 +15,9 @@ from foundry.planning.hardware import Device
 NF4_TRAFFIC, ADAMW_TRAFFIC = 2 * (0.5 + 2 + 2), 28
 # Dispatching the operations of one decoder layer forward and backward, in seconds; measured on two
 # cores with layers so small that nothing else counts.
+# Bytes a second between two GPUs where nothing better is known: PCI Express 4.0 with 16 lanes has
+# 31.5e9 by its specification, of which four fifths are assumed to be reached.
+LINK_BYTES_S = 25e9
 LAYER_CALL_S = {"cpu": 4e-3, "cuda": 1e-3}
 # Imports, two copies of the weights read at 1 GB/s, and the proofs.
 ONCE_S, LOADED_BYTES_S = 10.0, 1e9
@@ -57,8 +60,27 @@ def work(job: Job, backend: str) -> Work:
     again = 1.5 if job.gradient_checkpointing else 1.0
     # A forward pass alone is a third of what goes forward and backward.
     calls = job.shape.layers * job.passes * (again + job.reference_passes / 3)
+    # GPUs work beside each other; processes of one computer share its cores.
+    share = 1 / job.processes if backend == "cuda" else 1.0
+    calls *= 1 if backend == "cuda" else job.processes
     steps = job.steps
-    return Work(operations * steps, traffic * steps, calls * steps, 2.0 * weight_bytes(job))
+    return Work(
+        operations * share * steps, traffic * share * steps, calls * steps, 2.0 * weight_bytes(job)
+    )
+
+
+def exchanged(job: Job) -> float:
+    """Bytes that each of several processes sends in a step.
+
+    Of a sum in a ring each sends its gradients twice but for its own part (Patarasuk and Yuan 2009,
+    "Bandwidth optimal all-reduce algorithms"). Of a model in parts every pass gathers the layers
+    forward and backward, and scatters the gradients once.
+    """
+    others = (job.processes - 1) / job.processes
+    gradients = 4 * job.trained_weights * others
+    if not job.is_sharded:
+        return 2 * gradients
+    return gradients * job.passes + 2 * weight_bytes(job) * others * job.passes
 
 
 def seconds(job: Job, device: Device, learned: TimeFactors | None = None) -> Spread:
@@ -80,5 +102,7 @@ def seconds(job: Job, device: Device, learned: TimeFactors | None = None) -> Spr
     products = exactly(needed.operations / peak).over(rate)
     around = needed.traffic / (device.bandwidth_gb_s * 1e9)
     around += needed.calls * LAYER_CALL_S[device.backend]
+    if device.backend == "cuda":
+        around += job.steps * exchanged(job) / LINK_BYTES_S
     steps_s = products.plus(exactly(around)).times(*lengths)
     return steps_s.plus(exactly(ONCE_S + needed.loaded / LOADED_BYTES_S))

@@ -1,5 +1,6 @@
 """What is asked of a machine: which weights are trained, how, on how many tokens."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,7 +9,8 @@ from foundry.core.load import LoadedRecipe
 from foundry.models.place import place_of
 from foundry.models.shape import Linear, Shape
 from foundry.planning.estimate.rows import Rows
-from foundry.planning.hardware import Device
+from foundry.planning.hardware import THIS_MACHINE, Device
+from foundry.planning.processes import FSDP2, SINGLE, planned
 from foundry.planning.shapes import KnownShape
 from foundry.train.adapter_files import MOVING
 
@@ -46,6 +48,9 @@ class Job:
         reference_passes: Forward passes of a row besides, through the model before training.
         copies_reference: Whether what trains is held a second time, as it was.
         experimental: Where in TRL the trainer lies, if TRL calls it experimental.
+        processes: How many share the rows of a step; each has a GPU of its own, or its share of a
+            computer's memory and cores.
+        strategy: How they share the model, see `core.compute`.
     """
 
     shape: Shape
@@ -71,6 +76,13 @@ class Job:
     reference_passes: int = 0
     copies_reference: bool = False
     experimental: str | None = None
+    processes: int = 1
+    strategy: str = SINGLE
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether each process holds a part of the model."""
+        return self.strategy == FSDP2
 
     @property
     def is_full(self) -> bool:
@@ -116,14 +128,15 @@ class Job:
 
     @property
     def passes(self) -> float:
-        """Forward passes of a step, expected."""
+        """Forward passes of a step in one process, expected."""
         by_rows = self.global_batch_size / self.micro_batch_size
-        return max(1.0, by_rows, self.step_tokens / self.largest_pass)
+        by_tokens = self.step_tokens / self.largest_pass
+        return max(1.0, max(by_rows, by_tokens) / self.processes)
 
     @property
     def largest_pass(self) -> int:
         """Positions of the largest forward pass: a full pack, or a longer row alone."""
-        all_rows = self.global_batch_size * self.rows.longest
+        all_rows = math.ceil(self.global_batch_size / self.processes) * self.rows.longest
         by_rows = self.micro_batch_size * self.rows.longest
         return max(min(self.pack_tokens, all_rows, by_rows), self.rows.longest)
 
@@ -150,6 +163,7 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     kind = plugins.load("adapter", recipe.adapter.kind)
     passes = plugins.optional(trainer, "REFERENCE_PASSES") or 0
     is_copied = kind.TRAINS == "weights" or recipe.adapter.kind in MOVING
+    size, strategy = planned(loaded, is_this_machine=device.name == THIS_MACHINE)
     made = Job(
         shape=known.shape,
         is_guessed=known.is_guessed,
@@ -173,6 +187,8 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         reference_passes=passes,
         copies_reference=passes > 0 and is_copied,
         experimental=plugins.optional(trainer, "EXPERIMENTAL"),
+        processes=size,
+        strategy=strategy,
     )
     if made.is_full:
         return made

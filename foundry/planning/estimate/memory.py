@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from foundry.core.records import Record
 from foundry.planning.estimate.job import FULL, Job
 from foundry.planning.estimate.spread import Spread, exactly, total
-from foundry.planning.estimate.stored import BYTES, optimizer_bytes, weight_bytes
+from foundry.planning.estimate.stored import BYTES, held_weight_bytes, optimizer_bytes
 
 MIB = 2**20
 FLOAT32 = 4
@@ -46,7 +46,7 @@ class MemoryFactors:
 
 
 def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memory:
-    """Bytes that a training takes at its peak.
+    """Bytes that one process of a training takes at its peak.
 
     Args:
         job: The training.
@@ -55,7 +55,7 @@ def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memo
     """
     kept = _kept(job, backend)
     step = {"activations": _activations(job, factors), "logits": _logits(job)}
-    proof = exactly(weight_bytes(job))
+    proof = exactly(held_weight_bytes(job))
     if backend == "cpu" and proof.expected > total(step.values()).expected:
         # After the last step the saved adapter is read back upon a second copy of the base. A GPU
         # has given back the moments and the first copy's weights by then.
@@ -69,16 +69,16 @@ def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memo
 
 def _kept(job: Job, backend: str) -> dict[str, Spread]:
     """What is there from the first step to the last."""
-    trained = job.trained_weights
-    parts = {"weights": weight_bytes(job)}
+    trained = job.trained_weights / (job.processes if job.is_sharded else 1)
+    parts: dict[str, float] = {"weights": held_weight_bytes(job)}
     if job.adapter != FULL:
         parts["adapter"] = FLOAT32 * trained
     parts["gradients"] = FLOAT32 * trained
-    parts["optimizer"] = optimizer_bytes(job)
+    parts["optimizer"] = optimizer_bytes(job) / (job.processes if job.is_sharded else 1)
     if job.copies_reference:
         parts["reference"] = FLOAT32 * trained
     if backend == "cpu":  # beside a GPU it is in the computer's own memory
-        parts["first_copy"] = FLOAT32 * trained  # what the learning proof compares with
+        parts["first_copy"] = FLOAT32 * job.trained_weights  # what the learning proof compares with
     return {name: exactly(count) for name, count in parts.items()}
 
 

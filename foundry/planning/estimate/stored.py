@@ -27,6 +27,19 @@ def weight_bytes(job: Job) -> int:
     return per_number * around + _quantised(shape)
 
 
+def held_weight_bytes(job: Job) -> float:
+    """What of them one process holds: all, or its part of each layer.
+
+    Of a model in parts two layers are whole at any time, that which computes and the next; what
+    lies outside of the layers is whole in each process (`foundry/train/sharding.py`).
+    """
+    if not job.is_sharded:
+        return weight_bytes(job)
+    outside = BYTES[job.weights] * (job.shape.embedding_weights + job.shape.other_parameters)
+    layers = weight_bytes(job) - outside
+    return outside + layers / job.processes + 2 * layers / job.shape.layers
+
+
 def optimizer_bytes(job: Job) -> int:
     """Two moments of each trained number."""
     if job.optimizer != EIGHT_BIT:
