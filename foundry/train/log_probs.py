@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from foundry.core.records import EncodedRow
 from foundry.encode.tokenize import IGNORED
@@ -76,6 +76,27 @@ def _side_by_side(log_probs_N: torch.Tensor, answer_N: torch.Tensor) -> Answers:
     mask_RC = torch.zeros(shape, dtype=torch.int64, device=rows_N.device)
     mask_RC[rows_N, columns_N] = 1
     return Answers(laid_RC, mask_RC)
+
+
+def alone(batch: Mapping[str, Any], zeros: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a padded micro-batch one by one, without what they are filled up with."""
+    names = [name for name in ("input_ids", "labels", *zeros) if name in batch]
+    made = []
+    for row, length in enumerate(batch["lengths"]):
+        one = {name: batch[name][row : row + 1, :length] for name in names}
+        made.append({**one, "answer_BT": torch.zeros_like(one["labels"])})
+    return made
+
+
+def together(answers: Sequence[Answers]) -> Answers:
+    """Answers of several passes, in their order."""
+    longest = max(one.mask_RC.shape[1] for one in answers)
+
+    def joined(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+        return torch.cat([pad(t, (0, longest - t.shape[1])) for t in tensors])
+
+    log_probs_RC = joined([one.log_probs_RC for one in answers])
+    return Answers(log_probs_RC, joined([one.mask_RC for one in answers]))
 
 
 @torch.no_grad()

@@ -20,7 +20,14 @@ from foundry.train import collate, proof
 from foundry.train.adapter_files import has_update, moves_base, without_update
 from foundry.train.arrange import arrange
 from foundry.train.inputs import FitInputs
-from foundry.train.log_probs import Answers, answer_log_probs, by_hand, sides_of
+from foundry.train.log_probs import (
+    Answers,
+    alone,
+    answer_log_probs,
+    by_hand,
+    sides_of,
+    together,
+)
 from foundry.train.objective import Objective
 from foundry.train.reference import Reference, reference_of
 from foundry.train.steps import Batch, Row, StepTrainer, entry
@@ -71,13 +78,21 @@ class AnswerTrainer(StepTrainer):
         else:
             batch = collate.padded(sides, zeros=self.zeros)
             answers = numbers[:, None].expand(-1, int(lengths.max()))
-        return {**batch, "answer_BT": answers}
+        return {**batch, "answer_BT": answers, "lengths": lengths.tolist()}
 
     def log_probs(self, model: Any, batch: Mapping[str, Any]) -> Answers:
-        """Of the answers of a micro-batch, by the model as it is."""
+        """Of the answers of a micro-batch, by the model as it is.
+
+        A class that bears no filling reads one side after the other.
+        """
         given = collate.on_device(batch, self.args.device)
         with self.compute_loss_context_manager():  # type: ignore[attr-defined]
-            return answer_log_probs(model, given, self.zeros, self.head)
+            if self.arrangement.kind != "single":
+                return answer_log_probs(model, given, self.zeros, self.head)
+            sides = alone(given, self.zeros)
+            return together(
+                [answer_log_probs(model, side, self.zeros, self.head) for side in sides]
+            )
 
     def before_step(self, model: Any, batches: Sequence[Batch]) -> None:
         """What the reference says of all answers of the step."""
