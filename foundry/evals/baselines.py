@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from foundry.core.records import Example
+from foundry.data.normalising import normalise
 from foundry.evals.answers import Answer, Column, Item
-from foundry.evals.normalising import normalise
 from foundry.evals.questions import question_of
 
 LONGEST_GRAM = 3

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from foundry.core.fields import Closed, Many, Refused
 from foundry.core.language import gettext as _
 from foundry.data import strict_json
-from foundry.evals.normalising import fold
+from foundry.data.normalising import fold
 from foundry.evals.units import units
 from foundry.evals.writing import Language, writing
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from string import ascii_uppercase
 
+from foundry.data.normalising import normalise, without_end_marks
 from foundry.evals.naming import named_in
-from foundry.evals.normalising import normalise, without_end_marks
 
 LETTERS = "A-J"
 LINE_MARK = re.compile(

@@ -19,7 +19,7 @@ from foundry.core import facts, shipped
 from foundry.core.facts import Fact
 from foundry.core.fields import Closed, Many
 from foundry.core.recipe import Text
-from foundry.evals.normalising import fold
+from foundry.data.normalising import fold
 
 WITHIN = 100
 """Characters in which a refusal must begin; ours: two or three sentences of either language."""

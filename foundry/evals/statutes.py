@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from foundry.evals.normalising import fold
+from foundry.data.normalising import fold
 
 DIGITS = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {
     "零": 0,

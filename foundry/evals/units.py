@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from foundry.evals.normalising import fold
+from foundry.data.normalising import fold
 
 SINGLE = "\u3040-\u30ff\u3100-\u312f\u31a0-\u31bf\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff"
 SINGLE += "\U00020000-\U0003ffff"
@@ -21,7 +21,7 @@ UNIT = re.compile(
 
 
 def units(text: str) -> list[str]:
-    """The units of `text` in order, folded (`foundry.evals.normalising.fold`)."""
+    """The units of `text` in order, folded (`foundry.data.normalising.fold`)."""
     return list(_units(fold(text)))
 
 

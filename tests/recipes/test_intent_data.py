@@ -9,10 +9,10 @@ import pytest
 from foundry.core import plugins, shipped
 from foundry.core.load import load_recipe
 from foundry.core.records import Example
+from foundry.data.normalising import normalise
 from foundry.evals.answers import Answer, Item
 from foundry.evals.evaluators import language
 from foundry.evals.metrics import metrics_of
-from foundry.evals.normalising import normalise
 
 NAME = "finance/intent"
 FOLDER = shipped.root() / "recipes" / "finance" / "intent"

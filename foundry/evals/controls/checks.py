@@ -4,8 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from foundry.data.normalising import fold, normalise
 from foundry.evals.controls.items import Control
-from foundry.evals.normalising import fold, normalise
 
 FENCE = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")

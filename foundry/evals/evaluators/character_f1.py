@@ -6,8 +6,8 @@ Source: Rajpurkar et al. (2016), "SQuAD", section 6.1, arXiv 1606.05250.
 
 from collections import Counter
 
+from foundry.data.normalising import normalise
 from foundry.evals.answers import Answer, Item
-from foundry.evals.normalising import normalise
 from foundry.evals.parts import InParts
 
 version = 1

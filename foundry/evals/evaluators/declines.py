@@ -7,9 +7,9 @@ questions it should answer, how many it declines (`wrongly-declined`).
 from pydantic import Field
 
 from foundry.core.fields import Closed, Many
+from foundry.data.normalising import normalise
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion
-from foundry.evals.normalising import normalise
 
 version = 1
 TITLE = {"en": "Declines what it should", "zh-TW": "該婉拒時會婉拒"}

@@ -4,8 +4,8 @@ Compared after normalising and without end punctuation, as SQuAD does for Englis
 Source: Rajpurkar et al. (2016), "SQuAD", section 6.1, arXiv 1606.05250.
 """
 
+from foundry.data.normalising import bare
 from foundry.evals.answers import Answer, Item
-from foundry.evals.normalising import normalise, without_end_marks
 from foundry.evals.parts import InParts
 
 version = 1
@@ -25,8 +25,4 @@ def score(item: Item, answer: Answer, spec: Spec) -> float | None:
     """1.0 if the answer equals the reference, else 0.0."""
     if not item.is_in(spec.parts):
         return None
-    return float(_bare(answer.text) == _bare(item.example.answer))
-
-
-def _bare(text: str) -> str:
-    return without_end_marks(normalise(text))
+    return float(bare(answer.text) == bare(item.example.answer))

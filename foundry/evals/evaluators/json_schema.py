@@ -12,7 +12,6 @@ An answer that is no JSON has no fields.
 Source of the schema language: https://json-schema.org/draft/2020-12.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
@@ -21,11 +20,12 @@ from pydantic import Field, model_validator
 
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
+from foundry.data.json_answer import FENCE, read_answer
+from foundry.data.normalising import normalise
 from foundry.data.record_schema import RecordSchema, check
-from foundry.data.strict_json import JsonFault, parse, plain
+from foundry.data.strict_json import JsonFault
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion, Counts, PooledCompanion
-from foundry.evals.normalising import normalise
 from foundry.evals.parts import InParts
 
 version = 1
@@ -34,7 +34,6 @@ EXPLAIN = {
     "en": "The answer is one JSON value that fits the schema, so that a program can read it.",
     "zh-TW": "答案是一筆合乎結構定義（schema）的 JSON，程式讀得進去。",
 }
-FENCE = re.compile(r"```[ \t]*(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
 
 
 class Spec(InParts):
@@ -64,7 +63,7 @@ def settle(items: Sequence[Item], spec: Spec) -> Spec:
     """
     wrong = []
     for item in items:
-        found, value = _read(item.example.answer)
+        found, value = read_answer(item.example.answer)
         if item.is_in(spec.parts) and found and not _fits(value, spec):
             wrong.append(f"{item.example.source}:{item.example.line}")
     if wrong:
@@ -78,7 +77,7 @@ def score(item: Item, answer: Answer, spec: Spec) -> float | None:
     """1.0 if the answer is JSON that fits the schema, else 0.0."""
     if not item.is_in(spec.parts):
         return None
-    found, value = _read(answer.text)
+    found, value = read_answer(answer.text)
     return float(found and _fits(value, spec))
 
 
@@ -91,7 +90,7 @@ def _fits(value: Any, spec: Spec) -> bool:
 
 
 def _parsed(item: Item, answer: Answer, spec: Spec) -> float | None:
-    return float(_read(answer.text)[0]) if item.is_in(spec.parts) else None
+    return float(read_answer(answer.text)[0]) if item.is_in(spec.parts) else None
 
 
 def _fenced(item: Item, answer: Answer, spec: Spec) -> float | None:
@@ -99,23 +98,14 @@ def _fenced(item: Item, answer: Answer, spec: Spec) -> float | None:
 
 
 def _observe(item: Item, answer: Answer, spec: Spec) -> Counts | None:
-    has_reference, reference = _read(item.example.answer)
+    has_reference, reference = read_answer(item.example.answer)
     if not (item.is_in(spec.parts) and has_reference):
         return None
-    found, value = _read(answer.text)
+    found, value = read_answer(answer.text)
     wanted = dict(_leaves(reference))
     said = dict(_leaves(value)) if found else {}
     right = sum(path in wanted and wanted[path] == leaf for path, leaf in said.items())
     return {"wanted": len(wanted), "said": len(said), "right": right}
-
-
-def _read(text: str) -> tuple[bool, Any]:
-    """Whether a text is one JSON value, bare or in its only fence, and the value."""
-    fenced = FENCE.findall(text)
-    try:
-        return True, plain(parse(fenced[0] if len(fenced) == 1 else text), [])
-    except (JsonFault, RecursionError):
-        return False, None
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, Any]]:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from foundry.core.fields import Closed, Many
+from foundry.data.normalising import normalise
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion, Table
-from foundry.evals.normalising import normalise
 from foundry.evals.refusing import WITHIN, refusal, refusals
 
 version = 1

@@ -13,9 +13,9 @@ import re
 import unicodedata
 from collections import Counter
 
+from foundry.data.normalising import fold
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion
-from foundry.evals.normalising import fold
 from foundry.evals.parts import InParts
 
 version = 1

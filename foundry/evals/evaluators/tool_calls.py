@@ -25,9 +25,9 @@ from pydantic import Field
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.records import ToolCall
+from foundry.data.normalising import normalise
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion
-from foundry.evals.normalising import normalise
 from foundry.evals.parts import InParts
 from foundry.evals.written_calls import Written, read_written
 

@@ -25,3 +25,11 @@ def without_end_marks(text: str) -> str:
     while end and unicodedata.category(text[end - 1]).startswith("P"):
         end -= 1
     return text[:end]
+
+
+def bare(text: str) -> str:
+    """`text` normalised and without end marks: equal answers differ in nothing else.
+
+    As SQuAD compares for English: Rajpurkar et al. (2016), section 6.1, arXiv 1606.05250.
+    """
+    return without_end_marks(normalise(text))
