@@ -21,6 +21,7 @@ POINTS = {
     "family": "foundry.models.families",
     "adapter": "foundry.train.adapters",
     "trainer": "foundry.train.trainers",
+    "reward": "foundry.train.rewards",
     "evaluator": "foundry.evals.evaluators",
     "benchmark": "foundry.evals.benchmarks",
     "exporter": "foundry.delivery.exporters",
