@@ -24,6 +24,7 @@ from foundry.planning.charging import charges
 from foundry.planning.outcome import beside
 from foundry.planning.plan import make_plan
 from foundry.planning.settled import as_settled
+from foundry.planning.teachers import teacher_of
 from foundry.planning.trainers import not_read
 from foundry.planning.unchanged import refuse_changed
 from foundry.store.ledger import recorded
@@ -279,6 +280,7 @@ def _fit_here(way: Walk) -> TrainResult:
     from foundry.models.quiet import quiet
 
     with quiet():
+        from foundry.train.asking import read_questions
         from foundry.train.assemble import Material, assemble
 
     encoded = way.results["encode"]
@@ -290,6 +292,10 @@ def _fit_here(way: Walk) -> TrainResult:
     )
     inputs, settings = assemble(way.plan, material, way.run, way.events)
     trainer = plugins.load("trainer", way.loaded.recipe.train.kind)
+    inputs = replace(inputs, teacher=teacher_of(way.loaded), ends=way.stop_ids)
+    if plugins.optional(trainer, "ASKS"):
+        asked = read_questions(way.run.file(_part(way, "train").file), way.rows, way.encoder)
+        inputs = replace(inputs, asked=asked)
     fitted: TrainResult = trainer.fit(inputs, settings)
     return fitted
 

@@ -22,7 +22,7 @@ from foundry.planning.estimate.rows import Rows, rows_of
 from foundry.planning.estimate.spread import Spread
 from foundry.planning.hardware import Device
 from foundry.planning.processes import DDP, FSDP2, open_strategy
-from foundry.planning.shapes import KnownShape, shape_by_name, shape_in
+from foundry.planning.shapes import KnownShape, known
 
 # Of its memory, what a card's driver and screen leave, and what an operating system leaves that
 # lives in the same memory; assumed.
@@ -75,7 +75,7 @@ class Forecast(Record):
     def as_dict(self) -> dict[str, Any]:
         """Plain values, with what is computed of them."""
         return {**super().as_dict(), "fits": self.fits, "is_tight": self.is_tight} | {
-            "job": {**asdict(self.job), "shape": self.job.shape.model_dump(mode="json")},
+            "job": {**asdict(self.job), **_shapes(self.job)},
             "disk": {**self.disk.as_dict(), "total": self.disk.total},
             "trained_parameters": self.job.trained_weights,
             "parameters": self.job.shape.parameters,
@@ -84,15 +84,14 @@ class Forecast(Record):
         }
 
 
-def known_shape(loaded: LoadedRecipe) -> KnownShape:
-    """The shape of a recipe's base model, whether or not it is on this machine.
+def _shapes(job: Job) -> dict[str, Any]:
+    teacher = None if job.teacher is None else job.teacher.model_dump(mode="json")
+    return {"shape": job.shape.model_dump(mode="json"), "teacher": teacher}
 
-    Raises:
-        RecipeError, ResourceError: It names nothing there is, or nothing is known of its size.
-    """
-    here = at_hand(loaded.recipe.base_model, loaded.path.parent)
-    name = loaded.recipe.base_model
-    return shape_by_name(name) if here is None else shape_in(here.folder)
+
+def known_shape(loaded: LoadedRecipe) -> KnownShape:
+    """The shape of a recipe's base model; see `shapes.known`."""
+    return known(loaded.recipe.base_model, loaded.path.parent)
 
 
 def known_rows(loaded: LoadedRecipe) -> Rows:

@@ -31,6 +31,7 @@ from foundry.planning.refusals import (
 )
 from foundry.planning.resolve import resolve
 from foundry.planning.settled import as_begun, has_begun
+from foundry.planning.teachers import check_teacher, teacher_of
 
 
 def make_plan(
@@ -108,7 +109,9 @@ def settle(
     files = require_inputs(loaded)
     base = locate(loaded.recipe.base_model, loaded.path.parent)
     cleared = clear(loaded, base, accepted_terms, override)
+    teacher = teacher_of(loaded)
     check_context(loaded, base)
+    check_teacher(loaded, base, teacher)
     check_validation(loaded)
     check_dropout(loaded)
     check_judge(loaded)
@@ -122,6 +125,7 @@ def settle(
         "base": [base.sha256, base.settings_sha256],
         "inputs": inputs,
         "foundry": version(),
+        **({"teacher": [teacher.sha256, teacher.settings_sha256]} if teacher else {}),
     }
     resolved, reasons = resolve(loaded, accelerator.look())
     return Plan(

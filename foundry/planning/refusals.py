@@ -54,6 +54,7 @@ def _place(loaded: LoadedRecipe, key: str) -> str:
 def check_validation(loaded: LoadedRecipe) -> None:
     """Refuse to choose or stop by a loss that nothing is there to measure on."""
     if loaded.recipe.data.is_validated:
+        _refuse_validation(loaded)
         return
     spec = loaded.recipe.train.spec.model_dump()
     what = _("{key}: there are no validation rows to measure on")
@@ -81,6 +82,16 @@ def check_dropout(loaded: LoadedRecipe) -> None:
     what = _("{key}: `{kind}` compares log-probabilities, to which dropout would be noise")
     fix = _("set it to 0")
     raise RecipeError(Problem(_place(loaded, key), what.format(key=key, kind=kind), fix))
+
+
+def _refuse_validation(loaded: LoadedRecipe) -> None:
+    """Refuse rows to measure a loss on that the trainer does not take."""
+    kind = loaded.recipe.train.kind
+    if plugins.optional(plugins.load("trainer", kind), "VALIDATES") is not False:
+        return
+    what = _("`{kind}` has no loss that validation rows could be measured by")
+    fix = _("remove `data.validation` and `data.split.validation`")
+    raise RecipeError(Problem(_place(loaded, "train.kind"), what.format(kind=kind), fix))
 
 
 def check_judge(loaded: LoadedRecipe) -> None:

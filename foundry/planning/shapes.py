@@ -6,6 +6,7 @@ from pathlib import Path
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.models import catalogue, configuration, names
+from foundry.models.at_hand import at_hand
 from foundry.models.fetch import count_parameters
 from foundry.models.shape import Shape, shape_of
 
@@ -29,6 +30,16 @@ class KnownShape:
     def is_guessed(self) -> bool:
         """Whether the sizes are those of a typical model of as many parameters."""
         return self.origin == SIZE
+
+
+def known(base_model: str, recipe_folder: Path) -> KnownShape:
+    """The shape of a model that a recipe names, whether or not it is on this machine.
+
+    Raises:
+        RecipeError, ResourceError: It names nothing there is, or nothing is known of its size.
+    """
+    here = at_hand(base_model, recipe_folder)
+    return shape_by_name(base_model) if here is None else shape_in(here.folder)
 
 
 def shape_in(folder: Path) -> KnownShape:

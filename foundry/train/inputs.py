@@ -1,7 +1,7 @@
 """What every trainer is given."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from foundry.core.events import Events
@@ -10,6 +10,7 @@ from foundry.core.rundir import RunDir
 from foundry.models.load import Storage
 from foundry.models.place import CPU, Place
 from foundry.train.arrange import Arrangement
+from foundry.train.asking import Asked
 from foundry.train.crew import ALONE, Crew
 
 
@@ -23,7 +24,8 @@ class FitInputs:
     where there are none, each has its own. `validation` are rows to measure the loss on, which
     nothing is learned from. `optimizer` makes one of a model, a class and its settings where the
     adapter wants groups of its own; `times_rate` is the adapter's rate over LoRA's. `crew` are
-    the processes that train together.
+    the processes that train together. `teacher` is the model to learn from; `asked` are the rows as
+    questions, by row, for a trainer that asks, and `ends` all ids that end an answer in use.
     """
 
     model: Any
@@ -43,3 +45,6 @@ class FitInputs:
     optimizer: Callable[..., Any] | None = None
     times_rate: float = 1.0
     crew: Crew = ALONE
+    teacher: BaseModel | None = None
+    ends: Sequence[int] = ()
+    asked: Mapping[str, Asked] = field(default_factory=dict)

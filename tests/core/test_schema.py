@@ -82,14 +82,14 @@ def test_bad_recipe_is_invalid(validator, more):
 def test_every_plugin_is_in_the_schema(validator):
     text = json.dumps(validator.schema)
 
-    for point in ("format", "adapter", "trainer", "exporter", "evaluator"):
+    for point in ("format", "adapter", "trainer", "reward", "exporter", "evaluator"):
         for kind in plugins.names(point):
             assert f'"kind": {{"const": "{kind}"}}' in text
 
 
 def test_every_key_of_every_plugin_is_described():
     undescribed = [path for path, field in outline(None).items() if not field.description]
-    for point in ("format", "adapter", "trainer", "exporter", "evaluator"):
+    for point in ("format", "adapter", "trainer", "reward", "exporter", "evaluator"):
         for kind in plugins.names(point):
             fields = plugins.load(point, kind).Spec.model_fields
             undescribed += [(point, kind, key) for key, f in fields.items() if not f.description]
@@ -98,6 +98,6 @@ def test_every_key_of_every_plugin_is_described():
 
 
 def test_every_plugin_refuses_unknown_keys():
-    for point in ("format", "adapter", "trainer", "exporter", "evaluator"):
+    for point in ("format", "adapter", "trainer", "reward", "exporter", "evaluator"):
         for kind in plugins.names(point):
             assert plugins.load(point, kind).Spec.model_config["extra"] == "forbid", kind

@@ -51,6 +51,9 @@ def sentence(event: Event) -> str | None:
         "unpacked": _(
             "{stage}: rows side by side, since this model lets rows in one sequence see each other"
         ),
+        "not-judged": _(
+            "{stage}: {left_out} rows are left out, since no reward can judge them; {kept} are kept"
+        ),
         "answers": _("{stage}: {column}: {done} of {of} answers"),
     }
     if kind not in sentences:
@@ -72,6 +75,10 @@ def _step(event: Event) -> str:
     text = _("training: step {step} of {of}, loss {loss:.3f}").format(
         step=event["step"], of=event["of"], loss=event["loss"]
     )
+    if "reward" in event:
+        text += _(", reward {mean:.2f} ± {spread:.2f}").format(
+            mean=event["reward"], spread=event["reward_std"]
+        )
     if "eta_s" not in event:
         return text
     pace = _("{speed:.0f} tokens/s, {left} left")

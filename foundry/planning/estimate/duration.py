@@ -7,7 +7,7 @@ from foundry.planning.estimate.flops import step_flops
 from foundry.planning.estimate.job import QLORA, Job
 from foundry.planning.estimate.memory import layer_activations
 from foundry.planning.estimate.spread import Spread, exactly
-from foundry.planning.estimate.stored import weight_bytes
+from foundry.planning.estimate.stored import teacher_bytes, weight_bytes
 from foundry.planning.hardware import Device
 
 # Reading a frozen NF4 weight back to bfloat16, once forward and once backward: 0.5 byte read and
@@ -60,13 +60,17 @@ def work(job: Job, backend: str) -> Work:
     again = 1.5 if job.gradient_checkpointing else 1.0
     # A forward pass alone is a third of what goes forward and backward.
     calls = job.shape.layers * job.passes * (again + job.reference_passes / 3)
+    # Each token that is drawn reads all weights once for the whole batch, one pass forward.
+    traffic += job.drawn_tokens * weight_bytes(job)
+    calls += job.shape.layers * job.drawn_tokens / 3
+    if job.teacher is not None:
+        calls += job.teacher.layers * job.passes / 3
     # GPUs work beside each other; processes of one computer share its cores.
     share = 1 / job.processes if backend == "cuda" else 1.0
     calls *= 1 if backend == "cuda" else job.processes
+    loaded = 2.0 * weight_bytes(job) + teacher_bytes(job)
     steps = job.steps
-    return Work(
-        operations * share * steps, traffic * share * steps, calls * steps, 2.0 * weight_bytes(job)
-    )
+    return Work(operations * share * steps, traffic * share * steps, calls * steps, loaded)
 
 
 def exchanged(job: Job) -> float:

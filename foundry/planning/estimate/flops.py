@@ -8,6 +8,7 @@ section 2.1). So frozen weights cost 4NT and trained ones 6NT.
 from dataclasses import dataclass
 
 from foundry.core.records import Record
+from foundry.models.shape import Shape
 from foundry.planning.estimate.job import Job
 
 # What a fused attention computes backward for each operation forward: five products to two.
@@ -19,7 +20,7 @@ FIRST = ("q_proj", "k_proj", "v_proj")
 
 @dataclass(frozen=True)
 class Flops(Record):
-    """Operations of one optimizer step."""
+    """Operations of one optimizer step; `beside` are a teacher's and of drawing."""
 
     linear: float
     update: float
@@ -27,12 +28,13 @@ class Flops(Record):
     head: float
     recomputed: float
     reference: float = 0.0
+    beside: float = 0.0
 
     @property
     def total(self) -> float:
         """All of them."""
         trained = self.linear + self.update + self.attention + self.head
-        return trained + self.recomputed + self.reference
+        return trained + self.recomputed + self.reference + self.beside
 
 
 def step_flops(job: Job) -> Flops:
@@ -50,7 +52,24 @@ def step_flops(job: Job) -> Flops:
         head=forward_head * _head_passes(job),
         recomputed=again if job.gradient_checkpointing else 0.0,
         reference=(forward_linear + forward_attention + forward_head) * job.reference_passes,
+        beside=_beside(job),
     )
+
+
+def _beside(job: Job) -> float:
+    """Forward passes without a gradient: a teacher's, and drawing answers.
+
+    A token that is drawn is read once, as the rest of its row is, with keys and values kept.
+    """
+    made = 0.0 if job.teacher is None else _read(job.teacher, job)
+    if job.drawn_tokens:
+        made += _read(job.shape, job)
+    return made
+
+
+def _read(shape: Shape, job: Job) -> float:
+    head = 2 * shape.hidden * shape.vocabulary * job.step_supervised
+    return 2 * shape.active_weights * job.step_tokens + head
 
 
 def _head_passes(job: Job) -> int:

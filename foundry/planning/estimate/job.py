@@ -9,9 +9,11 @@ from foundry.core.load import LoadedRecipe
 from foundry.models.place import place_of
 from foundry.models.shape import Linear, Shape
 from foundry.planning.estimate.rows import Rows
+from foundry.planning.estimate.spread import Spread, exactly
 from foundry.planning.hardware import THIS_MACHINE, Device
 from foundry.planning.processes import FSDP2, SINGLE, planned
 from foundry.planning.shapes import KnownShape
+from foundry.planning.shapes import known as known_by_name
 from foundry.train.adapter_files import MOVING
 
 # Tokens in one forward pass where the recipe leaves it open. On a CPU of two cores twice as many
@@ -51,6 +53,8 @@ class Job:
         processes: How many share the rows of a step; each has a GPU of its own, or its share of a
             computer's memory and cores.
         strategy: How they share the model, see `core.compute`.
+        teacher: Shape of a frozen model that reads every row too; None where there is none.
+        drawn_tokens: Tokens at most of an answer that the model draws; 0 where it draws none.
     """
 
     shape: Shape
@@ -78,6 +82,8 @@ class Job:
     experimental: str | None = None
     processes: int = 1
     strategy: str = SINGLE
+    teacher: Shape | None = None
+    drawn_tokens: int = 0
 
     @property
     def is_sharded(self) -> bool:
@@ -156,12 +162,15 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     targets = adapter.get("target_modules", "all-linear")
     trainer = plugins.load("trainer", recipe.train.kind)
     places = _places(loaded, rows)
+    rows = _drawn(rows, train)
     in_a_place = rows.count / places
-    in_a_step = round(train["global_batch_size"] * in_a_place)
+    in_a_step = round(train["global_batch_size"] * in_a_place) * train.get("group_size", 1)
     in_a_pass = _settled(train, "micro_batch_size", train["global_batch_size"])
     dtype = _settled(train, "dtype", device.number_type)
     kind = plugins.load("adapter", recipe.adapter.kind)
     passes = plugins.optional(trainer, "REFERENCE_PASSES") or 0
+    if train.get("max_new_tokens") and train.get("beta"):  # of what is drawn
+        passes = 1
     is_copied = kind.TRAINS == "weights" or recipe.adapter.kind in MOVING
     size, strategy = planned(loaded, is_this_machine=device.name == THIS_MACHINE)
     made = Job(
@@ -189,12 +198,31 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         experimental=plugins.optional(trainer, "EXPERIMENTAL"),
         processes=size,
         strategy=strategy,
+        teacher=_teacher(loaded, train),
+        drawn_tokens=train.get("max_new_tokens", 0),
     )
     if made.is_full:
         return made
     spec = recipe.adapter.spec
     counts = (kind.numbers(one.inputs, one.outputs, spec) for one in made.adapted)
     return replace(made, in_a_layer=sum(counts))
+
+
+def _teacher(loaded: LoadedRecipe, train: Mapping[str, Any]) -> Shape | None:
+    name = train.get("teacher")
+    return None if name is None else known_by_name(name, loaded.path.parent).shape
+
+
+def _drawn(rows: Rows, train: Mapping[str, Any]) -> Rows:
+    """The rows with answers that the model draws: as long as those of the data, up to the limit."""
+    most = train.get("max_new_tokens")
+    if most is None:
+        return rows
+    given = rows.supervised.expected
+    drawn = Spread(min(given, most), (min(given, most) + most) / 2, most)
+    asked = max(1.0, rows.tokens.expected - given)
+    tokens = exactly(asked).plus(drawn)
+    return replace(rows, tokens=tokens, supervised=drawn, longest=rows.longest + most)
 
 
 def _places(loaded: LoadedRecipe, rows: Rows) -> int:

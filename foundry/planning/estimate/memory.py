@@ -10,13 +10,20 @@ from dataclasses import dataclass
 from foundry.core.records import Record
 from foundry.planning.estimate.job import FULL, Job
 from foundry.planning.estimate.spread import Spread, exactly, total
-from foundry.planning.estimate.stored import BYTES, held_weight_bytes, optimizer_bytes
+from foundry.planning.estimate.stored import (
+    BYTES,
+    held_weight_bytes,
+    optimizer_bytes,
+    teacher_bytes,
+)
 
 MIB = 2**20
 FLOAT32 = 4
 # Logits of one block of the vocabulary at once (`foundry/train/head.py`), with the copies that a
 # float32 product, its exponentials and a cap make; where a class does more after its head, all.
 HEAD_BLOCK, HEAD_COPIES = 4096, (1, 2, 3)
+# Tiles of `trl/kernels/chunked_divergence.py` and `chunked_logprob.py`, TRL 1.16.
+TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
 # What the count of a layer's activations misses, and what the allocator has in excess.
 ACTIVATION_BOUNDS = (0.7, 1.0, 1.4)
 GUESSED_BOUNDS = (0.5, 1.0, 2.0)
@@ -55,6 +62,8 @@ def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memo
     """
     kept = _kept(job, backend)
     step = {"activations": _activations(job, factors), "logits": _logits(job)}
+    if job.drawn_tokens and total(_drawing(job).values()).expected > total(step.values()).expected:
+        step = _drawing(job)  # before the gradient, and given back by then
     proof = exactly(held_weight_bytes(job))
     if backend == "cpu" and proof.expected > total(step.values()).expected:
         # After the last step the saved adapter is read back upon a second copy of the base. A GPU
@@ -77,6 +86,8 @@ def _kept(job: Job, backend: str) -> dict[str, Spread]:
     parts["optimizer"] = optimizer_bytes(job) / (job.processes if job.is_sharded else 1)
     if job.copies_reference:
         parts["reference"] = FLOAT32 * trained
+    if job.teacher is not None:
+        parts["teacher"] = teacher_bytes(job)
     if backend == "cpu":  # beside a GPU it is in the computer's own memory
         parts["first_copy"] = FLOAT32 * job.trained_weights  # what the learning proof compares with
     return {name: exactly(count) for name, count in parts.items()}
@@ -110,11 +121,32 @@ def _activations(job: Job, factors: MemoryFactors | None) -> Spread:
     return exactly(kept).times(*bounds)
 
 
+def _drawing(job: Job) -> dict[str, Spread]:
+    """Of answers being drawn together: keys and values of every token, and the next one's logits.
+
+    Sampling sorts and sums the logits in copies of them, as many as of a block of the head.
+    """
+    shape, rows = job.shape, job.global_batch_size
+    token = 2 * shape.layers * shape.kv_heads * shape.head_dim * BYTES[job.dtype]
+    logits = exactly(FLOAT32 * rows * shape.vocabulary).times(*HEAD_COPIES)
+    return {"activations": exactly(token * rows * job.rows.longest), "logits": logits}
+
+
 def _logits(job: Job) -> Spread:
     """Of the head: a block of logits, the hidden states that reach it, and their gradient."""
+    if job.teacher is not None or job.drawn_tokens:
+        return _tiles(job)
     block = min(HEAD_BLOCK, job.shape.vocabulary)
     logits = exactly(FLOAT32 * job.largest_supervised * block).times(*HEAD_COPIES)
     return logits.plus(exactly(3 * FLOAT32 * job.largest_supervised * job.shape.hidden))
+
+
+def _tiles(job: Job) -> Spread:
+    """Of the head as TRL's kernels have it: a tile of both models' logits, and what a cap makes."""
+    tile = min(TILE_TOKENS, job.largest_supervised) * min(TILE_VOCABULARY, job.shape.vocabulary)
+    hidden = 3 * FLOAT32 * job.largest_supervised * job.shape.hidden
+    models = 2 if job.teacher is not None else 1
+    return exactly(FLOAT32 * models * tile).times(1, 3, 5).plus(exactly(hidden))
 
 
 def _libraries(job: Job, backend: str, factors: MemoryFactors | None) -> Spread:

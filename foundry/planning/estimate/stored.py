@@ -40,6 +40,11 @@ def held_weight_bytes(job: Job) -> float:
     return outside + layers / job.processes + 2 * layers / job.shape.layers
 
 
+def teacher_bytes(job: Job) -> int:
+    """A teacher's weights in memory, in the numbers that the base's have; 0 without one."""
+    return 0 if job.teacher is None else BYTES[job.weights] * job.teacher.parameters
+
+
 def optimizer_bytes(job: Job) -> int:
     """Two moments of each trained number."""
     if job.optimizer != EIGHT_BIT:
