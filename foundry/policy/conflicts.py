@@ -27,14 +27,10 @@ class Conflict:
 
     def problem(self) -> Problem:
         """As it is told to a person."""
-        return Problem(self.where, f"{self.what} {self.place}", self.fix)
-
-    @property
-    def place(self) -> str:
-        """The clause in brackets, or that its number is not known."""
-        if self.clause is None:
-            return _("(clause not known)")
-        return _("(clause {clause})").format(clause=self.clause)
+        said = _("{what} (clause not known)")
+        if self.clause is not None:
+            said = _("{what} (clause {clause})")
+        return Problem(self.where, said.format(what=self.what, clause=self.clause), self.fix)
 
 
 Rule = Callable[[Bound, Use, Sequence[Bound]], tuple[str, str, str] | None]

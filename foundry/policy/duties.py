@@ -47,12 +47,13 @@ class Duty:
     def problem(self, what: str) -> Problem:
         """As it is told where it is not done; `what` may name `title` and `wanted`."""
         title = self.licence.title.text(language())
-        said = what.format(title=title, wanted=self.wanted)
-        clause = _("(clause not known)")
+        said = _("{what} (clause not known)")
         if self.clause is not None:
-            clause = _("(clause {clause})").format(clause=self.clause)
+            said = _("{what} (clause {clause})")
+        asked = what.format(title=title, wanted=self.wanted)
+        told = said.format(what=asked, clause=self.clause)
         fix = _("make the package again with `foundry package`")
-        return Problem(self.file, f"{said} {clause}", fix)
+        return Problem(self.file, told, fix)
 
 
 def duties(bound: Sequence[Bound], exports: Sequence[str]) -> list[Duty]:

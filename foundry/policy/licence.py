@@ -121,17 +121,23 @@ class Licence(facts.Fact):
 
 @dataclass(frozen=True)
 class Obligation:
-    """One line for a person: what a licence lets, makes or forbids them to do."""
+    """One line for a person: what a licence lets, makes or forbids them to do.
+
+    `has_numbers` is False where the clause has a number that we do not know.
+    """
 
     licence: str
     kind: Kind
     clause: str | None
     text: str
+    has_numbers: bool = True
 
     def __str__(self) -> str:
         words = {"may": _("may"), "must": _("must"), "must-not": _("must not")}
         line = f"{words[self.kind]}: {self.text}"
-        return line if self.clause is None else f"{line} ({self.clause})"
+        if self.clause is not None:
+            return f"{line} ({self.clause})"
+        return line if self.has_numbers else f"{line} {_('(clause not known)')}"
 
 
 def folder() -> Path:
@@ -202,13 +208,15 @@ def obligations(names: Iterable[str]) -> list[Obligation]:
 
 
 def _lines(licence: Licence, kind: str) -> list[Obligation]:
+    # A text we hold and that has no number there has none at all, as MIT's.
+    has_numbers = bool(licence.text_files) or licence.licensor is None
     rules: dict[Kind, Sequence[Rule]] = {
         "may": licence.may,
         "must": licence.must,
         "must-not": licence.must_not,
     }
     return [
-        Obligation(licence.name, k, rule.clause, rule.text(language()))
+        Obligation(licence.name, k, rule.clause, rule.text(language()), has_numbers)
         for k, found in rules.items()
         if k == kind
         for rule in found
