@@ -9,13 +9,17 @@ import typer
 
 from foundry.cli.output import Json, Set, note, print_json, verb_app
 from foundry.cli.plan import Recipe
-from foundry.cli.train import Runs, Terms
+from foundry.cli.train import Consent, Override, Runs, Terms, consent
 from foundry.core import atomic, secrets
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
+from foundry.core.language import language
 
 if TYPE_CHECKING:
     from foundry.planning.jobs.job import ClusterJob, Wanted
+
+Given = tuple["Wanted", list[str]]
+ONE_PROCESS = ("compute.processes=1", "compute.strategy=single")
 
 app = verb_app(_("Write the job that trains a recipe on a cluster."))
 
@@ -66,6 +70,7 @@ def launch(
     claim: Claim = None,
     set: Set = None,
     accept_terms: Terms = None,
+    override: Override = None,
     runs: Runs = Path("runs"),
     out: Out = None,
     submit: Submit = False,
@@ -75,10 +80,14 @@ def launch(
     from foundry.planning.jobs.job import Wanted, as_document
 
     wanted = Wanted(gpus, cores, memory, hours, image, claim)
-    options = [word for one in set or () for word in ("--set", one)]
-    options += [word for name in accept_terms or () for word in ("--accept-terms", name)]
+    terms, overrides = consent(accept_terms, override), tuple(set or ())
+    options = [word for one in overrides for word in ("--set", one)]
+    options += [word for name in terms.accepted for word in ("--accept-terms", name)]
+    options += ["--override", override] if override is not None else []
     options += ["--runs", runs.as_posix()]
-    job, text, suffix, command = _written(str(recipe), to, on, wanted, (list(set or ()), options))
+    _refuse_tokens(image, claim, *options)
+    job = _planned(str(recipe), overrides, on, terms, (wanted, options))
+    text, suffix, command = _written(job, to, wanted)
     if out is None and submit:
         out = Path(f"{job.name}.{suffix}")
     if out is not None:
@@ -95,28 +104,35 @@ def launch(
     return 0
 
 
-def _written(
-    recipe: str, to: str, on: str, wanted: "Wanted", given: tuple[list[str], list[str]]
-) -> "tuple[ClusterJob, str, str, tuple[str, ...]]":
-    """The job, its text, the ending of its file and the command that hands it in."""
-    from foundry.core.load import load_recipe
-    from foundry.data.places import require_inputs
-    from foundry.planning import cost, hardware
-    from foundry.planning.forecast import forecast, known_rows, known_shape
-    from foundry.planning.jobs import kubernetes, slurm
-    from foundry.planning.jobs.job import job_of
+def _planned(
+    recipe: str, overrides: tuple[str, ...], on: str, terms: Consent, given: Given
+) -> "ClusterJob":
+    """The job of a recipe; refuses here what would be refused there after a night in the queue.
 
-    overrides, options = given
-    _refuse_tokens(wanted.image, wanted.claim, *options)
+    It is planned as one process, since how many this machine could hold does not matter.
+    """
+    from foundry.core.load import load_recipe
+    from foundry.planning import cost, fit, hardware
+    from foundry.planning.jobs.job import job_of
+    from foundry.planning.preview import preview
+
     loaded = load_recipe(recipe, overrides)
-    require_inputs(loaded)
+    alone = load_recipe(recipe, (*overrides, *ONE_PROCESS))
     device = hardware.find(on)
     rates = cost.rates(device, hardware.load_prices())
-    made = forecast(loaded, device, rates, known_shape(loaded), known_rows(loaded))
-    job = job_of(loaded, device, made, wanted, options)
+    made = preview(alone, device, rates, terms.accepted, terms.override)
+    if not made.forecast.fits:
+        raise fit.too_large(made.forecast, made.edits, device.title.text(language()))
+    return job_of(loaded, device, made.forecast, *given)
+
+
+def _written(job: "ClusterJob", to: str, wanted: "Wanted") -> tuple[str, str, tuple[str, ...]]:
+    """The text of a job, the ending of its file and the command that hands it in."""
+    from foundry.planning.jobs import kubernetes, slurm
+
     if to == "slurm":
-        return job, slurm.write(job), slurm.SUFFIX, slurm.COMMAND
-    return job, kubernetes.write(job, wanted), kubernetes.SUFFIX, kubernetes.COMMAND
+        return slurm.write(job), slurm.SUFFIX, slurm.COMMAND
+    return kubernetes.write(job, wanted), kubernetes.SUFFIX, kubernetes.COMMAND
 
 
 def _refuse_tokens(*words: str | None) -> None:

@@ -79,7 +79,7 @@ def check_processes(loaded: LoadedRecipe, machine: Look) -> None:
     """
     settled, _reasons = processes(loaded, machine)
     size, strategy = int(settled["world_size"]), str(settled["strategy"])
-    wrong = list(_contradictions(loaded, size, strategy))
+    wrong = list(contradictions(loaded, size, strategy))
     if wrong:
         raise RecipeError(wrong)
 
@@ -96,7 +96,8 @@ def check_room(loaded: LoadedRecipe, machine: Look) -> None:
         raise ResourceError(lacking)
 
 
-def _contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[Problem]:
+def contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[Problem]:
+    """What no machine could do: rows too few, one process that shares, a trainer that cannot."""
     rows = loaded.recipe.train.spec.model_dump()["global_batch_size"]
     if size == 1 and strategy != SINGLE:
         what = _("`{strategy}` shares a model among processes, and there is one")

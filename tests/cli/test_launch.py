@@ -18,7 +18,7 @@ def here(recipe, monkeypatch):
 
 
 def launch(*words):
-    return call("launch", "recipe.yaml", *words)
+    return call("launch", "recipe.yaml", *ACCEPT, *words)
 
 
 def settings(text):
@@ -28,7 +28,7 @@ def settings(text):
 
 def test_resources_are_those_of_the_plan(here):
     plan = call("plan", "recipe.yaml", *ACCEPT, "--on", "h100-80g", "--json").document
-    outcome = launch("--to", "slurm", "--on", "h100-80g", *ACCEPT, "--json")
+    outcome = launch("--to", "slurm", "--on", "h100-80g", "--json")
 
     assert outcome.code == 0, outcome.err
     job = outcome.document["job"]
@@ -59,6 +59,33 @@ def test_the_processes_of_the_recipe_ask_for_as_many_gpus(here):
     few = launch(*words, "--gpus", "1")
     assert few.code == 2
     assert "compute.processes: auto" in few.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            ("--set", "purpose=shop", "--set", "data.sources.0.declaration.purpose=other"),
+            1,
+            "other",
+        ),
+        (("--set", "compute.processes=64"), 2, "rows in a step"),
+        (("--set", "train.nothing=1"), 2, "train.nothing"),
+    ],
+)
+def test_what_would_be_refused_there_is_refused_here(here, words, code, said):
+    outcome = launch("--to", "slurm", "--on", "h100-80g", "--out", "job.sbatch", *words)
+
+    assert outcome.code == code
+    assert said in outcome.err
+    assert not (here.folder / "job.sbatch").exists()
+
+
+def test_terms_that_were_not_accepted_are_asked_for(here):
+    outcome = call("launch", "recipe.yaml", "--to", "slurm")
+
+    assert outcome.code == 1
+    assert "--accept-terms" in outcome.err
 
 
 def test_a_file_is_written_and_bash_reads_it(here):

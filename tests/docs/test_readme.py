@@ -8,7 +8,7 @@ import pytest
 
 from foundry.cli.main import VERBS
 from tests.commands import commands, parse
-from tests.tiny_recipe import TinyRecipe, call
+from tests.tiny_recipe import ACCEPT, TinyRecipe, call
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -96,6 +96,8 @@ def test_command_of_the_readme_runs(finished: TinyRecipe, own_file: Path, line: 
     words = " ".join(parts.get(word, word) for word in line.split()[1:]).split()
     if words[0] == "train":
         words = finished.arguments(*words[2:])
+    if words[0] == "launch":
+        words += ACCEPT
     if words[0] in ("run", "compare"):
         words += ["--runs", str(finished.runs)]
     if words[0] == "compare":

@@ -12,6 +12,7 @@ from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.planning.forecast import Forecast
 from foundry.planning.hardware import GIB, Device
+from foundry.planning.processes import contradictions
 
 # Rows are encoded in a process for each core; four are what a lent machine has for a GPU at least.
 CORES = 4
@@ -76,9 +77,10 @@ def job_of(
         options: Further words of `foundry train`.
 
     Raises:
-        RecipeError: Fewer GPUs than the recipe has processes.
+        RecipeError: Fewer GPUs than the recipe has processes, or processes that cannot share it.
     """
     gpus, why = _gpus(loaded, device, wanted)
+    _refuse_contradictions(loaded)
     step_s = made.seconds.high / max(1, made.job.steps)
     minutes = math.ceil((made.seconds.high + BESIDE_S) / 60)
     cores, memory = CORES * max(1, gpus), _host_gib(made, device)
@@ -124,6 +126,18 @@ def _gpus(loaded: LoadedRecipe, device: Device, wanted: Wanted) -> tuple[int, st
         values = {"gpus": wanted.gpus, "processes": processes}
         raise RecipeError(Problem("--gpus", what.format(**values), fix.format(**values)))
     return wanted.gpus or processes, _("`compute.processes` of the recipe")
+
+
+def _refuse_contradictions(loaded: LoadedRecipe) -> None:
+    """What no machine could do is refused before the job waits in a queue."""
+    block = loaded.recipe.compute
+    if block.processes == "auto":
+        return
+    usual = "single" if block.processes == 1 else "ddp"
+    strategy = usual if block.strategy == "auto" else block.strategy
+    wrong = list(contradictions(loaded, block.processes, strategy))
+    if wrong:
+        raise RecipeError(wrong)
 
 
 def _host_gib(made: Forecast, device: Device) -> int:
