@@ -42,9 +42,9 @@ def marked() -> list[Example]:
 ROWS = {"dpo": pairs, "orpo": pairs, "kto": marked}
 
 
-def opened(kind: str, folder: Path, path: Path, *listeners: Any, **setup: Any) -> FitInputs:
+def opened(trainer: str, folder: Path, path: Path, *listeners: Any, **setup: Any) -> FitInputs:
     """A run at `path` on the rows that a trainer reads."""
-    rows: Sequence[Example] = setup.pop("rows", None) or ROWS[kind]()
+    rows: Sequence[Example] = setup.pop("rows", None) or ROWS[trainer]()
     steps = setup.pop("steps", 4)
     return open_run(Setup(folder, steps, rows=rows, **setup), path, *listeners)
 
