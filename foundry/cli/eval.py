@@ -28,7 +28,7 @@ Models = Annotated[
     list[str],
     typer.Argument(
         metavar="MODEL...",
-        help=_("A base model's name, a model's folder, a run, a package or a GGUF file."),
+        help=_("A base model's name, a model's or ONNX folder, a run, a package or a GGUF file."),
     ),
 ]
 Tasks = Annotated[
@@ -36,7 +36,10 @@ Tasks = Annotated[
     typer.Option(
         "--tasks",
         metavar="TASK[,TASK]",
-        help=_("Benchmarks. Without them, a package or run is asked its own test rows."),
+        help=_(
+            "Benchmarks, or `lm-eval:NAME`. Without them, a package or run is asked its own test "
+            "rows."
+        ),
     ),
 ]
 Data = Annotated[
@@ -56,6 +59,12 @@ Seed = Annotated[int, typer.Option("--seed", help=_("Draws questions, examples a
 Chat = Annotated[bool, typer.Option("--chat", help=_("Apply each model's own chat template."))]
 Out = Annotated[
     Path | None, typer.Option("--out", help=_("Folder of the record; the same goes on."))
+]
+Download = Annotated[
+    bool, typer.Option("--download", help=_("Fetch the data of an lm-eval task from the hub."))
+]
+Vllm = Annotated[
+    bool, typer.Option("--vllm", help=_("Run base models under vLLM instead of transformers."))
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help=_("Only say what would be asked; load no weights."))
@@ -80,6 +89,8 @@ def run(
     seed: Seed = 0,
     chat: Chat = False,
     out: Out = None,
+    download: Download = False,
+    vllm: Vllm = False,
     dry_run: DryRun = False,
     json: Json = False,
     events: Streams = False,
@@ -95,7 +106,7 @@ def run(
         order = asked.own_tests(models, data, wanted)
     else:
         names = [name.strip() for name in tasks.split(",") if name.strip()]
-        order = asked.benchmarks(models, names, data, wanted)
+        order = asked.benchmarks(models, names, data, wanted, download=download, is_vllm=vllm)
     if dry_run:
         _dry_run(order, as_json=json)
         return

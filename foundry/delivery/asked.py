@@ -10,12 +10,14 @@ from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.delivery import handed_over
 from foundry.delivery.handed_over import GGUF, SAFETENSORS, HandedOver
-from foundry.evals import subjects
+from foundry.evals import harness, subjects
 from foundry.evals.benchmark import Task, Wanted, load_task
 from foundry.evals.benchmarking import Bench, evaluate
 from foundry.evals.comparison import Roles
+from foundry.evals.harness import HarnessTask
 from foundry.evals.subjects import Subject
 from foundry.models.fetch import locate
+from foundry.runtime.onnx import is_onnx
 
 NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
 
@@ -25,7 +27,7 @@ class Order:
     """Who is asked what; `roles` is None where the models are peers."""
 
     subjects: tuple[Subject, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[Task | HarnessTask, ...]
     roles: Roles | None = None
     handed: HandedOver | None = None
 
@@ -51,20 +53,32 @@ class Order:
 
 
 def benchmarks(
-    models: Sequence[str], tasks: Sequence[str], data: Path | None, wanted: Wanted
+    models: Sequence[str],
+    tasks: Sequence[str],
+    data: Path | None,
+    wanted: Wanted,
+    *,
+    download: bool = False,
+    is_vllm: bool = False,
 ) -> Order:
-    """Every model, asked each benchmark.
+    """Every model, asked each benchmark; `lm-eval:NAME` is a task of lm-eval.
 
     Raises:
         RecipeError: No data are named, or a benchmark or model is not known.
         ResourceError: A model or the data are not here.
         DataError: The data cannot be used.
     """
-    if data is None:
+    if data is None and not all(name.startswith(harness.PREFIX) for name in tasks):
         what = _("a benchmark needs its data")
         raise RecipeError(Problem("--data", what, _("add `--data FILE`")))
-    loaded = [load_task(name, data, wanted) for name in dict.fromkeys(tasks)]
-    return Order(tuple(_named(models)), tuple(loaded))
+    loaded: list[Task | HarnessTask] = []
+    for name in dict.fromkeys(tasks):
+        if name.startswith(harness.PREFIX):
+            bare = name.removeprefix(harness.PREFIX)
+            loaded.append(harness.load(bare, data, wanted, download=download))
+        elif data is not None:
+            loaded.append(load_task(name, data, wanted))
+    return Order(tuple(_named(models, is_vllm=is_vllm)), tuple(loaded))
 
 
 def own_tests(models: Sequence[str], data: Path | None, wanted: Wanted) -> Order:
@@ -94,7 +108,7 @@ def own_tests(models: Sequence[str], data: Path | None, wanted: Wanted) -> Order
     return Order(asked, (task,), roles, found)
 
 
-def _named(models: Sequence[str]) -> list[Subject]:
+def _named(models: Sequence[str], *, is_vllm: bool) -> list[Subject]:
     """Each model as a column of a name of its own."""
     found: list[Subject] = []
     taken: set[str] = set()
@@ -104,7 +118,7 @@ def _named(models: Sequence[str]) -> list[Subject]:
         while name in taken:
             name, number = f"{base}-{number}", number + 1
         taken.add(name)
-        found.append(_subject(given, name))
+        found.append(_subject(given, name, is_vllm=is_vllm))
     return found
 
 
@@ -120,12 +134,19 @@ def _name(given: str) -> str:
     )
 
 
-def _subject(given: str, name: str) -> Subject:
+def _subject(given: str, name: str, *, is_vllm: bool) -> Subject:
     path = Path(given)
+    if is_vllm:
+        if path.suffix == ".gguf" or (path.is_dir() and handed_over.find(path)):
+            what = _("vLLM runs a base model or a merged folder here")
+            raise ResourceError(Problem(given, what, _("leave out `--vllm`")))
+        return subjects.of_vllm(name, locate(given, Path()))
     if path.suffix == ".gguf":
         if not path.is_file():
             raise ResourceError(Problem(given, _("no such file"), _("check the path")))
         return subjects.of_gguf(name, path)
+    if is_onnx(path):
+        return subjects.of_onnx(name, path)
     if path.is_dir():
         if whole := handed_over.find(path):
             return whole.delivered(name)

@@ -164,12 +164,13 @@ def fill(
 def logprobs(runtime: Runtime, asked: Asked, key: str) -> tuple[float, ...]:
     """How likely each text is that an evaluator asks about after the prompt of the item `key`.
 
-    None are given where the runtime does not tell log-probabilities of so many tokens.
+    None are given where the runtime would need a pass for each token: an evaluator asks about
+    hundreds of texts.
     """
     texts = asked.continuations.get(key, ())
     if not texts:
         return ()
-    most = runtime.longest_continuation
+    most = runtime.tokens_at_once
     if most is not None and max(map(len, texts)) > most:
         return ()
     found = runtime.loglikelihoods([asked.prompts[key]] * len(texts), texts)

@@ -9,7 +9,7 @@ another model must never be taken for this one's.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,7 @@ class Answer:
     `logprobs` holds the log-probabilities in nats of the texts that were given to the model: of
     each option, or of the one text, instead of an answer, and `tokens` then counts theirs; or of
     the continuations that an evaluator asked about, beside the answer.
+    `scores` are those that lm-eval gave, by its name of the metric.
     `judgement` is what a judge said of it beside another model's; its own file keeps that.
     """
 
@@ -79,11 +80,13 @@ class Answer:
     stopped: bool
     judgement: Judgement | None = None
     logprobs: tuple[float, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as its line and its hash hold it, without what it does not have."""
         made = asdict(self)
-        return {k: v for k, v in made.items() if k not in ("judgement", "logprobs") or v}
+        optional = ("judgement", "logprobs", "scores")
+        return {k: v for k, v in made.items() if k not in optional or v}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ its files in a folder), `METHOD`, `SHOTS` (worked examples where nothing else is
 evaluators) and `read(path)`, the examples of one file. `METHOD` says what is asked of a model:
 
 - `generate`: a greedy answer of at most `MAX_NEW_TOKENS`, ended by a text of `STOP`;
-- `options`: which of `OPTIONS`, or of the first `OPTION_COUNT` of them, is likeliest;
+- `options`: which of `OPTIONS`, or of the first `OPTION_COUNT` of them, is likeliest; with
+  `option_texts(example)`, the texts of that example's options stand for them;
 - `text`: how likely each example's text is.
 
 The first two have `LABELS` and `instruction(examples)`, which stands before every prompt. `version`
@@ -65,6 +66,7 @@ class Task:
         said: What makes two askings the same (C28).
         system: The system text of the conversations, if any.
         options: What `options` chooses from.
+        option_texts: The texts of an example's options, where those are weighed, not `options`.
         max_new_tokens: The longest answer.
         stop: Texts that end an answer.
     """
@@ -83,6 +85,7 @@ class Task:
     options: tuple[str, ...] = ()
     max_new_tokens: int = 0
     stop: tuple[str, ...] = ()
+    option_texts: Callable[[Example], Sequence[str]] | None = None
 
 
 def load_task(name: str, data: Path, wanted: Wanted) -> Task:
@@ -142,6 +145,7 @@ def load_task(name: str, data: Path, wanted: Wanted) -> Task:
         options=tuple(plugins.optional(module, "OPTIONS") or ()),
         max_new_tokens=plugins.optional(module, "MAX_NEW_TOKENS") or 0,
         stop=tuple(plugins.optional(module, "STOP") or ()),
+        option_texts=plugins.optional(module, "option_texts"),
     )
 
 

@@ -11,21 +11,24 @@ from foundry.core import atomic
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
+from foundry.core.records import Example
 from foundry.core.rundir import RunDir
+from foundry.evals import harness
 from foundry.evals.answering import Asked, Prompting, ask, fill, settings
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.benchmark import OPTION_COUNT, Task
 from foundry.evals.compare import Evidence, Measures, measure, report_on
 from foundry.evals.comparison import Roles
+from foundry.evals.harness import HarnessTask
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
 from foundry.evals.subjects import Speech, Subject
 from foundry.evals.wording import LANGUAGES, Text
-from foundry.runtime.contract import Decoding, Runtime
+from foundry.runtime.contract import Decoding, LogLikelihood, Runtime
 
 SPARE_TOKENS = 8  # llama.cpp wants a little room beyond the last token
 # How likely each option is, as a column's `decoding` says it.
-OPTION_RULE = "the option with the largest log-probability per token, the first of equals"
+OPTION_RULE = "the option with the largest log-probability per token, none where two are equal"
 TEXT_RULE = "log-probability of the text after its start token"
 
 
@@ -62,7 +65,10 @@ class Bench:
 
 
 def evaluate(
-    bench: Bench, subjects: Sequence[Subject], tasks: Sequence[Task], roles: Roles | None = None
+    bench: Bench,
+    subjects: Sequence[Subject],
+    tasks: Sequence[Task | HarnessTask],
+    roles: Roles | None = None,
 ) -> list[Path]:
     """Ask every subject every task, and write `<task>/report.json` and `.html` for each.
 
@@ -76,20 +82,25 @@ def evaluate(
         ResourceError: A model has no chat template, or cannot tell what a task asks.
     """
     columns: dict[str, list[Column]] = {task.name: [] for task in tasks}
+    facts: dict[str, dict[str, Any]] = {task.name: {} for task in tasks}
     for subject in subjects:
-        for task, column in _columns(bench, subject, tasks):
+        for task, column in _columns(bench, subject, [t for t in tasks if isinstance(t, Task)]):
             columns[task.name].append(column)
-    return [_reported(bench, task, columns[task.name], roles) for task in tasks]
+        for task in tasks:
+            if isinstance(task, HarnessTask):
+                column, results = _column_of_harness(bench, subject, task)
+                columns[task.name].append(column)
+                facts[task.name][column.name] = results
+    return [_reported(bench, t, columns[t.name], roles, facts[t.name]) for t in tasks]
 
 
-def look(subjects: Sequence[Subject], tasks: Sequence[Task]) -> list[dict[str, Any]]:
+def look(subjects: Sequence[Subject], tasks: Sequence[Task | HarnessTask]) -> list[dict[str, Any]]:
     """What would be asked: for each task and model the items and the tokens of their prompts."""
     found = []
     for subject in subjects:
         with subject.speaking() as speech:
             for task in tasks:
-                made = make_prompts(subject, speech, task)
-                tokens = [len(ids) for ids in made.prompts.values()]
+                tokens = _tokens(subject, speech, task)
                 found.append(
                     {
                         "task": task.name,
@@ -103,9 +114,19 @@ def look(subjects: Sequence[Subject], tasks: Sequence[Task]) -> list[dict[str, A
     return found
 
 
+def _tokens(subject: Subject, speech: Speech, task: Task | HarnessTask) -> list[int]:
+    """How many tokens each prompt has."""
+    if isinstance(task, Task):
+        prompts = make_prompts(subject, speech, task).prompts
+        return [len(ids) for ids in prompts.values()]
+    from foundry.evals.harness_model import counted
+
+    return counted(task, subject, speech)
+
+
 def make_prompts(subject: Subject, speech: Speech, task: Task) -> Prompts:
     """The ids that a model is given for every item of a task, and how it was asked (C28)."""
-    if task.form == "chat" and speech.chat is None:
+    if task.form == "chat" and speech.rendered is None:
         what, fix = _("the model has no chat template"), _("leave out `--chat`")
         raise ResourceError(Problem(subject.name, what, fix))
     method = task.method
@@ -114,9 +135,8 @@ def make_prompts(subject: Subject, speech: Speech, task: Task) -> Prompts:
     if method == "text":
         continuations = {i.example.id: [speech.plain(i.example.text)] for i in task.items}
     elif method == "options":
-        options = [speech.plain(option) for option in task.options]
         continuations = {
-            i.example.id: options[: int(i.example.fields.get(OPTION_COUNT, len(options)))]
+            i.example.id: [speech.plain(text) for text in _options(task, i.example)]
             for i in task.items
         }
     decoding = _decoding(task, speech)
@@ -128,6 +148,13 @@ def make_prompts(subject: Subject, speech: Speech, task: Task) -> Prompts:
         said["decoding"]["rule"] = rules[method]
     own = {"task": dict(task.said), "form": task.form, "questions_sha256": _questions(task)}
     return Prompts(prompts, continuations, decoding, {**own, **said})
+
+
+def _options(task: Task, example: Example) -> Sequence[str]:
+    """The texts that are weighed after an example's prompt."""
+    if task.option_texts is not None:
+        return task.option_texts(example)
+    return task.options[: int(example.fields.get(OPTION_COUNT, len(task.options)))]
 
 
 def _decoding(task: Task, speech: Speech) -> Decoding:
@@ -145,7 +172,6 @@ def _prompt(speech: Speech, task: Task, item: Item, subject: Subject) -> list[in
             raise ResourceError(Problem(subject.name, what))
         return [speech.start_id]
     if task.form == "chat":
-        assert speech.chat is not None
         return speech.chat(task.turns(item.example))
     return speech.ids(task.text(item.example))
 
@@ -163,6 +189,8 @@ def _questions(task: Task) -> str:
 def _columns(
     bench: Bench, subject: Subject, tasks: Sequence[Task]
 ) -> Iterator[tuple[Task, Column]]:
+    if not tasks:
+        return
     with subject.speaking() as speech:
         made = [make_prompts(subject, speech, task) for task in tasks]
     longest = max(prompts.longest for prompts in made)
@@ -170,6 +198,32 @@ def _columns(
         model = Late(subject, stack, lambda: subject.opened(longest, bench.batch_size))
         for task, prompts in zip(tasks, made, strict=True):
             yield task, _column(bench, subject, task, prompts, model)
+
+
+def _column_of_harness(
+    bench: Bench, subject: Subject, task: HarnessTask
+) -> tuple[Column, dict[str, Any]]:
+    """A subject's column of a task of lm-eval, and lm-eval's own numbers."""
+    from foundry.evals.harness_model import Opened, Record, RuntimeLM, column_of, run
+
+    made_from = atomic.fingerprint([dict(subject.identity), subject.runtime, subject.name])
+    record = Record(bench.folder.file(task.name, "requests", f"{subject.name}.jsonl"), made_from)
+
+    def told(done: int, of: int) -> None:
+        column = f"{subject.name}, {task.name}"
+        bench.events.emit("evaluate", "answers", column=column, done=done, of=of)
+
+    def load(longest: int) -> AbstractContextManager[Runtime]:
+        return subject.opened(longest, bench.batch_size)
+
+    with subject.speaking() as speech:
+        model = RuntimeLM(Opened(subject, record, load, told), speech)
+        found = run(task, model)
+    column = column_of(task, model, found)
+    lines = [one.as_dict() for one in column.answers.values()]
+    text = "".join(atomic.CANONICAL.encode(line) + "\n" for line in lines)
+    atomic.write_text(bench.folder.file(task.name, "answers", f"{subject.name}.jsonl"), text)
+    return column, found["results"]
 
 
 @dataclass
@@ -251,25 +305,42 @@ def _scored(runtime: Runtime, task: Task, prompts: Prompts, batch: Sequence[Item
     for item in batch:
         key = item.example.id
         own = [next(worth) for _ids in prompts.continuations[key]]
-        best = max(range(len(own)), key=lambda n: (own[n].sum / own[n].tokens, -n))
-        text = task.options[best] if task.method == "options" else ""
+        text = likeliest(task.options, own) if task.method == "options" else ""
         sums = tuple(round(one.sum, 6) for one in own)
         tokens = sum(one.tokens for one in own)
         answers.append(Answer(key, text, tokens, stopped=True, logprobs=sums))
     return answers
 
 
-def _reported(bench: Bench, task: Task, columns: Sequence[Column], roles: Roles | None) -> Path:
+def likeliest(options: Sequence[str], worths: Sequence[LogLikelihood]) -> str:
+    """The one option with the largest log-probability per token; none where two have it."""
+    means = [one.sum / one.tokens for one in worths]
+    best = [option for option, mean in zip(options, means, strict=False) if mean == max(means)]
+    return best[0] if len(best) == 1 else ""
+
+
+def _reported(
+    bench: Bench,
+    task: Task | HarnessTask,
+    columns: Sequence[Column],
+    roles: Roles | None,
+    results: Mapping[str, Any],
+) -> Path:
+    own = harness.metrics_of(task, columns) if isinstance(task, HarnessTask) else []
     evidence = Evidence(
         title=task.title,
         part_titles=bench.part_titles,
-        facts={"benchmark": dict(task.said), **bench.facts},
+        facts={
+            "benchmark": dict(task.said),
+            **({"lm_eval": harness.plain(results)} if results else {}),
+            **bench.facts,
+        },
         languages=bench.languages,
     )
     measured = measure(
         task.items,
         columns,
-        measures=Measures(task.evals),
+        measures=Measures(task.evals, metrics=own),
         roles=roles or Roles(peers=tuple(column.name for column in columns)),
         part_titles=bench.part_titles,
         seed=bench.seed,

@@ -13,6 +13,8 @@ from foundry.data.normalising import normalise, without_end_marks
 from foundry.evals.naming import named_in
 
 LETTERS = "A-J"
+LETTER = "letter"
+"""The field of an example with the letter of its right option, where its answer is the text."""
 LINE_MARK = re.compile(
     rf"^[ \t]*(?:[(\[【]([{LETTERS}])[)\]】]|([{LETTERS}])[.、:)])[ \t]*", re.MULTILINE
 )

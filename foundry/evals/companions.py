@@ -87,3 +87,8 @@ class Table:
             "heads": list(self.columns),
             "rows": [list(row) for row in self.rows],
         }
+
+
+def share(part: float, whole: float) -> float:
+    """`part` of `whole`; 0.0 of nothing, as `PooledCompanion` wants it."""
+    return part / whole if whole else 0.0

@@ -20,7 +20,7 @@ from foundry.evals.contamination import Overlap
 from foundry.evals.gates import judge
 from foundry.evals.headlines import headlines, same_text, say_difference
 from foundry.evals.methods import methods
-from foundry.evals.metrics import metrics_of
+from foundry.evals.metrics import Metric, metrics_of
 from foundry.evals.peers import peer_headlines, say_apart, telling_of_peers
 from foundry.evals.scoring import Scores, score_all
 from foundry.evals.settings import check_peers, check_settings, differing
@@ -36,10 +36,11 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Measures:
-    """What a recipe wants measured and what it wants kept."""
+    """What a recipe wants measured and what it wants kept; `metrics` are no evaluator's."""
 
     evals: Sequence[Block]
     gates: Sequence[Gate] = ()
+    metrics: Sequence[Metric] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def measure(
         ProofError: The models were not asked alike (C28); an evaluator gave no number in 0..1.
         RecipeError: Two evaluators of one kind, or one that can score nothing.
     """
-    metrics = metrics_of(measures.evals, items)
+    metrics = [*measures.metrics, *metrics_of(measures.evals, items)]
     models = [column for column in columns if column.name not in roles.naive]
     if roles.tuned is None:
         check_peers(models)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from foundry.core.records import BaseModel, Turn
 from foundry.encode.tokenize import Encoder
 from foundry.evals.comparison import same
 from foundry.models import configuration, gguf_header
-from foundry.models.load import load_model, load_tokenizer, own_bos
+from foundry.models.load import load_model, load_tokenizer, open_tokenizer, own_bos
 from foundry.runtime.contract import Runtime
 
 TOKENIZE_ONLY = 64  # tokens of context for a server that only makes prompts
@@ -26,19 +26,27 @@ class Speech:
 
     Args:
         plain: A text's ids, nothing added.
-        chat: A conversation's ids up to the answer; None where the model has no chat template.
+        rendered: A conversation as text up to the answer; None where the model has no chat
+            template.
         template: The chat template's text; empty where there is none.
         bos_id: What every prompt begins with; None where a model begins without.
         start_id: What a text stands after: the BOS, else the end of the text before.
         stop_ids: What ends an answer.
+        context: How many tokens the model reads.
     """
 
     plain: Callable[[str], list[int]]
-    chat: Callable[[Sequence[Turn]], list[int]] | None
+    rendered: Callable[[Sequence[Turn]], str] | None
     template: str
     bos_id: int | None
     start_id: int | None
     stop_ids: tuple[int, ...]
+    context: int
+
+    def chat(self, turns: Sequence[Turn]) -> list[int]:
+        """A conversation's ids up to the answer; only where the model has a chat template."""
+        assert self.rendered is not None
+        return self.ids(self.rendered(turns))
 
     def ids(self, text: str) -> list[int]:
         """A text's ids with the BOS once at the head where the model has one (C09)."""
@@ -63,7 +71,7 @@ class Subject:
     Args:
         name: Of the column; no two columns have one name.
         identity: Hashes of all that decides its answers.
-        runtime: What runs it: `transformers` or `llama.cpp`.
+        runtime: What runs it: `transformers`, `vllm`, `llama.cpp` or `onnxruntime-genai`.
         speaking: Opens how it is spoken to, without loading it where that can be had.
         opened: Loads it for prompts and answers of so many tokens, and so many prompts at once.
     """
@@ -117,6 +125,25 @@ def of_folder(
     return Subject(name, hashes, "transformers", speaking, opened, facts)
 
 
+def of_vllm(name: str, base: BaseModel) -> Subject:
+    """A base model's folder under vLLM, spoken to as under transformers.
+
+    Raises:
+        ResourceError: vLLM is not installed.
+    """
+    from foundry.runtime.vllm import check_installed
+
+    check_installed()
+
+    @contextmanager
+    def opened(longest: int, _batch_size: int) -> Iterator[Runtime]:
+        from foundry.runtime.vllm import VllmRuntime
+
+        yield VllmRuntime(Path(base.folder), context=longest)
+
+    return replace(of_folder(name, base), runtime="vllm", opened=opened)
+
+
 def _speech_of_folder(
     base: BaseModel, encoder: Encoder | None, stop_ids: tuple[int, ...] | None
 ) -> Speech:
@@ -131,11 +158,12 @@ def _speech_of_folder(
     ends = stop_ids or (*_declared_ends(Path(base.folder)), *([] if eos is None else [eos]))
     return Speech(
         plain=lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]),
-        chat=None if found is None else found.prompt_ids,
+        rendered=None if found is None else partial(found.render, add_generation_prompt=True),
         template="" if found is None else found.template,
         bos_id=bos,
         start_id=eos if bos is None else bos,
         stop_ids=tuple(dict.fromkeys(ends)),
+        context=base.context,
     )
 
 
@@ -179,6 +207,57 @@ def of_gguf(
     return Subject(name, hashes, "llama.cpp", speaking, opened, facts)
 
 
+def of_onnx(name: str, folder: Path) -> Subject:
+    """A folder of onnxruntime-genai's model builder.
+
+    Args:
+        name: Of the column.
+        folder: The graph, its `genai_config.json` and the tokenizer.
+
+    Raises:
+        ResourceError: onnxruntime-genai is not installed, or cannot load the folder.
+    """
+
+    @contextmanager
+    def speaking() -> Iterator[Speech]:
+        yield _speech_of_onnx(folder)
+
+    @contextmanager
+    def opened(_longest: int, _batch_size: int) -> Iterator[Runtime]:
+        from foundry.runtime.onnx import OnnxRuntime
+
+        yield OnnxRuntime(folder)
+
+    files = {p.name: atomic.sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
+    return Subject(name, {"files": files}, "onnxruntime-genai", speaking, opened, {"files": files})
+
+
+def _speech_of_onnx(folder: Path) -> Speech:
+    """The builder writes the tokenizer beside the graph as transformers does."""
+    from foundry.encode.render import render
+    from foundry.runtime.onnx import context_of, ends_of
+
+    tokenizer = open_tokenizer(folder)
+    bos, template = own_bos(tokenizer), tokenizer.chat_template
+    ends = ends_of(folder)
+    rendered = partial(
+        render,
+        template=template,
+        bos_token=tokenizer.bos_token or "",
+        eos_token=tokenizer.eos_token or "",
+        add_generation_prompt=True,
+    )
+    return Speech(
+        plain=lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]),
+        rendered=None if template is None else rendered,
+        template=template or "",
+        bos_id=bos,
+        start_id=ends[0] if bos is None else bos,
+        stop_ids=tuple(ends),
+        context=context_of(folder),
+    )
+
+
 def _server(file: Path, lora: Path | None, context: int, slots: int) -> Any:
     from importlib import util
 
@@ -195,17 +274,12 @@ def _speech_of_gguf(runtime: Any, file: Path, form: Form | None) -> Speech:
     template = gguf_header.texts(file).get("tokenizer.chat_template", "")
     own = (eos,) if eos is not None else ()
     used = form or (Form(template, runtime.rendered, own) if template else None)
-
-    def chat(turns: Sequence[Turn]) -> list[int]:
-        assert used is not None
-        ids: list[int] = runtime.tokens(used.render(turns))
-        return ids if bos is None or ids[:1] == [bos] else [bos, *ids]
-
     return Speech(
         plain=runtime.tokens,
-        chat=None if used is None else chat,
+        rendered=None if used is None else used.render,
         template="" if used is None else used.template,
         bos_id=bos,
         start_id=eos if bos is None else bos,
         stop_ids=own if used is None else used.stop_ids,
+        context=runtime.longest(),
     )

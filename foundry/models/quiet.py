@@ -20,7 +20,10 @@ ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
     "WANDB_DISABLED": "true",
 }
-LOGGERS = ("transformers", "trl", "peft", "accelerate", "datasets", "torch", "huggingface_hub")
+LOGGERS = (
+    *("transformers", "trl", "peft", "accelerate", "datasets", "torch", "huggingface_hub"),
+    "lm_eval",
+)
 OFFLINE = "HF_HUB_OFFLINE"
 TRUE = {"1", "ON", "YES", "TRUE"}  # what the hub's library takes for true
 _set_by_us: set[str] = set()

@@ -38,12 +38,13 @@ class LogLikelihood:
 class Runtime(Protocol):
     """A loaded model.
 
-    `longest_continuation` is the most tokens that `loglikelihoods` takes in one continuation; None
-    where there is no limit.
+    `tokens_at_once` is how many tokens of a continuation one pass of the model tells of; None where
+    it tells of all. A longer continuation is worked out pass by pass, which takes as long as
+    writing it does.
     """
 
     name: str
-    longest_continuation: int | None
+    tokens_at_once: int | None
 
     def tokens(self, text: str) -> list[int]:
         """`text` as ids, control tokens recognised, nothing added."""
@@ -62,11 +63,7 @@ class Runtime(Protocol):
     def loglikelihoods(
         self, prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[int]]
     ) -> list[LogLikelihood]:
-        """How likely each continuation is after the prompt of the same place; neither is empty.
-
-        Raises:
-            ResourceError: A continuation has more tokens than `longest_continuation`.
-        """
+        """How likely each continuation is after the prompt of the same place; neither is empty."""
         ...
 
 

@@ -8,6 +8,7 @@ with ids and log-probabilities of the most likely ids (engines.md 14).
 
 import http.client
 import json
+import math
 import os
 import shutil
 import socket
@@ -27,6 +28,7 @@ from foundry.core.records import Turn
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
 
 TIMEOUT_S = 600
+EVERY_TOKEN = 1 << 20  # more than any vocabulary has
 
 
 class LlamaCppRuntime:
@@ -61,7 +63,7 @@ class LlamaCppRuntime:
         if lora is not None:
             parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
         self.name = "llama.cpp"
-        self.longest_continuation = 1
+        self.tokens_at_once = 1
         self.slots = slots
         folder = tempfile.mkdtemp(prefix="foundry-")
         self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -102,6 +104,11 @@ class LlamaCppRuntime:
         end = self.tokens(str(self._get("/props").get("eos_token") or ""))
         bos = int(whole[0]) if len(whole) > len(plain) and whole[0] != plain[0] else None
         return bos, end[0] if len(end) == 1 else None
+
+    def longest(self) -> int:
+        """How many tokens the model was made to read."""
+        (model,) = self._get("/v1/models")["data"]
+        return int(model["meta"]["n_ctx_train"])
 
     def rendered(self, turns: Sequence[Turn]) -> str:
         """The prompt that the file's own chat template makes of a conversation."""
@@ -179,38 +186,47 @@ class LlamaCppRuntime:
         *,
         on_batch: Callable[[int], None] | None = None,
     ) -> list[LogLikelihood]:
-        """See `Runtime.loglikelihoods`; one token at most, for the server echoes no prompt.
-
-        The token is forced to be drawn, and the server tells what the model's own logits, before
-        any bias, make of it. That holds for a token that ends a character and no answer.
-        """
-        if any(len(one) != 1 for one in continuations):
-            raise ResourceError(_one_token_only())
+        """See `Runtime.loglikelihoods`; the server echoes no prompt, so each token is asked for."""
         done = 0
 
-        def one(prompt: Sequence[int], token: int) -> LogLikelihood:
+        def one(prompt: Sequence[int], continuation: Sequence[int]) -> LogLikelihood:
             nonlocal done
-            body = {
-                "prompt": list(prompt),
-                "n_predict": 1,
-                "temperature": 0,
-                "n_probs": 1,
-                "post_sampling_probs": False,
-                "logit_bias": [[token, 1e4]],
-                "cache_prompt": True,
-            }
-            told = self._post("/completion", body)["completion_probabilities"]
-            if not told or int(told[0]["id"]) != token:
-                what = _("llama.cpp tells no log-probability of the token {token}")
-                raise ResourceError(Problem("", what.format(token=token), _other_runtime()))
+            worths = [
+                self._worth([*prompt, *continuation[:n]], token)
+                for n, token in enumerate(continuation)
+            ]
             done += 1
             if on_batch is not None:
                 on_batch(done)
-            is_greedy = int(told[0]["top_logprobs"][0]["id"]) == token
-            return LogLikelihood(float(told[0]["logprob"]), 1, is_greedy)
+            total = math.fsum(logprob for logprob, _ in worths)
+            return LogLikelihood(total, len(worths), all(is_greedy for _, is_greedy in worths))
 
+        if any(not prompt or not c for prompt, c in zip(prompts, continuations, strict=True)):
+            raise ValueError("neither a prompt nor a continuation may be empty")
         with ThreadPoolExecutor(self.slots) as pool:
-            return list(pool.map(one, prompts, (one[0] for one in continuations)))
+            return list(pool.map(one, prompts, continuations))
+
+    def _worth(self, prefix: Sequence[int], token: int) -> tuple[float, bool]:
+        """The log-probability of the next token, and whether it is the most likely one.
+
+        The token is forced to be drawn, and the server tells what the model's own logits, before
+        any bias, make of it. It tells nothing of a token that ends no character or ends the
+        answer; that one is looked up among all.
+        """
+        body = {
+            "prompt": list(prefix),
+            "n_predict": 1,
+            "temperature": 0,
+            "n_probs": 1,
+            "post_sampling_probs": False,
+            "logit_bias": [[token, 1e4]],
+            "cache_prompt": True,
+        }
+        told = self._post("/completion", body).get("completion_probabilities")
+        if told and int(told[0]["id"]) == token:
+            return float(told[0]["logprob"]), int(told[0]["top_logprobs"][0]["id"]) == token
+        (every,) = self.next_logprobs([prefix], EVERY_TOKEN)
+        return every[token], max(every, key=every.__getitem__) == token
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._asked("POST", path, json.dumps(body).encode("utf-8"))
@@ -235,15 +251,6 @@ class LlamaCppRuntime:
         if self._address.scheme == "unix":
             return _UnixConnection(self._address.path)
         return http.client.HTTPConnection(self._address.netloc, timeout=TIMEOUT_S)
-
-
-def _one_token_only() -> Problem:
-    what = _("llama.cpp tells log-probabilities of the next token alone, not of a longer text")
-    return Problem("llama.cpp", what, _other_runtime())
-
-
-def _other_runtime() -> str:
-    return _("give the safetensors of the model instead of its GGUF file")
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -17,7 +17,7 @@ class TransformersRuntime:
 
     def __init__(self, model: Any, tokenizer: Any, *, batch_size: int = BATCH_SIZE) -> None:
         self.name = "transformers"
-        self.longest_continuation = None
+        self.tokens_at_once = None
         self.model = model
         self.tokenizer = tokenizer
         self.batch_size = batch_size

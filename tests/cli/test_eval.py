@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -219,17 +220,44 @@ def test_perplexity_is_that_of_the_model(tiny_llama: Path, tmp_path: Path):
     assert found["likelihood-per-byte"] == pytest.approx(per_byte, abs=1e-5)
 
 
-def test_perplexity_of_a_gguf_file_is_refused_with_a_way_out(tiny_base: Path, tmp_path: Path):
+def test_perplexity_of_a_gguf_file_is_near_that_of_the_live_model(tiny_base: Path, tmp_path: Path):
     (tmp_path / "text.txt").write_text("售價三百元。\n", encoding="utf-8")
 
-    outcome = call(
-        *("eval", f"{tiny_base / 'base.gguf'}", "--tasks", "perplexity"),
-        *("--data", f"{tmp_path / 'text.txt'}"),
+    made = ran(
+        *(tiny_base, tiny_base / "base.gguf", "--tasks", "perplexity"),
+        *("--data", tmp_path / "text.txt"),
     )
 
+    found = [s["mean"] for s in made["scores"] if s["metric"] == "likelihood-per-byte"]
+    assert found[0] == pytest.approx(found[1], rel=0.02)  # the file is in float16
+
+
+def test_options_are_weighed_by_their_texts_and_written_choices_are_read(
+    tiny_llama: Path, choices: Path
+):
+    tasks = ("--tasks", "twinkle-text,twinkle-written", "--data", choices, "--limit", 4)
+    outcome = call("eval", *map(str, (tiny_llama, *tasks)), "--json")
+
+    assert outcome.code == 0, outcome
+    text, written = outcome.document["reports"]
+    for report in (text, written):
+        rates = [s for s in report["scores"] if s["metric"] == "multiple-choice-parse-rate"]
+        assert [one["n"] for one in rates] == [4]
+    speech = subjects.of_folder("m", locate(str(tiny_llama), Path())).speaking()
+    with speech as said:
+        for one in answers(text, "tiny-llama"):
+            n = int(one["item_id"].split("-")[1]) - 1
+            sizes = [len(said.plain(f"{n + k}元")) for k in range(4)]
+            means = [total / size for total, size in zip(one["logprobs"], sizes, strict=True)]
+            assert one["text"] == "ABCD"[max(range(4), key=means.__getitem__)]
+
+
+@pytest.mark.skipif(util.find_spec("lm_eval") is not None, reason="lm-eval is installed")
+def test_task_of_lm_eval_says_how_it_is_installed(tiny_llama: Path):
+    outcome = call("eval", f"{tiny_llama}", "--tasks", "lm-eval:hellaswag")
+
     assert outcome.code == ResourceError.exit_code
-    assert "of the next token alone" in outcome.err
-    assert "give the safetensors" in outcome.err
+    assert "pip install 'ai-foundry[lm-eval]'" in outcome.err
 
 
 def same_answers(report: dict[str, Any]) -> int:
@@ -337,7 +365,7 @@ def test_model_without_a_chat_template_is_asked_in_plain_text_alone(
     without = benchmarking.make_prompts
 
     def made(subject: Any, speech: Any, task: Any) -> Any:
-        return without(subject, replace(speech, chat=None), task)
+        return without(subject, replace(speech, rendered=None), task)
 
     monkeypatch.setattr(benchmarking, "make_prompts", made)
     outcome = refused(tiny_llama, "--tasks", "drcd", "--data", drcd, "--chat")

@@ -8,8 +8,12 @@ import pytest
 
 from foundry.core import plugins
 from foundry.core.errors import DataError, ResourceError
+from foundry.evals.answers import Answer
 from foundry.evals.benchmark import OPTION_COUNT, Wanted, load_task
+from foundry.evals.benchmarking import likeliest
 from foundry.evals.benchmarks import perplexity
+from foundry.evals.evaluators import multiple_choice
+from foundry.runtime.contract import LogLikelihood
 
 
 @pytest.fixture
@@ -42,6 +46,43 @@ def test_only_the_options_of_a_row_are_chosen_from(tmp_path: Path):
     task = load_task("twinkle", path, Wanted(few_shot=0))
 
     assert [item.example.fields[OPTION_COUNT] for item in task.items] == ["2", "4"]
+
+
+def test_texts_of_the_options_are_answers_and_letters_are_what_is_right(tmp_path: Path):
+    path = tmp_path / "data.csv"
+    path.write_text("question,A,B,C,D,answer\n一？,B型,A型,,,B\n二？,甲,乙,丙,丁,D\n", "utf-8")
+
+    task = load_task("twinkle-text", path, Wanted(few_shot=0))
+
+    first, second = (item.example for item in task.items)
+    assert (first.answer, second.answer) == ("A型", "丁")
+    assert list(task.option_texts(first)) == ["B型", "A型"]
+    assert multiple_choice.score(task.items[0], said("B"), multiple_choice.Spec()) == 1
+    assert multiple_choice.score(task.items[0], said("A"), multiple_choice.Spec()) == 0
+
+
+def said(text: str) -> Answer:
+    return Answer("", text, 1, stopped=True)
+
+
+def test_written_choice_is_asked_as_the_letters_are(choices: Path):
+    letters, written = (
+        load_task(name, choices, Wanted(few_shot=2)) for name in ("twinkle", "twinkle-written")
+    )
+
+    assert [letters.text(i.example) for i in letters.items] == [
+        written.text(i.example) for i in written.items
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sums", "sizes", "chosen"),
+    [((-3.0, -2.0), (1, 1), "B"), ((-3.0, -2.0), (3, 1), "A"), ((-2.0, -2.0), (1, 1), "")],
+)
+def test_likeliest_option_is_that_per_token_and_none_of_equals(sums, sizes, chosen: str):
+    worths = [LogLikelihood(s, n, False) for s, n in zip(sums, sizes, strict=True)]
+
+    assert likeliest(("A", "B"), worths) == chosen
 
 
 def test_row_that_lends_an_example_is_not_asked(choices: Path):

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from foundry.core.fields import Many
 from foundry.evals.answers import Answer, Item
-from foundry.evals.companions import Companion, Counts, PooledCompanion
+from foundry.evals.companions import Companion, Counts, PooledCompanion, share
 from foundry.evals.parts import InParts
 from foundry.evals.statutes import Citation, citations
 
@@ -78,15 +78,11 @@ def _observe(item: Item, answer: Answer, spec: Spec) -> Counts | None:
 
 
 def _precision(sums: Counts) -> float:
-    return _share(sums.get("right", 0), sums.get("said", 0))
+    return share(sums.get("right", 0), sums.get("said", 0))
 
 
 def _recall(sums: Counts) -> float:
-    return _share(sums.get("right", 0), sums.get("wanted", 0))
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
+    return share(sums.get("right", 0), sums.get("wanted", 0))
 
 
 COMPANIONS = (

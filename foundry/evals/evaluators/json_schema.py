@@ -25,7 +25,7 @@ from foundry.data.normalising import normalise
 from foundry.data.record_schema import RecordSchema, check
 from foundry.data.strict_json import JsonFault
 from foundry.evals.answers import Answer, Item
-from foundry.evals.companions import Companion, Counts, PooledCompanion
+from foundry.evals.companions import Companion, Counts, PooledCompanion, share
 from foundry.evals.parts import InParts
 
 version = 1
@@ -127,19 +127,15 @@ def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Any,
 
 
 def _precision(sums: Counts) -> float:
-    return _share(sums.get("right", 0), sums.get("said", 0))
+    return share(sums.get("right", 0), sums.get("said", 0))
 
 
 def _recall(sums: Counts) -> float:
-    return _share(sums.get("right", 0), sums.get("wanted", 0))
+    return share(sums.get("right", 0), sums.get("wanted", 0))
 
 
 def _f1(sums: Counts) -> float:
-    return _share(2 * sums.get("right", 0), sums.get("said", 0) + sums.get("wanted", 0))
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
+    return share(2 * sums.get("right", 0), sums.get("said", 0) + sums.get("wanted", 0))
 
 
 COMPANIONS = (

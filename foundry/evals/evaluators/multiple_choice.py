@@ -16,7 +16,7 @@ from string import ascii_uppercase
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.evals.answers import Answer, Item
-from foundry.evals.choices import chosen, options_of
+from foundry.evals.choices import LETTER, chosen, options_of
 from foundry.evals.companions import Companion, Counts, PooledCompanion, Table
 from foundry.evals.parts import InParts
 
@@ -89,7 +89,7 @@ def _options(item: Item) -> tuple[str, ...]:
 
 
 def _right(item: Item) -> int | None:
-    return chosen(item.example.answer, _options(item))
+    return chosen(item.example.fields.get(LETTER, item.example.answer), _options(item))
 
 
 def _chosen(item: Item, answer: Answer) -> int | None:
