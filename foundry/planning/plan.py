@@ -25,6 +25,7 @@ from foundry.planning.refusals import (
     check_device,
     check_dropout,
     check_exports,
+    check_four_bits,
     check_judge,
     check_trackers,
     check_validation,
@@ -106,6 +107,7 @@ def settle(
         RecipeError: The recipe asks for what the base model cannot do.
         LicenceError: Base, data and purpose do not go together, or terms were not accepted.
     """
+    check_four_bits(loaded)
     files = require_inputs(loaded)
     base = locate(loaded.recipe.base_model, loaded.path.parent)
     cleared = clear(loaded, base, accepted_terms, override)

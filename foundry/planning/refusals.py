@@ -1,6 +1,6 @@
 """What a recipe may not do with its base model and data, known before anything is read."""
 
-from foundry.core import plugins
+from foundry.core import environment, plugins
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
@@ -45,6 +45,32 @@ def check_device(loaded: LoadedRecipe, backend: str, *, has_bfloat16: bool = Tru
         problems.append(Problem(_place(loaded, "train.dtype"), what, _("set it to `auto`")))
     if problems:
         raise ResourceError(problems)
+
+
+def check_four_bits(loaded: LoadedRecipe) -> None:
+    """Refuse a base in four bits where bitsandbytes is missing or broken, before any download.
+
+    On a processor it works from 0.50 on, slowly; nothing falls back to the base in full (C82).
+
+    Raises:
+        ResourceError: It is not installed, or cannot be loaded; says which.
+    """
+    name = loaded.recipe.adapter.kind
+    if plugins.load("adapter", name).BASE != "nf4":
+        return
+    where = _place(loaded, "adapter.kind")
+    if environment.installed("bitsandbytes") is None:
+        what = _("`{adapter}` needs bitsandbytes, which is not installed").format(adapter=name)
+        fix = _("`{command}`, or set `adapter.kind: lora`")
+        raise ResourceError(Problem(where, what, fix.format(command="pip install bitsandbytes")))
+    try:
+        import bitsandbytes  # noqa: F401
+    except (ImportError, OSError, RuntimeError) as error:
+        what = _("`{adapter}` needs bitsandbytes, which is here and cannot be loaded ({error})")
+        what = what.format(adapter=name, error=str(error).strip().partition("\n")[0])
+        fix = _("`{command}`, or set `adapter.kind: lora`")
+        again = "pip install --force-reinstall bitsandbytes"
+        raise ResourceError(Problem(where, what, fix.format(command=again))) from error
 
 
 def _place(loaded: LoadedRecipe, key: str) -> str:

@@ -1,13 +1,19 @@
 """How tensors and metadata get into a GGUF file."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
 import pytest
+import torch
 
 from foundry.core.errors import ResourceError
+from foundry.core.records import BaseModel
+from foundry.delivery import gguf_files, gguf_tokenizer
+from foundry.delivery.artefact import Tuned
 from foundry.delivery.gguf_files import (
     gguf_tensors,
     mapped,
@@ -16,12 +22,15 @@ from foundry.delivery.gguf_files import (
     storage,
     write_model,
 )
-from foundry.delivery.gguf_tokenizer import tokenizer_fields
+from foundry.delivery.gguf_tokenizer import CONTROL, tokenizer_fields
 from foundry.delivery.parity import gguf_facts
 from foundry.models.families import gemma3, llama
-from foundry.models.load import load_model
+from foundry.models.load import load_model, open_tokenizer
+from tests.cases import case, change
 from tests.delivery.shelf import Shelf
 from tests.encoders import tiny_encoder
+
+fields_of, merged = tokenizer_fields, Tuned.freshly_merged
 
 Q8_0, F16, F32 = (gguf.GGMLQuantizationType[name] for name in ("Q8_0", "F16", "F32"))
 
@@ -140,6 +149,72 @@ def test_vocabulary_is_filled_up_to_the_rows_of_the_matrix(llama_shelf: Shelf): 
     assert [tokens[n] for n, kind in enumerate(kinds) if kind == 3] == list(
         tiny_encoder("llama").special
     )
+
+
+def padded_matrix(more: int) -> tuple[Any, int]:
+    """The tiny tokenizer with added tokens, and 24 rows beyond its own."""
+    tokenizer = tiny_encoder("llama").tokenizer
+    rows = len(tokenizer) + 24
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": [f"<|added_{n}|>" for n in range(more)]}
+    )
+    return tokenizer, rows
+
+
+def unfilled(base: BaseModel, tokenizer: Any, rows: int) -> dict[str, Any]:
+    """The fault: as many tokens as the tokenizer has."""
+    return fields_of(base, tokenizer, len(tokenizer))
+
+
+@case("C34", {"as many as the tokenizer has": change(gguf_files, "tokenizer_fields", unfilled)})
+@pytest.mark.parametrize("more", [4, 20])
+def test_every_row_has_a_token_and_an_added_one_is_itself(llama_shelf: Shelf, more: int):
+    tokenizer, rows = padded_matrix(more)
+
+    fields = gguf_files.tokenizer_fields(llama_shelf.tuned.base, tokenizer, rows)
+
+    tokens, kinds = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
+    added = [f"<|added_{n}|>" for n in range(more)]
+    assert (len(tokens), len(kinds)) == (rows, rows)
+    for text in added:
+        (number,) = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert (tokens[number], kinds[number]) == (text, CONTROL)
+
+
+def guessed(_definition: Mapping[str, Any]) -> str:
+    """The fault: what is not recognised is taken for another."""
+    return "gpt-2"
+
+
+@case("C35", {"what is not known is guessed": change(gguf_tokenizer, "_pre_tokenizer", guessed)})
+def test_tokenizer_with_one_token_more_is_still_what_it_was(llama_shelf: Shelf, tmp_path: Path):
+    tokenizer, rows = padded_matrix(1)
+    tokenizer.save_pretrained(tmp_path)
+
+    fields = gguf_files.tokenizer_fields(llama_shelf.tuned.base, open_tokenizer(tmp_path), rows)
+
+    assert fields["tokenizer.ggml.pre"] == "llama-bpe"
+    assert "<|added_0|>" in fields["tokenizer.ggml.tokens"]
+
+
+def shrunk(tuned: Tuned) -> Any:
+    """The fault: the matrix gets as many rows as the tokenizer has tokens."""
+    model = merged(tuned)
+    model.resize_token_embeddings(len(tuned.encoder.tokenizer))
+    return model
+
+
+@case("C33", {"cut to the tokenizer": change(Tuned, "freshly_merged", shrunk)})
+def test_merging_keeps_the_rows_beyond_the_tokenizer(llama_shelf: Shelf):
+    base = load_model(llama_shelf.tuned.base).get_input_embeddings().weight
+    tuned = replace(llama_shelf.tuned)
+
+    made = tuned.freshly_merged()
+
+    found = made.get_input_embeddings().weight
+    assert len(tuned.encoder.tokenizer) < len(base) == made.config.vocab_size
+    assert found.shape == base.shape
+    assert torch.equal(found, base)
 
 
 def test_model_without_bos_declares_none(llama_shelf: Shelf):  # C09

@@ -17,7 +17,7 @@ from foundry.core.events import Event
 from foundry.core.rundir import RunDir
 from foundry.planning import plan
 from foundry.train import checkpoint
-from tests.cases import change
+from tests.cases import case, change
 from tests.faults import small, training
 from tests.faults.disks import fill, mounted, small_disk
 from tests.faults.table import ended, fault
@@ -104,6 +104,22 @@ def test_disk_too_small_for_the_checkpoints_is_refused_before_the_first_step(
         told = ended(lambda: training.fit(inputs))
 
         assert isinstance(told, ResourceError) and "3 checkpoints need" in str(told), repr(told)
+        assert [event for event in events if event["event"] == "step"] == []
+
+
+@case("C68", {"nobody looks": change(checkpoint, "check_room", lambda *_args, **_keep: None)})
+def test_disk_of_20_mb_without_room_for_a_checkpoint_is_refused_before_the_first_step(
+    tiny_llama: Path, tmp_path: Path
+):
+    path, events = tmp_path / os.urandom(4).hex(), list[Event]()
+    with small_disk(path, 20 * MIB):
+        fill(path, leave_bytes=100_000)
+        inputs = training.opened(tiny_llama, path, events.append)
+
+        told = ended(lambda: training.fit(inputs, keep_checkpoints=2))
+
+        assert isinstance(told, ResourceError) and told.exit_code == 3, repr(told)
+        assert "3 checkpoints need" in str(told) and "are free" in str(told)
         assert [event for event in events if event["event"] == "step"] == []
 
 
