@@ -60,6 +60,7 @@ class Setup:
     pack_tokens: int = 512
     method: Any = lora
     place: Place = CPU
+    max_seq_len: int = 128
 
 
 def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> FitInputs:
@@ -68,7 +69,7 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
 
     base = locate(str(setup.folder), path)
     encoder = open_encoder(base)
-    rows, report = encode_all(setup.rows, encoder, max_seq_len=128, overlong="fail")
+    rows, report = encode_all(setup.rows, encoder, max_seq_len=setup.max_seq_len, overlong="fail")
     with quiet():
         torch.manual_seed(setup.seed)
         loaded = load_model(base, storage=setup.method.BASE, place=setup.place)

@@ -15,6 +15,7 @@ from foundry.models.families import gemma3, llama
 from foundry.train.adapters.lora import Spec
 from tests import tiny
 from tests.delivery.shelf import KINDS, spec
+from tests.support import covers
 from tests.tiny_run import Setup, Trained, train
 
 WEIGHTS = "model.safetensors"
@@ -41,6 +42,7 @@ def wrapper(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Train
     return trained("gemma3-conditional", tmp_path_factory.mktemp("wrapper"))
 
 
+@covers(lambda name: [{"family": "gemma3", "adapter": "lora", "exporter": KINDS[name][0]}])
 @pytest.mark.parametrize("name", ["gguf-f16", "gguf-adapter-f32"])
 def test_language_part_of_a_multimodal_model_runs_alone(
     wrapper: Trained, name: str, tmp_path: Path

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from foundry.core.errors import ProofError
 from foundry.core.rundir import RunDir
+from foundry.delivery import gguf_files
 from foundry.delivery.artefact import all_stop_ids
 from foundry.delivery.export import export_name
 from foundry.delivery.gguf_files import read_model
@@ -20,9 +21,18 @@ from foundry.models.load import load_model, open_tokenizer
 from foundry.runtime.contract import Decoding
 from foundry.runtime.llamacpp import LlamaCppRuntime
 from foundry.train.adapter_files import WEIGHTS
+from tests.cases import case, change
 from tests.delivery.shelf import FOLDERS, KINDS, MERGED_FOLDERS, MERGED_GGUF, Shelf, spec
+from tests.support import covers
 
 
+def shelved(name: str) -> list[dict[str, str]]:
+    """The two trained models of the shelf."""
+    kind, models = KINDS[name][0], (("llama", "rslora"), ("gemma3", "lora"))
+    return [{"family": family, "adapter": one, "exporter": kind} for family, one in models]
+
+
+@covers(shelved)
 @pytest.mark.parametrize("name", KINDS)
 def test_artefact_is_the_live_model(shelf: Shelf, name: str):  # C30, C34-C37, C39
     made = shelf.make(name)  # raises where a check fails
@@ -162,7 +172,13 @@ def test_every_file_declares_the_same_stop_ids(shelf: Shelf):  # C36, C80
         assert read_model(shelf.folder(name) / "model.gguf")[1] == {end, eos}
 
 
-def test_third_stop_id_of_the_base_is_kept_in_the_gguf(gemma3_shelf: Shelf, tmp_path: Path):  # C36
+def base_end_alone(stop_ids: tuple[int, ...]) -> dict[str, int]:
+    """The fault: the file names the base's own end only."""
+    return {gguf_files.END_OF_TURN: stop_ids[-1], gguf_files.END_OF_TEXT: stop_ids[-1]}
+
+
+@case("C36", {"the base's end alone": change(gguf_files, "stop_fields", base_end_alone)})
+def test_third_stop_id_of_the_base_is_kept_in_the_gguf(gemma3_shelf: Shelf, tmp_path: Path):
     tuned = gemma3_shelf.tuned
     three = all_stop_ids(tuned.stop_ids[:1], [tuned.stop_ids[1], 300], None)
     other = replace(tuned, stop_ids=three)

@@ -14,6 +14,7 @@ from foundry.models.load import load_model
 from foundry.train import adapter_files
 from tests import tiny_recipe
 from tests.cases import case, change
+from tests.support import REFUSED, covers
 from tests.tiny_recipe import RECIPE, TinyRecipe
 
 WHOLE = [{"kind": "merged"}, {"kind": "gguf"}]
@@ -37,6 +38,7 @@ def merged_in_four_bits(tuned: Tuned) -> Any:
     return in_full
 
 
+@covers(lambda: [{"adapter": "qlora", "exporter": one} for one in ("adapter", "merged", "gguf")])
 @case("C30", {"it is merged into four bits": change(Tuned, "freshly_merged", merged_in_four_bits)})
 def test_update_of_four_bits_is_delivered_on_the_base_in_full(tiny_base: Path, tmp_path: Path):
     exports = [{"kind": "adapter"}, {"kind": "merged"}, {"kind": "gguf"}]
@@ -58,6 +60,7 @@ def test_update_of_four_bits_is_delivered_on_the_base_in_full(tiny_base: Path, t
     assert torch.equal(merged["model.layers.0.mlp.up_proj.weight"], expected.detach())
 
 
+@covers(lambda: [{"adapter": "full", "exporter": one["kind"]} for one in WHOLE])
 def test_model_whose_weights_were_all_trained_is_delivered(tiny_base: Path, tmp_path: Path):
     train = {**RECIPE["train"], "learning_rate": 5e-3}
     recipe = laid_out(tmp_path, tiny_base, {"kind": "full"}, exports=WHOLE, train=train)
@@ -86,6 +89,7 @@ def test_model_whose_weights_were_all_trained_is_delivered(tiny_base: Path, tmp_
     assert sum(tuned) > sum(base)
 
 
+@covers(lambda kind: [{"adapter": "full", "exporter": kind, REFUSED: "there is no update"}])
 @pytest.mark.parametrize("kind", ["adapter", "gguf-adapter"])
 def test_export_of_an_adapter_is_refused_where_there_is_none(
     tiny_base: Path, tmp_path: Path, kind: str

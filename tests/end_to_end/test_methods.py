@@ -9,6 +9,7 @@ from foundry.core import plugins
 from foundry.train import adapter_files
 from tests import tiny_recipe
 from tests.cases import change
+from tests.support import REFUSED, covers
 from tests.tiny_recipe import RECIPE, TinyRecipe
 
 FILES = [{"kind": "adapter"}, {"kind": "merged"}, {"kind": "gguf"}]
@@ -48,9 +49,15 @@ def test_method_of_few_numbers_is_trained_and_proven(tiny_base: Path, tmp_path: 
     assert losses[-1] < losses[0]
 
 
+def exports_of(kind: str) -> list[dict[str, str]]:
+    """The files that a method's update can be given as."""
+    return [*FILES, CARRIED] if plugins.load("adapter", kind).LOW_RANK else FILES
+
+
+@covers(lambda kind: [{"adapter": kind, "exporter": one["kind"]} for one in exports_of(kind)])
 @pytest.mark.parametrize("kind", [kind for kind in RUNS if kind not in FEW_NUMBERS])
 def test_method_is_trained_proven_and_exported(tiny_base: Path, tmp_path: Path, kind: str):
-    exports = [*FILES, CARRIED] if plugins.load("adapter", kind).LOW_RANK else FILES
+    exports = exports_of(kind)
     recipe = laid_out(tmp_path, tiny_base, kind, exports)
 
     outcome = recipe.train("--until", "export", "--json")
@@ -64,6 +71,7 @@ def test_method_is_trained_proven_and_exported(tiny_base: Path, tmp_path: Path, 
     assert losses[-1] < losses[0]
 
 
+@covers(lambda kind: [{"adapter": kind, "exporter": CARRIED["kind"], REFUSED: "no plain low rank"}])
 @pytest.mark.parametrize("kind", [k for k in RUNS if not plugins.load("adapter", k).LOW_RANK])
 def test_file_that_cannot_hold_the_update_is_refused(tiny_base: Path, tmp_path: Path, kind: str):
     recipe = laid_out(tmp_path, tiny_base, kind, [CARRIED])
