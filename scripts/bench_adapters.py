@@ -106,7 +106,8 @@ def asked(adapter: str, trainer: str, out: Path) -> tuple[str, list[str]]:
     rate = ALL_WEIGHTS if adapter == "full" else RATE * times_rate(adapter)
     values = [
         *(f"adapter={{kind: {adapter}}}", "exports=[]", "gates=[]", "evals=[]"),
-        f"train={{kind: {trainer}, max_steps: {STEPS}, learning_rate: {rate * OVER[trainer]:g}}}",
+        f"train={{kind: {trainer}, max_steps: {STEPS}, learning_rate: {rate * OVER[trainer]:g}, "
+        f"checkpoint_every: {STEPS // 2}}}",
     ]
     return RECIPE if trainer == "sft" else str(preferences(out / trainer)), values
 
