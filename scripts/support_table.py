@@ -67,12 +67,13 @@ def matrices() -> list[Any]:
     from tests.delivery import test_exported_families, test_exporters
     from tests.end_to_end import test_adapters as whole
     from tests.end_to_end import test_methods
-    from tests.train import test_adapters, test_every_trainer
+    from tests.train import test_adapters, test_every_trainer, test_preference
 
     return [
         test_adapters.test_what_was_trained_is_what_is_read_back,
         test_every_trainer.test_every_family_is_trained,
         test_every_trainer.test_every_adapter_is_trained,
+        test_preference.test_margin_grows_and_every_row_is_accounted_for,
         test_exporters.test_artefact_is_the_live_model,
         test_exported_families.test_language_part_of_a_multimodal_model_runs_alone,
         test_methods.test_method_is_trained_proven_and_exported,

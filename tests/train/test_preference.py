@@ -24,12 +24,14 @@ from foundry.train.steps import entry
 from foundry.train.trainers import dpo
 from tests.cases import case, change
 from tests.preferences import fit, opened, pairs
+from tests.support import covers
 from tests.tiny_run import adapter_bytes, metrics
 
 KINDS = ("dpo", "kto", "orpo")
 BETA = 0.2
 
 
+@covers(lambda kind: [{"trainer": kind, "adapter": "lora", "family": "llama"}])
 @pytest.mark.parametrize("kind", KINDS)
 def test_margin_grows_and_every_row_is_accounted_for(kind: str, tiny_llama: Path, tmp_path: Path):
     inputs = opened(kind, tiny_llama, tmp_path, steps=8)
