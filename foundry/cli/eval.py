@@ -103,7 +103,7 @@ def run(
 
     wanted = Wanted(limit, few_shot, seed, chat)
     if tasks is None:
-        order = asked.own_tests(models, data, wanted)
+        order = asked.own_tests(models, data, wanted, is_vllm=vllm)
     else:
         names = [name.strip() for name in tasks.split(",") if name.strip()]
         order = asked.benchmarks(models, names, data, wanted, download=download, is_vllm=vllm)

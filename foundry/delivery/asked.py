@@ -81,7 +81,9 @@ def benchmarks(
     return Order(tuple(_named(models, is_vllm=is_vllm)), tuple(loaded))
 
 
-def own_tests(models: Sequence[str], data: Path | None, wanted: Wanted) -> Order:
+def own_tests(
+    models: Sequence[str], data: Path | None, wanted: Wanted, *, is_vllm: bool = False
+) -> Order:
     """What a package or run hands over, asked the recipe's own test rows.
 
     The safetensors are the reference; the GGUF file is compared with them.
@@ -91,6 +93,9 @@ def own_tests(models: Sequence[str], data: Path | None, wanted: Wanted) -> Order
         ResourceError: Its rows or its base model are not here.
         DataError: The rows are not those it was tested on.
     """
+    if is_vllm:
+        what = _("vLLM runs a base model or a merged folder here")
+        raise RecipeError(Problem("--vllm", what, _("leave out `--vllm`")))
     found = handed_over.find(Path(models[0])) if len(models) == 1 else None
     if found is None:
         what = _("without `--tasks`, one package or run is asked its own test rows")

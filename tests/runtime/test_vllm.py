@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from foundry.core.errors import ResourceError
+from foundry.core.errors import RecipeError, ResourceError
 from foundry.runtime import vllm
 from foundry.runtime.contract import Decoding
 from foundry.runtime.transformers import TransformersRuntime
@@ -35,6 +35,13 @@ def test_missing_library_is_refused_with_the_command_that_installs_it(
 
     assert made.code == ResourceError.exit_code
     assert "pip install vllm" in made.err
+
+
+def test_own_tests_of_a_package_are_not_asked_under_it(tmp_path: Path):
+    made = call("eval", str(tmp_path), "--vllm")
+
+    assert made.code == RecipeError.exit_code
+    assert "leave out `--vllm`" in made.err
 
 
 def test_only_what_the_asker_names_ends_an_answer():
