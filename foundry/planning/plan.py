@@ -31,7 +31,7 @@ from foundry.planning.refusals import (
     check_validation,
 )
 from foundry.planning.resolve import resolve
-from foundry.planning.settled import as_begun, has_begun
+from foundry.planning.settled import as_begun, has_begun, is_alike
 from foundry.planning.teachers import check_teacher, teacher_of
 
 
@@ -70,8 +70,8 @@ def make_plan(
     check_device(
         loaded, machine.backend, has_bfloat16=machine.card is None or machine.card.has_bfloat16
     )
-    # A run that goes on is not foretold again, unless on another device.
-    if planned is not None and planned["resolved"]["device"] == machine.backend:
+    # A run that goes on is not foretold again, unless on another device or other processes.
+    if planned is not None and is_alike(plan, planned):
         estimate = planned["estimate"]
     else:
         estimate = _forecast(loaded, runs)
@@ -92,7 +92,7 @@ def fitted(plan: Plan, estimate: Mapping[str, Any]) -> Plan:
         "strategy": _("computed: the whole model does not fit each process"),
     }
     job = estimate["job"] if estimate else {}
-    found = {key: job[key] for key in reasons if job and job[key] != plan.resolved[key]}
+    found = {key: job[key] for key in reasons if key in job and job[key] != plan.resolved[key]}
     told = {f"resolved.{key}": reasons[key] for key in found}
     return replace(plan, resolved={**plan.resolved, **found}, origins={**plan.origins, **told})
 

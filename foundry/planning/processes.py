@@ -128,7 +128,7 @@ def _lacking(loaded: LoadedRecipe, machine: Look, size: int) -> Iterator[Problem
     if size > 1 and sys.platform == "win32":
         what, fix = _("several processes need Linux or macOS"), _("set it to 1")
         yield _problem(loaded, "processes", what, fix)
-    most = machine.cards if machine.card is not None else environment.cores()
+    most = max(1, machine.cards if machine.card is not None else environment.cores())
     if size > most:
         of = _("{size} processes are more than the {most} GPUs that torch finds")
         if machine.card is None:

@@ -8,6 +8,7 @@ from typing import Any
 from foundry.core.language import gettext as _
 from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
+from foundry.planning.processes import FSDP2
 
 PROCESSES = ("world_size", "strategy")
 FILE = "settled.json"  # as `foundry/train/probe.py` writes it
@@ -16,6 +17,26 @@ FILE = "settled.json"  # as `foundry/train/probe.py` writes it
 def has_begun(run: RunDir) -> bool:
     """Whether the run has begun to train."""
     return run.file(FILE).is_file()
+
+
+def is_alike(plan: Plan, planned: Mapping[str, Any]) -> bool:
+    """Whether a run was planned for the device and the processes that it would have now."""
+    now, then = plan.resolved, planned["resolved"]
+    is_asked = plan.values["compute"] == planned["values"].get("compute")
+    return is_asked and all(now[key] == then.get(key) for key in ("device", "world_size"))
+
+
+def _processes(plan: Plan, planned: Mapping[str, Any]) -> dict[str, Any]:
+    """The processes of this start, since on any number of them it is the same run.
+
+    Where the recipe leaves it open, a model that was held in parts because it did not fit is held
+    so again.
+    """
+    found = {key: plan.resolved[key] for key in PROCESSES}
+    is_open = plan.values["compute"]["strategy"] == "auto" and found["world_size"] > 1
+    if is_open and planned["resolved"].get("strategy") == FSDP2:
+        found["strategy"] = FSDP2
+    return found
 
 
 def as_begun(plan: Plan, planned: Mapping[str, Any], run: RunDir) -> Plan:
@@ -40,8 +61,7 @@ def as_begun(plan: Plan, planned: Mapping[str, Any], run: RunDir) -> Plan:
         origins["resolved.device"] = told
     return replace(
         plan,
-        # The processes are this start's: on any number of them it is the same run.
-        resolved={**planned["resolved"], **{key: plan.resolved[key] for key in PROCESSES}},
+        resolved={**planned["resolved"], **_processes(plan, planned)},
         origins={**plan.origins, **origins},
         estimate=planned["estimate"],
     )

@@ -183,6 +183,7 @@ def test_what_was_found_to_fit_is_in_the_plan_with_its_reason(recipe, monkeypatc
     loaded = load_recipe(str(recipe.file))
     made = plan.settle(loaded, ("unknown",))
     job = {"pack_tokens": 256, "gradient_checkpointing": True, "optimizer": "adamw-8bit"}
+    job["strategy"] = "fsdp2"
 
     found = plan.fitted(made, {"job": job})
 

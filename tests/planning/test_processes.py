@@ -1,5 +1,8 @@
 """How many processes train, and how they share the model, is settled or refused in the plan."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from foundry.core.errors import RecipeError, ResourceError
@@ -8,6 +11,8 @@ from foundry.planning import hardware, processes
 from foundry.planning.accelerator import Card, Look
 from foundry.planning.cost import rates
 from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
+from foundry.planning.plan import make_plan
+from tests.tiny_recipe import TinyRecipe
 
 SHOP, TAIDE = "retail/customer-service", ["base_model=gemma-3-taide-12b"]
 CARD = Card("a card", 80 * 2**30, has_bfloat16=True, is_unified=False)
@@ -128,3 +133,21 @@ def test_processes_of_a_computer_share_its_memory_and_are_no_faster(shop: tuple)
 
     assert two.usable_bytes == pytest.approx(one.usable_bytes / 2, rel=1e-6)
     assert two.seconds.expected >= one.seconds.expected
+
+
+@pytest.mark.parametrize(("first", "then"), [("single", "ddp"), ("fsdp2", "ddp")])
+def test_run_that_was_planned_otherwise_takes_the_processes_of_now(
+    recipe: TinyRecipe, first: str, then: str
+):
+    def planned(size: int, strategy: str) -> Mapping[str, Any]:
+        settings = [f"compute.processes={size}", f"compute.strategy={strategy}"]
+        loaded = load_recipe(str(recipe.file), settings)
+        return make_plan(loaded, accepted_terms=("unknown",), runs=recipe.runs).resolved
+
+    size = "1" if first == "single" else "2"
+    options = ("--set", f"compute.processes={size}", "--set", f"compute.strategy={first}")
+    assert recipe.train("--until", "plan", *options).code == 0
+
+    made = planned(2, then)
+
+    assert (made["world_size"], made["strategy"]) == (2, then)
