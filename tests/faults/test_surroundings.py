@@ -96,10 +96,10 @@ def appended(patch: pytest.MonkeyPatch, file: Path) -> None:
     """Somebody adds a row while the data are read."""
     divide = prepare.divide
 
-    def change_and_divide(*args: Any) -> Any:
+    def change_and_divide(*args: Any, **options: Any) -> Any:
         with file.open("a", encoding="utf-8") as stream:
             stream.write("新問題？,新回答。\n")
-        return divide(*args)
+        return divide(*args, **options)
 
     patch.setattr(prepare, "divide", change_and_divide)
 
