@@ -43,7 +43,11 @@ Tasks = Annotated[
     ),
 ]
 Data = Annotated[
-    Path | None, typer.Option("--data", help=_("The benchmark's file, or a folder with it."))
+    Path | None,
+    typer.Option(
+        "--data",
+        help=_("The benchmark's file, or a folder with it; a run or recipe for `perplexity`."),
+    ),
 ]
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, help=_("Ask only so many questions, drawn."))

@@ -8,10 +8,10 @@ from pathlib import Path
 from foundry.core import atomic
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
-from foundry.delivery import handed_over
+from foundry.delivery import handed_over, own_rows
 from foundry.delivery.handed_over import GGUF, SAFETENSORS, HandedOver
 from foundry.evals import harness, subjects
-from foundry.evals.benchmark import Task, Wanted, load_task
+from foundry.evals.benchmark import Task, Wanted, load_task, needs_data, own_task
 from foundry.evals.benchmarking import Bench, evaluate
 from foundry.evals.comparison import Roles
 from foundry.evals.harness import HarnessTask
@@ -63,22 +63,48 @@ def benchmarks(
 ) -> Order:
     """Every model, asked each benchmark; `lm-eval:NAME` is a task of lm-eval.
 
+    Without `data`, `perplexity` takes the test rows of the one run or package among the models.
+
     Raises:
-        RecipeError: No data are named, or a benchmark or model is not known.
+        RecipeError: No data are named, or no task can use those that are; a benchmark or model is
+            not known.
         ResourceError: A model or the data are not here.
         DataError: The data cannot be used.
     """
-    if data is None and not all(name.startswith(harness.PREFIX) for name in tasks):
+    names = list(dict.fromkeys(tasks))
+    own = [name for name in names if not name.startswith(harness.PREFIX)]
+    wanting = [name for name in own if needs_data(name)]
+    if data is not None and not wanting and own == names:
+        what = _("{tasks} needs no data").format(tasks=", ".join(names))
+        raise RecipeError(Problem("--data", what, _("leave out `--data`")))
+    if data is None and wanting == [own_rows.NAME]:
+        data = _the_run(models)
+    if data is None and wanting:
         what = _("a benchmark needs its data")
         raise RecipeError(Problem("--data", what, _("add `--data FILE`")))
     loaded: list[Task | HarnessTask] = []
-    for name in dict.fromkeys(tasks):
-        if name.startswith(harness.PREFIX):
+    for name in names:
+        if name in own:
+            loaded.append(_task(name, data, wanted))
+        else:
             bare = name.removeprefix(harness.PREFIX)
             loaded.append(harness.load(bare, data, wanted, download=download))
-        elif data is not None:
-            loaded.append(load_task(name, data, wanted))
     return Order(tuple(_named(models, is_vllm=is_vllm)), tuple(loaded))
+
+
+def _task(name: str, data: Path | None, wanted: Wanted) -> Task:
+    if data is None or not needs_data(name):
+        return own_task(name, wanted)
+    if name == own_rows.NAME and own_rows.is_rows(data):
+        return own_rows.likelihood_task(data, wanted)
+    return load_task(name, data, wanted)
+
+
+def _the_run(models: Sequence[str]) -> Path | None:
+    """The one run or package among the models."""
+    found = [Path(given) for given in models if Path(given).is_dir()]
+    runs = [folder for folder in found if handed_over.find(folder) is not None]
+    return runs[0] if len(runs) == 1 else None
 
 
 def own_tests(

@@ -224,12 +224,7 @@ def tests_of(found: HandedOver, data: Path | None, *, limit: int | None, seed: i
         ResourceError: The rows are not on this machine.
         DataError: They are not those of the run; or there are none.
     """
-    folder = data or found.data
-    if folder is None:
-        what = _("the rows it was tested on are not in a package")
-        fix = _("give the run's folder, or its `data` folder as `--data`")
-        raise ResourceError(Problem(str(found.folder), what, fix))
-    items = [item for part in found.manifest["parts"] for item in _part(folder, part)]
+    items = test_items(found, data)
     drawn = sorted(items, key=lambda item: draw(seed, item.example.id))[:limit]
     chosen = {item.example.id for item in drawn}
     values = found.values
@@ -252,6 +247,25 @@ def tests_of(found: HandedOver, data: Path | None, *, limit: int | None, seed: i
         system=values["encode"]["system"],
         max_new_tokens=values["evaluation"]["max_new_tokens"],
     )
+
+
+def test_items(found: HandedOver, data: Path | None) -> list[Item]:
+    """The rows of every test part.
+
+    Args:
+        found: The run or package.
+        data: The run's `data` folder, for a package that lies elsewhere.
+
+    Raises:
+        ResourceError: The rows are not on this machine.
+        DataError: They are not those of the run.
+    """
+    folder = data or found.data
+    if folder is None:
+        what = _("the rows it was tested on are not in a package")
+        fix = _("give the run's folder, or its `data` folder as `--data`")
+        raise ResourceError(Problem(str(found.folder), what, fix))
+    return [item for part in found.manifest["parts"] for item in _part(folder, part)]
 
 
 def part_titles(found: HandedOver) -> dict[str, Mapping[str, str]]:

@@ -11,19 +11,23 @@ evaluators) and `read(path)`, the examples of one file. `METHOD` says what is as
 
 The first two have `LABELS` and `instruction(examples)`, which stands before every prompt. `version`
 goes up with every change of what is asked or how it is scored.
+
+A benchmark without `FILES` brings its own questions and needs no data: in place of `read`, `LABELS`
+and `instruction` it has `items(limit)`, `text(example, few_shot)` and `turns(example, few_shot)`,
+`CHAT_SHOTS` (worked examples in a conversation) and `MOST_SHOTS`.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from foundry.core import atomic, plugins
 from foundry.core.blocks import Block, Plugin
-from foundry.core.errors import DataError, Problem, ResourceError
+from foundry.core.errors import DataError, Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import Example, Turn
 from foundry.data.reading import read
@@ -69,6 +73,7 @@ class Task:
         option_texts: The texts of an example's options, where those are weighed, not `options`.
         max_new_tokens: The longest answer.
         stop: Texts that end an answer.
+        part_titles: Titles of the parts of the items, where they have any.
     """
 
     name: str
@@ -86,10 +91,56 @@ class Task:
     max_new_tokens: int = 0
     stop: tuple[str, ...] = ()
     option_texts: Callable[[Example], Sequence[str]] | None = None
+    part_titles: Mapping[str, Text] = field(default_factory=dict)
+
+
+def needs_data(name: str) -> bool:
+    """Whether a benchmark asks what a file holds.
+
+    Raises:
+        RecipeError: No such benchmark.
+    """
+    return bool(plugins.load("benchmark", name).FILES)
+
+
+def own_task(name: str, wanted: Wanted) -> Task:
+    """A benchmark that brings its own questions.
+
+    Raises:
+        RecipeError: More worked examples are wanted than it has.
+    """
+    module = plugins.load("benchmark", name)
+    usual = module.CHAT_SHOTS if wanted.chat else module.SHOTS
+    few_shot = usual if wanted.few_shot is None else wanted.few_shot
+    if few_shot > module.MOST_SHOTS:
+        what = _("`{name}` has {most} worked examples; got {n}")
+        what = what.format(name=name, most=module.MOST_SHOTS, n=few_shot)
+        raise RecipeError(Problem("--few-shot", what, f"--few-shot {module.MOST_SHOTS}"))
+    said = {
+        "name": name,
+        "version": module.version,
+        "method": module.METHOD,
+        "evaluators": [dict(entry) for entry in module.EVALS],
+        "few_shot": few_shot,
+    }
+    return Task(
+        name=name,
+        title=module.TITLE,
+        method=module.METHOD,
+        form="chat" if wanted.chat else "text",
+        items=tuple(module.items(wanted.limit)),
+        evals=evaluators_of(module),
+        text=lambda example: str(module.text(example, few_shot)),
+        turns=lambda example: list(module.turns(example, few_shot)),
+        template="",
+        said=said,
+        max_new_tokens=module.MAX_NEW_TOKENS,
+        stop=module.STOP,
+    )
 
 
 def load_task(name: str, data: Path, wanted: Wanted) -> Task:
-    """A benchmark with its items drawn.
+    """A benchmark of a file with its items drawn.
 
     Items and worked examples are drawn by hash with the seed, so that a smaller `limit` asks some
     of the questions of a larger one. A group that lends a worked example is not asked about.
@@ -127,7 +178,7 @@ def load_task(name: str, data: Path, wanted: Wanted) -> Task:
         "shots": [shot.id for shot in shots],
         "files": {path.name: atomic.sha256(path) for path in paths},
     }
-    evals = [_block(entry) for entry in module.EVALS]
+    evals = evaluators_of(module)
     if is_text:
         return Task(name, module.TITLE, "text", "text", items, evals, _text, _no_turns, "", said)
     words = Words(module.instruction([i.example for i in pool]), tuple(shots), module.LABELS)
@@ -176,8 +227,9 @@ def _no_turns(example: Example) -> list[Turn]:
     return []
 
 
-def _block(entry: Mapping[str, Any]) -> Block:
-    return Plugin("evaluator").read(entry)  # type: ignore[no-any-return]
+def evaluators_of(module: ModuleType) -> list[Block]:
+    """The evaluators of a benchmark."""
+    return [Plugin("evaluator").read(entry) for entry in module.EVALS]
 
 
 def rows(path: Path, kind: str) -> Iterator[Row]:

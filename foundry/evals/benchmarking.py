@@ -166,7 +166,7 @@ def _decoding(task: Task, speech: Speech) -> Decoding:
 
 
 def _prompt(speech: Speech, task: Task, item: Item, subject: Subject) -> list[int]:
-    if task.method == "text":
+    if task.method == "text" and not item.example.prompt:
         if speech.start_id is None:
             what = _("the tokenizer has neither a BOS nor an end token for a text to stand after")
             raise ResourceError(Problem(subject.name, what))
@@ -179,7 +179,8 @@ def _prompt(speech: Speech, task: Task, item: Item, subject: Subject) -> list[in
 def _questions(task: Task) -> str:
     """Hash of every question in words, the same for every model."""
     if task.method == "text":
-        return atomic.fingerprint([item.example.text for item in task.items])
+        texts = [[i.example.text, [t.as_dict() for t in i.example.prompt]] for i in task.items]
+        return atomic.fingerprint([texts, task.system])
     if task.form == "chat":
         turns = [[t.as_dict() for t in task.turns(i.example)] for i in task.items]
         return atomic.fingerprint(turns)
@@ -327,9 +328,11 @@ def _reported(
     results: Mapping[str, Any],
 ) -> Path:
     own = harness.metrics_of(task, columns) if isinstance(task, HarnessTask) else []
+    titles = {} if isinstance(task, HarnessTask) else dict(task.part_titles)
+    titles |= bench.part_titles
     evidence = Evidence(
         title=task.title,
-        part_titles=bench.part_titles,
+        part_titles=titles,
         facts={
             "benchmark": dict(task.said),
             **({"lm_eval": harness.plain(results)} if results else {}),
@@ -342,7 +345,7 @@ def _reported(
         columns,
         measures=Measures(task.evals, metrics=own),
         roles=roles or Roles(peers=tuple(column.name for column in columns)),
-        part_titles=bench.part_titles,
+        part_titles=titles,
         seed=bench.seed,
     )
     folder = bench.folder.file(task.name)

@@ -24,12 +24,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from foundry.core.fields import Closed
-from foundry.core.records import Example, Turn
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion, Text
+from foundry.evals.controls import asking
 from foundry.evals.controls.checks import is_right
-from foundry.evals.controls.items import KINDS, Control, by_id, sample, shots
-from foundry.evals.prompts import ENGLISH, Labels, few_shot_text
+from foundry.evals.controls.items import KINDS, Control, by_id, sample
 
 version = 1
 OF_MODELS = True
@@ -41,10 +40,10 @@ EXPLAIN = {
     "zh-TW": "和訓練內容無關的簡短題目：常識、計算、閱讀、翻譯等。"
     "分數比訓練前低，就是模型忘了原本會的。",
 }
-PART = "controls"
+PART = asking.PART
 PART_TITLE = {"en": "General questions", "zh-TW": "一般題目"}
-MAX_NEW_TOKENS = 32
-STOP_STRINGS = ("\n\n", "\n問題：", "\nQuestion:")
+MAX_NEW_TOKENS = asking.MAX_NEW_TOKENS
+STOP_STRINGS = asking.STOP_STRINGS
 
 TITLES: dict[str, Text] = {
     "taiwan": {"en": "Facts of Taiwan", "zh-TW": "台灣常識"},
@@ -76,32 +75,27 @@ class Spec(Closed):
 def items(spec: Spec) -> Sequence[Item]:
     """The questions, as one test part."""
     chosen = sample(None if spec.sample == "all" else spec.sample)
-    return [Item(_example(control), PART, KIND, control.question) for control in chosen]
+    return [asking.item_of(control, KIND) for control in chosen]
 
 
 def as_text(item: Item, spec: Spec) -> str | None:
     """The question after two solved ones of its kind and language; None for the form `chat`."""
-    control = by_id()[item.example.id]
-    shown = [_example(shot) for shot in shots(control.kind, control.language)]
-    labels = ENGLISH if control.language == "en" else Labels()
-    return few_shot_text(shown, item.example, labels) if spec.form == "text" else None
+    return asking.text_of(item.example) if spec.form == "text" else None
 
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:
     """1.0 if the answer is right by the question's rule, else 0.0; None for other questions."""
-    control = by_id().get(item.example.id) if item.brought_by == KIND else None
+    control = _control(item)
     return None if control is None else float(is_right(control, answer.text))
 
 
 def _score_of(item: Item, answer: Answer, spec: Spec, *, kind: str) -> float | None:
-    is_of = item.brought_by == KIND and by_id()[item.example.id].kind == kind
-    return score(item, answer, spec) if is_of else None
+    control = _control(item)
+    return score(item, answer, spec) if control is not None and control.kind == kind else None
 
 
-def _example(control: Control) -> Example:
-    turns = Turn("user", control.asked), Turn("assistant", control.reference)
-    fields = {"kind": control.kind, "language": control.language}
-    return Example(control.id, turns, f"controls/{control.kind}.jsonl", 0, control.group, fields)
+def _control(item: Item) -> Control | None:
+    return by_id().get(item.example.id) if item.part == PART else None
 
 
 COMPANIONS = tuple(

@@ -4,7 +4,8 @@ Perplexity is its inverse: 1 / likelihood per token, or per byte. A number per t
 a tokenizer cuts, so models with other tokenizers are compared per UTF-8 byte.
 
 It reads the log-probabilities that `foundry eval --tasks perplexity` asks for, and applies to texts
-alone. Source of the measure per byte: Gao et al. (2020), "The Pile", section 3.1, arXiv 2101.00027.
+alone: a file's pieces, or the answers of a recipe's test rows after their questions. Source of the
+measure per byte: Gao et al. (2020), "The Pile", section 3.1, arXiv 2101.00027.
 """
 
 import math
