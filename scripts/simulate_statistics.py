@@ -4,7 +4,8 @@
 
 Answers are right or wrong and come in groups, whose rates are drawn anew for each (a beta
 distribution for one model, a Dirichlet for two), so that answers of a group are alike to a known
-degree: the intraclass correlation. What is counted, over `--runs` simulated tests a row:
+degree: the intraclass correlation. A second table has scores between right and wrong, such as F1,
+most of them high. What is counted, over `--runs` simulated tests a row:
 
 - coverage: how often the 95 % interval holds the true score, or the true difference of two;
 - false positives: how often two models that do not differ are called BETTER or WORSE;
@@ -58,7 +59,25 @@ any difference, and reports say NOT ENOUGH DATA. Each figure is a share of {runs
 off by three standard errors: {slack}.
 """
 
+GRADED_SHARES = (0.5, 0.85, 0.95)
+GRADED_PAIR = (0.97, 0.85)
+"""Mean scores of two models; between the two lies the difference whose coverage is counted."""
+SPREAD = 4.0
+"""Scores of an item of rate r are beta(4 r, 4 (1 - r)): many near 1, some anywhere, few near 0."""
+GRADED_COLUMNS = (
+    *("groups", "in a group", *(f"coverage at {100 * share:g}" for share in GRADED_SHARES)),
+    *("coverage of a difference", "false positives"),
+)
+GRADED_ABOUT = """\
+The same for scores between right and wrong (a beta distribution about the rate of the group, rates
+being alike to 0.3): how often the interval holds a score of 50, 85 or 95 of 100, and the difference
+of {apart:g} points between models of {a:g} and {b:g} whose answers are independent; and how often
+two models of {b:g} that give most items the same score are called BETTER or WORSE.
+"""
+GRADED_CORRELATION, SAME_SCORE = 0.3, 0.6
+
 Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -120,7 +139,7 @@ def share_coverage(shape: Shape, share: float, runs: int, rng: np.random.Generat
         sizes = _sizes(shape, rng)
         right = _drawn(sizes, np.array([share, 1 - share]), shape.correlation, rng)[:, 0]
         scores = [s for k, m in zip(right, sizes, strict=True) for s in [1.0] * k + [0.0] * (m - k)]
-        found = interval(scores, _names(sizes), seed=0)
+        found = interval(scores, _names(sizes))
         assert found.low is not None and found.high is not None
         hits += found.low <= share <= found.high
     return hits / runs
@@ -181,6 +200,67 @@ def table(runs: int, tell: Callable[[str], None]) -> Iterator[str]:
         yield row
 
 
+class GradedKept(NamedTuple):
+    """The figures of scores between right and wrong, all shares of the runs."""
+
+    share_coverage: tuple[float, ...]
+    difference_coverage: float
+    false_positives: float
+
+
+GRADED_SHAPES = [(groups, largest) for groups in (6, 12, 19, 40) for largest in (1, 6)]
+
+
+def simulate_graded(groups: int, largest: int, *, runs: int, seed: int) -> GradedKept:
+    """Every figure of so many groups of 1 to `largest` items."""
+    rng = np.random.default_rng(seed)
+    covered = []
+    for share in GRADED_SHARES:
+        hits = 0
+        for _ in range(runs):
+            sizes = rng.integers(1, largest + 1, groups)
+            found = interval(_graded(share, sizes, rng).tolist(), _names(sizes))
+            assert found.low is not None and found.high is not None
+            hits += found.low <= share <= found.high
+        covered.append(hits / runs)
+    apart = GRADED_PAIR[0] - GRADED_PAIR[1]
+    pairs = [_graded_pair(GRADED_PAIR, 0.0, (groups, largest), rng) for _ in range(runs)]
+    held = sum(found.low <= apart <= found.high for found in pairs)
+    equal = (GRADED_PAIR[1],) * 2
+    equals = [_graded_pair(equal, SAME_SCORE, (groups, largest), rng) for _ in range(runs)]
+    wrong = sum(verdict(found) in ("BETTER", "WORSE") for found in equals)
+    return GradedKept(tuple(covered), held / runs, wrong / runs)
+
+
+def _graded(share: float, sizes: Counts, rng: np.random.Generator) -> Floats:
+    """A score of each item, its mean over all groups there could be being `share`."""
+    weight = (1 - GRADED_CORRELATION) / GRADED_CORRELATION
+    rates = np.repeat(rng.beta(weight * share, weight * (1 - share), len(sizes)), sizes)
+    return rng.beta(np.maximum(SPREAD * rates, 1e-3), np.maximum(SPREAD * (1 - rates), 1e-3))
+
+
+def _graded_pair(
+    shares: tuple[float, ...], same: float, shape: tuple[int, int], rng: np.random.Generator
+) -> Difference:
+    groups, largest = shape
+    sizes = rng.integers(1, largest + 1, groups)
+    a, b = (_graded(share, sizes, rng) for share in shares)
+    b = np.where(rng.random(len(b)) < same, a, b)
+    return paired_difference(a.tolist(), b.tolist(), _names(sizes), seed=0)
+
+
+def graded_table(runs: int, tell: Callable[[str], None]) -> Iterator[str]:
+    """The rows of the second table, each told when it is made."""
+    yield f"| {' | '.join(GRADED_COLUMNS)} |"
+    yield f"| {' | '.join(['--:'] * len(GRADED_COLUMNS))} |"
+    for number, (groups, largest) in enumerate(GRADED_SHAPES):
+        kept = simulate_graded(groups, largest, runs=runs, seed=SEED + 100 + number)
+        shares = (*kept.share_coverage, kept.difference_coverage, kept.false_positives)
+        row = f"| {groups} | {largest} | {' | '.join(f'{100 * x:.1f} %' for x in shares)} |"
+        tell(row)
+        yield row
+
+
 def main() -> None:
     """Simulate, print, and with `--write` put the table into docs/evaluation.md."""
     parser = argparse.ArgumentParser(description="Simulate the statistics of reports.")
@@ -188,13 +268,17 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"write into {PAGE.name}")
     options = parser.parse_args()
     rows = list(table(options.runs, lambda row: print(row, flush=True)))
+    graded = list(graded_table(options.runs, lambda row: print(row, flush=True)))
     if options.write:
         bounds = (LEVEL, FALSE, POWER)
         of = "{:.1f} points around 95 %, {:.1f} around 5 %, {:.1f} around 80 %"
         apart = of.format(*(100 * slack(share, options.runs) for share in bounds))
         about = ABOUT.format(runs=f"{options.runs:,}", slack=apart)
         made = f"`python scripts/simulate_statistics.py --runs {options.runs} --write`"
-        body = "\n".join([about, f"{made}, seed {SEED}; {machine(['numpy', 'scipy'])}\n", *rows])
+        a, b = (100 * share for share in GRADED_PAIR)
+        second = GRADED_ABOUT.format(apart=round(a - b, 1), a=a, b=b)
+        told = f"{made}, seed {SEED}; {machine(['numpy', 'scipy'])}\n"
+        body = "\n".join([about, told, *rows, "", second, *graded])
         put_section(PAGE, SECTION, body)
 
 

@@ -39,13 +39,13 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "metric": {"zh-TW": "{title}（{name}，第 {version} 版）", "en": "{title} ({name}, v{version})"},
     "intervals": {
-        "zh-TW": "{level} 信賴區間以題組為單位：只有對錯的得分用 Wilson（1927）區間與有效題數，"
-        "其差值用 Bonett 與 Price（2012）區間，其他得分以題組重抽（BCa 拔靴法，{resamples} 次，"
-        "Efron 1987）。成對差值以題組為單位做雙尾置換檢定（最多 {permutations} 次，Good 2005；"
-        "每組一題且只有對錯時就是 McNemar 精確檢定）。",
-        "en": "{level} confidence intervals respect groups: of shares of right answers Wilson's "
-        "(1927) at the effective number of items, of their differences Bonett and Price's (2012), "
-        "of other scores a BCa bootstrap of whole groups ({resamples} draws; Efron 1987). Paired "
+        "zh-TW": "{level} 信賴區間以題組為單位：平均得分用 Wilson（1927）區間與有效題數，"
+        "其差值用 Bonett 與 Price（2012）區間，不是平均的指標以題組重抽（BCa 拔靴法，"
+        "{resamples} 次，Efron 1987）。成對差值以題組為單位做雙尾置換檢定"
+        "（最多 {permutations} 次，Good 2005；每組一題且只有對錯時就是 McNemar 精確檢定）。",
+        "en": "{level} confidence intervals respect groups: of means Wilson's (1927) at the "
+        "effective number of items, of their differences Bonett and Price's (2012), of metrics "
+        "that are no mean a BCa bootstrap of whole groups ({resamples} draws; Efron 1987). Paired "
         "differences were tested two-sidedly by permutation within whole groups (up to "
         "{permutations} draws; Good 2005), which is the exact McNemar test where each group is one "
         "item that is right or wrong.",

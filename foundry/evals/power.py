@@ -4,12 +4,17 @@
 """
 
 import math
+from collections.abc import Callable
 
 POWER = 0.8
 """Chance of showing a difference of the size that is stated.
 
 Source: Cohen (1988), "Statistical Power Analysis for the Behavioral Sciences", 2nd ed., p. 56.
 """
+
+
+MOST = 1_000_000
+"""Questions beyond which nobody asks for more."""
 
 
 def by_interval(width: float, groups: int, *, level: float, alpha: float) -> float:
@@ -24,8 +29,8 @@ def by_interval(width: float, groups: int, *, level: float, alpha: float) -> flo
         level: Of confidence of the interval.
         alpha: Chance of a false positive that the test allows, two-sided.
 
-    Source: Cochran (1977), "Sampling Techniques", 3rd ed., section 4.10; Bloom (1995), "Minimum
-    detectable effects", Evaluation Review 19, pp. 547-556.
+    Source: the multiple of the standard error is that of Bloom (1995), "Minimum detectable
+    effects", Evaluation Review 19, pp. 547-556.
     """
     from scipy import stats
 
@@ -66,6 +71,49 @@ def by_discordance(discordant: float, effective_n: float, groups: int, *, alpha:
 def can_ever_show(groups: int, alpha: float) -> bool:
     """Whether turning the signs of all groups could be rare enough: 2 of 2**G turnings."""
     return 2.0 ** (1 - groups) < alpha
+
+
+def least_gain(n: int, groups: int, *, alpha: float) -> float:
+    """The least gain in right answers that `n` questions in `groups` show if none is lost by it.
+
+    The best that can be before anything is measured: whatever else the two differ in widens it.
+    2 where no gain up to 1 is shown.
+    """
+    if groups < 2 or not can_ever_show(groups, alpha):
+        return 2.0
+    return by_discordance(0.0, n, groups, alpha=alpha)
+
+
+def least_margin(n: int, groups: int, *, level: float) -> float:
+    """The least loss of right answers that can be ruled out if the two never differ.
+
+    Bonett and Price's interval of no difference at all is 2 t sqrt(2) / (n + 2) wide. 2 where no
+    loss can be.
+    """
+    from scipy import stats
+
+    if groups < 2 or not can_ever_show(groups, 1 - level):
+        return 2.0
+    width = 2 * float(stats.t.ppf((1 + level) / 2, groups - 1)) * math.sqrt(2) / (n + 2)
+    return width / 2
+
+
+def questions_for(size: float, least: Callable[[int], float]) -> int | None:
+    """The fewest questions whose `least(n)` is at most `size`; None where `MOST` do not suffice."""
+    low, high = 0, 2
+    while least(high) > size:
+        low, high = high, 2 * high
+        if high > MOST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if least(middle) > size else (low, middle)
+    return high
+
+
+def fewest_groups(alpha: float) -> int:
+    """The fewest groups of which turning the signs could be rare enough."""
+    return next(groups for groups in range(2, 100) if can_ever_show(groups, alpha))
 
 
 def _multiple(groups: int, alpha: float) -> float:

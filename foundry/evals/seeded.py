@@ -14,7 +14,7 @@ simulated pairs of equal recipes, three seeds of which each shifted the share of
 0.1 at random, 3 % were called different; looking at the questions alone, 28 %.
 
 Source: Bouthillier et al. (2021), "Accounting for Variance in Machine Learning Benchmarks",
-https://arxiv.org/abs/2103.03098; Brennan (2001), "Generalizability Theory", section 1.2 (the
+https://arxiv.org/abs/2103.03098; Brennan (2001), "Generalizability Theory", chapter 2 (the
 crossed design); Satterthwaite (1946), "An Approximate Distribution of Estimates of Variance
 Components".
 """

@@ -4,12 +4,11 @@ Questions about one product are alike, so groups (not questions) are what is dra
 Every function here is deterministic for a seed.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from foundry.evals import power, proportions
+from foundry.evals import bounded, power, proportions
 from foundry.evals.swaps import SAME, Test, paired_p_value
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ Verdict = Literal["BETTER", "WORSE", "NO DIFFERENCE", "NOT ENOUGH DATA"]
 
 LEVEL = 0.95
 RESAMPLES = 2000
+"""Of the bootstrap of what is no mean; see `set_statistics`."""
 FEWEST_GROUPS = 6
 """With 5 groups a two-sided sign-flip test cannot go below 2/2**5 = 0.0625; with 6 it can."""
 
@@ -59,29 +59,22 @@ class Difference:
     comparisons: int = 1
 
 
-def interval(
-    scores: Sequence[float],
-    groups: Sequence[str],
-    *,
-    seed: int,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-) -> Interval:
+def interval(scores: Sequence[float], groups: Sequence[str], *, level: float = LEVEL) -> Interval:
     """Confidence interval of the mean of `scores`, each in 0..1.
 
-    `proportions.share_limits` where every score is 0 or 1, else a bootstrap over groups.
-
-    Source: Efron (1987), "Better bootstrap confidence intervals" (BCa), as in scipy; the ratio of
-    sums over resampled clusters is Cochran's (Sampling Techniques, 3rd ed., section 9A.1).
+    `proportions.share_limits` where every score is 0 or 1, else `bounded.mean_limits`, and
+    `no_spread` where all groups have one mean.
     """
     if not scores:
         return Interval(None, None, None, 0, 0)
     sums, counts = _by_group(scores, groups)
+    mean = float(sums.sum() / counts.sum())
     if _whole(scores) and len(sums) > 1:
         low, high = proportions.share_limits(sums, counts, level=level)
+    elif _is_flat(sums, counts):
+        low, high = no_spread(mean, len(sums), bounds=(0.0, 1.0), level=level)
     else:
-        low, high = _bootstrap(sums, counts, bounds=(0.0, 1.0), seed=seed, draws=(level, resamples))
-    mean = float(sums.sum() / counts.sum())
+        low, high = bounded.mean_limits(sums, counts, level=level)
     return Interval(mean, low, high, len(scores), len(sums))
 
 
@@ -92,19 +85,18 @@ def paired_difference(
     *,
     seed: int,
     level: float = LEVEL,
-    resamples: int = RESAMPLES,
 ) -> Difference:
     """How much better `a` scores than `b` on the same items.
 
-    The interval is `proportions.difference_limits` where every score is 0 or 1, else a bootstrap
-    over groups of the paired difference; the p value is `swaps.paired_p_value`.
+    The interval is `proportions.difference_limits` where every score is 0 or 1, else
+    `bounded.difference_limits`, and `no_spread` where all groups have one difference; the p value
+    is `swaps.paired_p_value`.
 
     Args:
         a, b: Scores of the same items, each in 0..1, or each in -1..0 where less is better.
         groups: The group of each item.
-        seed: For the bootstrap and the permutations.
+        seed: For the permutations.
         level: Of confidence.
-        resamples: Of the bootstrap.
 
     Raises:
         ValueError: The three sequences differ in length or are empty.
@@ -115,13 +107,15 @@ def paired_difference(
     sums, counts = _by_group(apart, groups)
     mean, whole = float(sums.sum() / counts.sum()), _whole(a) and _whole(b)
     p_value, test = paired_p_value(sums, counts, whole=whole, seed=seed)
+    won, lost = (_by_group([max(0.0, s * x) for x in apart], groups)[0] for s in (1, -1))
+    rest: tuple[float, ...] = ()
     if whole and len(sums) > 1:
-        won, lost = (_by_group([max(0.0, s * x) for x in apart], groups)[0] for s in (1, -1))
-        pairs = proportions.difference_limits(won, lost, counts, level=level)
-        low, high, *rest = pairs
-        return Difference(mean, low, high, p_value, len(a), len(sums), test, *rest)
-    low, high = _bootstrap(sums, counts, bounds=(-1.0, 1.0), seed=seed, draws=(level, resamples))
-    return Difference(mean, low, high, p_value, len(a), len(sums), test)
+        low, high, *rest = proportions.difference_limits(won, lost, counts, level=level)
+    elif _is_flat(sums, counts):
+        low, high = no_spread(mean, len(sums), bounds=(-1.0, 1.0), level=level)
+    else:
+        low, high = bounded.difference_limits(won, lost, counts, level=level)
+    return Difference(mean, low, high, p_value, len(a), len(sums), test, *rest)
 
 
 def detectable(difference: Difference, *, level: float = LEVEL) -> float | None:
@@ -175,44 +169,11 @@ def _by_group(values: Sequence[float], groups: Sequence[str]) -> "tuple[Array, A
     return sums, counts
 
 
-def _ratio(sums: "Array", counts: "Array", axis: int = -1) -> "Array":
-    quotient: Array = sums.sum(axis=axis) / counts.sum(axis=axis)
-    return quotient
-
-
-def _bootstrap(
-    sums: "Array",
-    counts: "Array",
-    *,
-    bounds: tuple[float, float],
-    seed: int,
-    draws: tuple[float, int],
-) -> tuple[float, float]:
-    """BCa interval of the ratio; percentile where BCa is not defined; see `no_spread` too."""
+def _is_flat(sums: "Array", counts: "Array") -> bool:
+    """Whether every group has the same mean, up to float64 summation order."""
     import numpy as np
-    from scipy import stats
 
-    level, resamples = draws
-    means = sums / counts  # (G,)
-    if len(sums) < 2 or np.ptp(means) < SAME:
-        return no_spread(float(means[0]), len(sums), bounds=bounds, level=level)
-    for method in ("BCa", "percentile"):
-        with warnings.catch_warnings():
-            # scipy says DegenerateDataWarning and gives NaN where every resample is on one side.
-            warnings.simplefilter("ignore")
-            result = stats.bootstrap(
-                (sums, counts),
-                _ratio,
-                paired=True,
-                vectorized=True,
-                n_resamples=resamples,
-                confidence_level=expanded(level, len(sums)),
-                method=method,
-                rng=np.random.default_rng(seed),
-            ).confidence_interval
-        if np.isfinite(result.low) and np.isfinite(result.high):
-            break
-    return float(result.low), float(result.high)
+    return len(sums) < 2 or bool(np.ptp(sums / counts) < SAME)
 
 
 def expanded(level: float, groups: int) -> float:
@@ -221,7 +182,8 @@ def expanded(level: float, groups: int) -> float:
     A bootstrap is as narrow as z would be where t is due: 14 groups of 1 to 6 items at 0.80 were
     covered 90 % of the time without this and 94 % with it (400 simulated sets).
 
-    Source: Hesterberg (2015), "What Teachers Should Know About the Bootstrap", section 5.3.
+    Source: the expanded interval of Hesterberg (2015), "What Teachers Should Know About the
+    Bootstrap", The American Statistician 69, pp. 371-386.
     """
     from scipy import stats
 

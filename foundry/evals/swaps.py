@@ -36,7 +36,7 @@ def paired_p_value(sums: "Array", counts: "Array", *, whole: bool, seed: int) ->
 
     Source: McNemar (1947), "Note on the sampling error of the difference between correlated
     proportions or percentages", Psychometrika 12, pp. 153-157, in its exact form; Good (2005),
-    "Permutation, Parametric, and Bootstrap Tests of Hypotheses", 3rd ed., section 3.2.
+    "Permutation, Parametric, and Bootstrap Tests of Hypotheses", 3rd ed.
     """
     import numpy as np
 

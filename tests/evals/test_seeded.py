@@ -67,7 +67,7 @@ def test_one_seed_is_judged_as_before():
     assert difference(MEAN, a, b, GROUPS, seed=0) == statistics.paired_difference(
         a[0], b[0], GROUPS, seed=0
     )
-    assert interval(MEAN, a, GROUPS, seed=0) == statistics.interval(a[0], GROUPS, seed=0)
+    assert interval(MEAN, a, GROUPS, seed=0) == statistics.interval(a[0], GROUPS)
 
 
 def test_equal_seeds_of_equal_recipes_do_not_differ_at_all():

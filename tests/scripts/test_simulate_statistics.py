@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from foundry.evals import proportions
+from foundry.evals import bounded, proportions
 from scripts.simulate_statistics import (
     COLUMNS,
     FALSE,
+    GRADED_COLUMNS,
+    GRADED_SHAPES,
     LEVEL,
     PAGE,
     POWER,
@@ -17,6 +19,7 @@ from scripts.simulate_statistics import (
     Shape,
     share_coverage,
     simulate,
+    simulate_graded,
     slack,
 )
 
@@ -46,12 +49,25 @@ def test_a_variance_from_few_groups_would_cover_too_little(monkeypatch):
     assert covered() < least
 
 
-def figures() -> tuple[int, list[dict[str, str]]]:
-    """How many tests a figure is made of, and the rows of the page."""
+@pytest.mark.parametrize("shape", [(6, 6), (19, 1)], ids=str)
+def test_intervals_of_scores_between_right_and_wrong_cover_where_groups_are_few(shape, monkeypatch):
+    least = LEVEL - slack(LEVEL, RUNS)
+
+    kept = simulate_graded(*shape, runs=RUNS, seed=7)
+
+    assert min(*kept.share_coverage, kept.difference_coverage) >= least
+    assert kept.false_positives <= FALSE + slack(FALSE, RUNS)
+    monkeypatch.setattr(bounded, "IMAGINED_OF_A_SCORE", 0)
+    assert min(simulate_graded(*shape, runs=RUNS, seed=7).share_coverage) < least
+
+
+def figures(columns: tuple[str, ...]) -> tuple[int, list[dict[str, str]]]:
+    """How many tests a figure is made of, and the rows of the page's table of these columns."""
     section = PAGE.read_text(encoding="utf-8").split(f"<!-- {SECTION}: ")[1]
     runs = int(re.search(r"a share of ([\d,]+) tests", section)[1].replace(",", ""))
-    lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
-    return runs, [dict(zip(COLUMNS, cells, strict=True)) for cells in lines[2:]]
+    table = next(part for part in section.split("\n\n") if part.startswith(f"| {columns[0]} | "))
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line[:2] == "| "]
+    return runs, [dict(zip(columns, cells, strict=True)) for cells in lines[2:]]
 
 
 def share(cell: str) -> float:
@@ -59,7 +75,7 @@ def share(cell: str) -> float:
 
 
 def test_page_holds_every_shape_and_keeps_the_bounds():
-    runs, rows = figures()
+    runs, rows = figures(COLUMNS)
 
     assert len(rows) == len(SHAPES)
     for row in rows:
@@ -68,3 +84,13 @@ def test_page_holds_every_shape_and_keeps_the_bounds():
         assert share(row["false positives"]) <= FALSE + slack(FALSE, runs)
         if row["power there"] != "–":
             assert share(row["power there"]) >= POWER - slack(POWER, runs)
+
+
+def test_page_holds_scores_between_right_and_wrong_and_keeps_the_bounds():
+    runs, rows = figures(GRADED_COLUMNS)
+
+    assert len(rows) == len(GRADED_SHAPES)
+    for row in rows:
+        covered = min(share(row[name]) for name in GRADED_COLUMNS if name.startswith("coverage"))
+        assert covered >= LEVEL - slack(LEVEL, runs)
+        assert share(row["false positives"]) <= FALSE + slack(FALSE, runs)

@@ -46,10 +46,11 @@ PAGE: Mapping[str, Words] = {
         "scores_note": "滿分 100，小字是 95% 信賴區間；n 是題數，「組」是彼此無關的題組數。",
         "part": "題目",
         "comparisons": "比較與檢定",
-        "comparisons_note": "差值以百分點計，正值表示前者較好。區間以題組為單位：對錯計分用"
-        "Bonett–Price 法，其他分數用 BCa 拔靴法（{resamples} 次）。每題自成一組且以對錯計分時，"
-        "p 值來自 McNemar 精確檢定，其餘來自以題組為單位的配對置換檢定；p 值已用 Holm 法"
-        "校正本頁所有比較，括號內是校正前的值。區間不含 0 而且校正後仍顯著，才說較好或較差；"
+        "comparisons_note": "差值以百分點計，正值表示前者較好。區間以題組為單位：平均得分的差用"
+        "Bonett–Price 法，不是平均的指標用 BCa 拔靴法（{resamples} 次）。"
+        "每題自成一組且以對錯計分時，p 值來自 McNemar 精確檢定，"
+        "其餘來自以題組為單位的配對置換檢定；p 值已用 Holm 法校正本頁所有比較，"
+        "括號內是校正前的值。區間不含 0 而且校正後仍顯著，才說較好或較差；"
         "少於 {groups} 組不下結論。「看得出」是有 80% 機會看得出來的最小差別。",
         "compared": "比較",
         "difference": "差（95% 區間）",
@@ -141,7 +142,7 @@ PAGE: Mapping[str, Words] = {
         "part": "Questions",
         "comparisons": "Comparisons and tests",
         "comparisons_note": "Differences in percentage points; above zero the first is better. "
-        "Intervals respect groups: Bonett and Price's where answers are right or wrong, else a BCa "
+        "Intervals respect groups: Bonett and Price's of means, of metrics that are no mean a BCa "
         "bootstrap ({resamples} draws). P values are those of the exact McNemar test where each "
         "question is a group of its own and right or wrong, else of a paired permutation over "
         "groups; they are corrected for all comparisons of this page (Holm), the small print is "
