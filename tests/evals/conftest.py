@@ -1,6 +1,7 @@
 """A small made-up shop test, and mock models that get a known share of it right."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from foundry.core.blocks import Block
 from foundry.core.recipe import Gate
 from foundry.core.records import Example, Turn
 from foundry.evals.answers import Answer, Column, Item
-from foundry.evals.compare import Evidence, Measures, build_report
+from foundry.evals.compare import Evidence, Measures, measure, report_on
 from foundry.evals.comparison import Roles
+from foundry.evals.contamination import overlaps
 
 DECLINE = "很抱歉，這個問題不在服務範圍。"
 SETTINGS = {
@@ -90,21 +92,27 @@ class Shop:
         gates: Sequence[Gate] = (),
         evals: Sequence[Block] | None = None,
         evidence: Evidence | None = None,
+        trained: Sequence[Example] = (),
     ) -> dict[str, Any]:
-        """A report on `base` and `tuned`, by right answers and declining unless told otherwise."""
+        """A report on `base` and `tuned`, by right answers and declining unless told otherwise.
+
+        `trained` are rows of the training, with which questions may overlap.
+        """
         measured = [
             self.required(parts=["facts"]),
             self.block("stop-rate"),
             self.block("declines", phrases=["不在服務範圍"], part="outside"),
         ]
-        return build_report(
+        shown = evidence or Evidence({"en": "Shop", "zh-TW": "商店"})
+        found = measure(
             self.items,
             columns,
             measures=Measures(measured if evals is None else evals, gates),
             roles=roles or Roles(base=("base",), tuned="tuned"),
-            evidence=evidence or Evidence({"en": "Shop", "zh-TW": "商店"}),
+            part_titles=shown.part_titles,
             seed=7,
         )
+        return report_on(replace(found, overlaps=overlaps(self.items, trained)), shown)
 
     def score(
         self, report: dict[str, Any], column: str, metric: str, part: str = "facts"

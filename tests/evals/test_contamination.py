@@ -12,6 +12,8 @@ from foundry.evals.compare import Evidence, Measures, measure, report_on
 from foundry.evals.comparison import Roles
 from foundry.evals.contamination import overlaps
 from foundry.evals.evaluators.controls import Spec, items
+from foundry.evals.report.html import render
+from foundry.evals.report.overlap import WORDS
 from tests.cases import case, change
 
 SHEET = "商品：遠山行李箱\n售價：2,980元\n材質：鋁合金"
@@ -153,3 +155,30 @@ def test_without_overlap_there_is_no_warning_and_nothing_is_told_twice(unchanged
     assert made["contamination"]["count"] == 0
     assert made["contamination"]["scores"] == made["contamination"]["verdicts"] == []
     assert not [one for one in made["headlines"] if "overlap" in one["en"]]
+
+
+def test_page_names_the_questions_and_scores_them_without(unchanged_shop):
+    gate = Gate(metric="required-facts", part="facts", min_gain=0.1)
+    made = report(unchanged_shop, 20, range(20), [gate])
+
+    page = render(made)
+
+    for words in WORDS.values():
+        assert words["overlap"] in page
+        assert words["overlap_gates"] in page
+    assert "20 questions are also in a training row" in page
+    assert page.count("train.csv:19") == 2  # once per language
+    assert "same question, another answer" in page
+    assert ">+50.0<" in page and ">0.0<" in page
+
+
+def test_page_says_that_nothing_overlaps(unchanged_shop):
+    page = render(report(unchanged_shop, 30, range(0)))
+
+    assert "No question is also in a training row (runs of 3 words" in page
+    assert "沒有一題和訓練資料重疊" in page
+    assert WORDS["en"]["overlap_verdicts"] not in page
+
+
+def test_words_of_the_overlap_are_the_same_in_both_languages():
+    assert WORDS["en"].keys() == WORDS["zh-TW"].keys()

@@ -42,7 +42,10 @@ def report(unchanged_shop):
         shop.block("declines", phrases=["不在服務範圍"], part="outside"),
         shop.block("format", checks={"characters": {"max": 20}, "no_markdown": True}),
     ]
-    return shop.report(columns, roles=roles, gates=gates, evals=evals, evidence=evidence)
+    trained = [item.example for item in shop.facts[:5]]
+    return shop.report(
+        columns, roles=roles, gates=gates, evals=evals, evidence=evidence, trained=trained
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +71,7 @@ def test_paper_has_one_language_and_every_question_with_its_facts(look, report):
     for entry in report["telling"]:
         assert entry["question"] in chinese
     assert "原價" in english  # the facts given, folded on the screen
+    assert "5 questions are also in a training row" in english
 
 
 def test_figures_open_by_themselves(page):

@@ -14,6 +14,7 @@ from foundry.core import atomic, page
 from foundry.evals.report import figures, svg
 from foundry.evals.report.costs import amount, costs
 from foundry.evals.report.figures import write_figures
+from foundry.evals.report.overlap import overlap
 from foundry.evals.report.words import FACTS, KINDS, PAGE, PEERS
 from foundry.evals.wording import VERDICTS, percent, points
 
@@ -52,7 +53,7 @@ def render(report: Report) -> str:
         "percent": percent,
         "points": partial(points, signed=True),
         "score": points,
-        "p_value": _p_value,
+        "p_value": p_value,
         "amount": amount,
         "cell": _cell,
         "by_metric_and_part": _by_metric_and_part,
@@ -83,7 +84,7 @@ def _page(report: Report, language: str) -> dict[str, Any]:
         "missed": sum(not gate["passed"] for gate in report["gates"]),
         "charts": [_chart(report, part, language) for part in report["parts"]],
         "tables": list(_score_tables(report)),
-        "shown_tables": _by(("metric", "name"), report["tables"]),
+        "shown_tables": by(("metric", "name"), report["tables"]),
         "telling": list(_telling(report)),
         "outcome_kinds": [
             k for k in KINDS if any(row["kinds"].get(k) for row in report["outcomes"])
@@ -91,6 +92,7 @@ def _page(report: Report, language: str) -> dict[str, Any]:
         "all_right": not any(row["kinds"][kind] for row in report["outcomes"] for kind in WRONG),
         "files": [(name, words[key]) for name, key in FILES.items()],
         **costs(report, language),
+        **overlap(report, language),
         **_curves(report, language),
     }
 
@@ -158,7 +160,7 @@ def _rows(
 def _telling(report: Report) -> Iterator[dict[str, Any]]:
     """The answers shown, kind by kind, each with how many there are of it (0: not counted)."""
     naive = frozenset(c["name"] for c in report["columns"] if c["role"] == "naive")
-    for entries in _by(("kind",), report["telling"]):
+    for entries in by(("kind",), report["telling"]):
         kind = entries[0]["kind"]
         yield {
             "kind": kind,
@@ -177,7 +179,7 @@ def _said(answers: Sequence[Report], naive: frozenset[str]) -> list[dict[str, An
     return list(said.values())
 
 
-def _p_value(value: float) -> str:
+def p_value(value: float) -> str:
     """Three decimals; the test cannot tell smaller ones from 0."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
@@ -193,10 +195,10 @@ def _cell(value: Any, language: str) -> str:
 
 def _by_metric_and_part(differences: Sequence[Report]) -> list[list[Report]]:
     """Differences of one metric and part together, in the order of the first."""
-    return _by(("metric", "part"), differences)
+    return by(("metric", "part"), differences)
 
 
-def _by(keys: tuple[str, ...], entries: Sequence[Report]) -> list[list[Report]]:
+def by(keys: tuple[str, ...], entries: Sequence[Report]) -> list[list[Report]]:
     """Entries that have the same values under `keys` together, in the order of the first."""
     found: dict[Any, list[Report]] = {}
     for entry in entries:
