@@ -38,7 +38,9 @@ Column = Annotated[
 Metric = Annotated[
     str | None, typer.Option(help=_("The quality that is weighed against the cost."))
 ]
-Out = Annotated[Path | None, typer.Option(help=_("Write JSON and CSV tables into this folder."))]
+Out = Annotated[
+    Path | None, typer.Option(help=_("Write a page, JSON and CSV tables into this folder."))
+]
 Folder = Annotated[Path, typer.Option("--runs", help=_("Folder of the run directories."))]
 
 

@@ -14,6 +14,7 @@ from foundry.evals.arms.arm import Arm
 from foundry.evals.arms.entry import SEED
 from foundry.evals.arms.fairness import TOLERANCE, Budget, Unequal, sentence
 from foundry.evals.arms.front import AXES, front
+from foundry.evals.arms.told import told
 from foundry.evals.compare import method, to_plain
 from foundry.evals.comparison import rounded
 from foundry.store.run_diff import PARTS, differences
@@ -59,6 +60,7 @@ def document(
         "differ": {part: _differ(arms, part) for part in CHOSEN},
         "runs": [run for arm in arms for run in _runs(arm, fields)],
         "items": _items(arms, fields),
+        "told": told(arms, fields, chosen),
     }
     plain = to_plain(made)
     assert isinstance(plain, dict)

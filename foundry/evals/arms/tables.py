@@ -1,4 +1,4 @@
-"""A comparison as files: one JSON document, and tidy CSV tables, a line for each observation."""
+"""A comparison as files: a page, one JSON document, and tidy CSV tables of observations."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic
+from foundry.evals.arms.page import render
 from foundry.evals.report.spreadsheet import write_csv
 
 Document = Mapping[str, Any]
 Row = Mapping[str, Any]
 
+PAGE = "comparison.html"
 ALL_PARTS = "*"
 SPREAD = ("mean", "low", "high")
 FIGURES = (
@@ -22,7 +24,7 @@ LONG = ("won", "lost", "sentence")
 
 
 def write(document: Document, folder: Path) -> list[Path]:
-    """Write `comparison.json` and its tables into `folder`; the paths, in the order of their names.
+    """Write `comparison.html`, `.json` and the tables into `folder`; the paths, by their names.
 
     Equal documents give equal bytes.
     """
@@ -34,7 +36,8 @@ def write(document: Document, folder: Path) -> list[Path]:
     atomic.write_json(folder / "comparison.json", document)
     for name, text in texts.items():
         atomic.write_text(folder / name, text)
-    return [folder / name for name in sorted(["comparison.json", *texts])]
+    atomic.write_text(folder / PAGE, render(document))
+    return [folder / name for name in sorted([PAGE, "comparison.json", *texts])]
 
 
 def tables(document: Document) -> dict[str, list[Row]]:

@@ -87,6 +87,67 @@ def line_chart(series: Sequence[tuple[str, Sequence[Point]]], *, name: str, x: s
     return _svg(f"0 0 {WIDTH} {HEIGHT}", name, body, kind="chart")
 
 
+@dataclass(frozen=True)
+class Dot:
+    """A point with its range on both axes, what is written beside it, its name and its class."""
+
+    mark: str
+    name: str
+    x: tuple[float, float, float]
+    y: tuple[float, float, float]
+    kind: str
+
+
+def scatter_chart(
+    dots: Sequence[Dot],
+    *,
+    name: str,
+    x: str,
+    y: str,
+    shown: tuple[Callable[[float], str], Callable[[float], str]],
+) -> str:
+    """Points with their ranges as crosses, from 0 to the right and around the values upwards.
+
+    Args:
+        dots: `x` and `y` are (value, low, high), all finite.
+        name: What the chart shows, in words.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+        shown: How a number of either axis is written.
+    """
+    last = max(dot.x[2] for dot in dots) * 1.1 or 1.0
+    least, most = min(dot.y[1] for dot in dots), max(dot.y[2] for dot in dots)
+    room = 0.08 * (most - least) or 0.05
+    low, high = least - room, most + room
+
+    def up(value: float) -> float:
+        return _y(value - low, high - low)
+
+    grid, texts = [], []
+    for i in range(TICKS + 1):
+        value, along = low + (high - low) * i / TICKS, last * i / TICKS
+        grid.append(f"M{LEFT} {up(value):.1f}H{WIDTH - RIGHT}")
+        at, below = _x(along, last), HEIGHT - BOTTOM + 16
+        told, right = escape(shown[1](value)), escape(shown[0](along))
+        where = "end" if i == TICKS else "middle"
+        texts.append(f'<text class="end" x="{LEFT - 6}" y="{up(value) + 4:.1f}">{told}</text>')
+        texts.append(f'<text class="{where}" x="{at:.1f}" y="{below}">{right}</text>')
+    drawn = "".join(_dot(dot, lambda value: _x(value, last), up) for dot in dots)
+    body = f'<path class="grid" d="{"".join(grid)}"/>{"".join(texts)}{drawn}{_label(x, y)}'
+    return _svg(f"0 0 {WIDTH} {HEIGHT}", name, body, kind="chart")
+
+
+def _dot(dot: Dot, x: Callable[[float], float], y: Callable[[float], float]) -> str:
+    (middle, left, right), (level, bottom, top) = map(x, dot.x), map(y, dot.y)
+    return (
+        f'<path class="whisker" d="M{left:.1f} {level:.1f}H{right:.1f}'
+        f'M{middle:.1f} {bottom:.1f}V{top:.1f}"/>'
+        f'<circle class="{escape(dot.kind)}" cx="{middle:.1f}" cy="{level:.1f}" r="6">'
+        f"<title>{escape(dot.name)}</title></circle>"
+        f'<text class="heading" x="{middle + 9:.1f}" y="{level - 8:.1f}">{escape(dot.mark)}</text>'
+    )
+
+
 def bar(share: float, low: float, high: float, *, name: str, kind: str) -> str:
     """A bar of `share` (0..1) with its interval as a whisker; as wide as the page lets it be."""
     width, a, b = (f"{100 * value:.2f}" for value in (share, low, high))
