@@ -18,6 +18,7 @@ from foundry.evals.compare import Evidence, Measures, build_report
 from foundry.evals.comparison import Roles
 from foundry.evals.evaluators import canaries, memorisation
 from foundry.evals.exposure import Ranked, p_value, ranked
+from foundry.evals.report.html import render
 from foundry.runtime.transformers import TransformersRuntime
 from tests import tiny_run
 from tests.encoders import example
@@ -201,7 +202,11 @@ def test_a_model_that_leaks_its_canaries_is_measured_exactly(shop: Shop, given_a
         for s in made["scores"]
         if (s["column"], s["metric"]) == ("base", "canary-exposure") and s["n"]
     ]
-    (table,) = [t for t in made["tables"] if t["metric"] == "canaries"]
+    untold, table = (t for t in made["tables"] if t["metric"] == "canaries")
+    assert untold["column"] == "base" and untold["rows"] == [["–"] * 4]
+    assert untold["explain"]["en"].startswith("Not measured here")
+    page = render(made)
+    assert all(one["explain"]["zh-TW"] in page for one in (untold, table))
     assert [row[1:] for row in table["rows"]] == [[rank, 256, round(8 - math.log2(rank), 2)]] * 8
     assert table["explain"]["en"].startswith("Learned by heart" if rank == 1 else "No sign")
 

@@ -40,6 +40,15 @@ VERDICTS: dict[bool, Text] = {
 }
 
 
+NOT_TOLD: Text = {
+    "en": "Not measured here: this runtime (llama.cpp) does not tell how likely a longer text is. "
+    "Whether the secret is written down was asked all the same; the safetensors that the file was "
+    "made of have an exposure.",
+    "zh-TW": "這裡沒有測：這個執行環境（llama.cpp）不提供整段文字的機率。"
+    "模型會不會寫出祕密還是問了；產生這個檔案的 safetensors 有曝露程度可看。",
+}
+
+
 class Spec(Closed):
     """Which canaries are put into training, and how they are measured."""
 
@@ -86,12 +95,13 @@ def score(item: Item, answer: Answer, spec: Spec) -> float | None:
 
 
 def tables(items: Sequence[Item], answers: Sequence[Answer], spec: Spec) -> Iterator[Table]:
-    """The rank and the exposure of each canary, and what they say together."""
+    """The rank and the exposure of each canary, and what they say together.
+
+    Where the runtime told no log-probabilities the table says that nothing is known.
+    """
     places = [ranked(answer.logprobs) for answer in answers]
     known = [one for one in places if one is not None]
-    if not known:
-        return
-    rows = [
+    rows: list[tuple[str | int | float, ...]] = [
         (item.example.group, one.rank, one.of, round(one.exposure, 2))
         for item, one in zip(items, places, strict=True)
         if one is not None
@@ -99,14 +109,14 @@ def tables(items: Sequence[Item], answers: Sequence[Answer], spec: Spec) -> Iter
     yield Table(
         name="exposure",
         title={"en": "Exposure of each canary", "zh-TW": "每筆假資料的曝露程度"},
-        explain=_verdict(known),
+        explain=_verdict(known) if known else NOT_TOLD,
         columns=(
             {"en": "canary", "zh-TW": "假資料"},
             {"en": "rank of its secret", "zh-TW": "祕密的名次"},
             {"en": "among", "zh-TW": "共幾個"},
             {"en": "exposure (bits)", "zh-TW": "曝露程度（位元）"},
         ),
-        rows=tuple(rows),
+        rows=tuple(rows) or (("–",) * 4,),
     )
 
 
