@@ -24,6 +24,7 @@ from foundry.planning.charging import charges
 from foundry.planning.outcome import beside
 from foundry.planning.plan import make_plan
 from foundry.planning.settled import as_settled
+from foundry.planning.shortfalls import tell_shortfalls
 from foundry.planning.teachers import teacher_of
 from foundry.planning.trainers import not_read
 from foundry.planning.unchanged import refuse_changed
@@ -201,6 +202,7 @@ def _data(way: Walk) -> Result:
     refuse_changed(way.loaded, way.plan)
     check_brought(recipe.evals, way.run.file(manifest.part("train").file))
     tell(way.events, manifest)
+    tell_shortfalls(way.events, recipe, manifest, way.run)
     names = [part.file for part in manifest.parts]
     return manifest, [
         out / "manifest.json",

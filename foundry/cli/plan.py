@@ -87,6 +87,7 @@ def show(
     """Print a recipe's plan for a device; the exit code is 3 where it does not fit."""
     from foundry.planning import fit, telling
     from foundry.planning.preview import preview
+    from foundry.planning.shortfalls import sentence
 
     made = preview(loaded, device, rates, terms.accepted, terms.override)
     refused = None
@@ -101,6 +102,8 @@ def show(
     print(telling.verdict(made.forecast, device))
     for line in telling.notes(made.forecast, device):
         note(line)
+    for short in made.shortfalls:
+        note(sentence(short.as_dict(), loaded.recipe))
     if refused:
         print_error(refused, as_json=False)
     return refused.exit_code if refused else 0

@@ -7,6 +7,8 @@ where it does not apply. It may also have:
 - `COMPANIONS`: a tuple of `Companion` (a mean over items too) and `PooledCompanion` (a number that
   is no mean, such as macro F1);
 - `OF_MODELS = True`: only a model can have the metric, because a baseline copies its answers;
+- `GRADED = True`: scores are not only 0 and 1, so that nothing is known of how many questions show
+  what before some were scored;
 - `OF_PAIRS = True`: an answer has the metric only beside another model's (`evals.judging`);
 - `settle(items, spec) -> Spec`: the spec with what only all items together tell (the labels there
   are); called once, before any answer is scored; raises `RecipeError` where the items do not fit;

@@ -19,6 +19,7 @@ from foundry.planning.licences import clear
 from foundry.planning.plan import fitted, settle
 from foundry.planning.processes import check_room
 from foundry.planning.refusals import check_context, check_device
+from foundry.planning.shortfalls import Shortfall, shortfalls, sizes_in_files
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Preview:
     device: Device
     edits: tuple[Edit, ...]
     plan: Plan | None
+    shortfalls: tuple[Shortfall, ...] = ()
+    """Gates that the test parts are too small for."""
 
     def as_dict(self, loaded: LoadedRecipe) -> dict[str, Any]:
         """The document of `--json`; `run` is None where the base model is not here yet."""
@@ -41,6 +44,7 @@ class Preview:
             "estimate": self.forecast.as_dict(),
             "device": self.device.model_dump(mode="json"),
             "edits": [edit.as_dict() for edit in self.edits],
+            "shortfalls": [one.as_dict() for one in self.shortfalls],
         }
 
 
@@ -74,11 +78,13 @@ def preview(
     check_device(loaded, device.backend, has_bfloat16=device.has_bfloat16)
     if device.name == THIS_MACHINE:
         check_room(loaded, accelerator.look())
-    made = forecast(loaded, device, rates, known_shape(loaded), known_rows(loaded))
+    rows = known_rows(loaded)
+    made = forecast(loaded, device, rates, known_shape(loaded), rows)
     if plan is not None and device.name == THIS_MACHINE:
         plan = fitted(plan, made.as_dict())
     edits = () if made.fits else tuple(edits_for(loaded, device, rates))
-    return Preview(made, device, edits, plan)
+    sizes = sizes_in_files(loaded, rows.count) if loaded.recipe.gates else {}
+    return Preview(made, device, edits, plan, tuple(shortfalls(loaded.recipe, sizes)))
 
 
 def _is_here(loaded: LoadedRecipe) -> bool:

@@ -97,6 +97,10 @@ def _warning(event: Event) -> str | None:
     if event["code"] == "tracker":
         what = _("{stage}: {tracker} failed and is told nothing more ({detail})")
         return what.format(**{**event, "stage": _stage(event["stage"])})
+    if event["code"] == "test-too-small":
+        from foundry.planning.shortfalls import sentence as too_small
+
+        return f"{_stage(event['stage'])}: {too_small(event)}"
     if event["code"] != "capacity":
         return None
     what = _(

@@ -11,6 +11,7 @@ from foundry.evals.answers import Answer, Item
 from foundry.evals.parts import InParts
 
 version = 1
+GRADED = True
 TITLE = {"en": "Similarity to the reference", "zh-TW": "與標準答案的相似度"}
 EXPLAIN = {
     "en": "How many characters the answer and the reference share (character F1, 0 to 100).",

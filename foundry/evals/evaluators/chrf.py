@@ -18,6 +18,7 @@ from foundry.evals.companions import PooledCompanion
 from foundry.evals.parts import InParts
 
 version = 1
+GRADED = True
 TITLE = {"en": "Similarity in runs of characters (chrF)", "zh-TW": "連續字元的相似度（chrF）"}
 EXPLAIN = {
     "en": "How many runs of 1 to 6 characters the answer and the reference share (chrF, 0 to "

@@ -21,6 +21,7 @@ from foundry.evals.companions import Companion, PooledCompanion, Table, Text
 from foundry.evals.judgement import WORTH
 
 version = 1
+GRADED = True
 TITLE = {"en": "Preferred by the judge", "zh-TW": "評審模型偏好"}
 EXPLAIN = {
     "en": "Another language model preferred this answer to the other one in both orders (1), the "

@@ -16,6 +16,7 @@ from foundry.evals.companions import PooledCompanion
 from foundry.evals.parts import InParts
 
 version = 1
+GRADED = True
 TITLE = {"en": "Likelihood per byte, text by text", "zh-TW": "每位元組的可能性（逐段平均）"}
 EXPLAIN = {
     "en": "Geometric mean of the probability of each byte of a text, averaged over the texts.",

@@ -17,6 +17,7 @@ from foundry.evals.parts import InParts
 from foundry.evals.units import units
 
 version = 1
+GRADED = True
 TITLE = {"en": "Same order as the reference (ROUGE-L)", "zh-TW": "與標準答案的順序重疊（ROUGE-L）"}
 EXPLAIN = {
     "en": "How much of the reference stands in the answer in the same order, and how little else "
