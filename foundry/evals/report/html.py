@@ -152,7 +152,7 @@ def _rows(
     own = [score for score in scores if score["metric"] == metric["name"]]
     for part in dict.fromkeys(score["part"] for score in own):
         cells = {score["column"]: score for score in own if score["part"] == part}
-        one = next(iter(cells.values()))
+        one = max(cells.values(), key=itemgetter("n"))  # a runtime may not tell what a metric needs
         shown = [cells.get(column) for column in columns]
         yield {"part": part, "n": one["n"], "groups": one["groups"], "cells": shown}
 
