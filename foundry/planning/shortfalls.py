@@ -236,4 +236,5 @@ def _fix(found: Mapping[str, Any], key: str, recipe: Recipe | None) -> str:
     if found["detectable"] is not None and found["bound"] == "min_gain":
         bound = f"{found['detectable'] + 0.005:.2f}"
         ways.append(_("ask for what they show: `{key}: {bound}`").format(key=key, bound=bound))
-    return _("; or ").join(ways)
+    first, *other = ways
+    return _("{one}; or {other}").format(one=first, other=other[0]) if other else first
