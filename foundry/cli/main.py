@@ -52,6 +52,10 @@ VERBS = {
     "launch": ("foundry.cli.launch", N_("Write the job that trains a recipe on a cluster.")),
     "model": ("foundry.cli.model", N_("List, show and fetch base models.")),
     "licence": ("foundry.cli.licence", N_("Say what licences allow, ask for and forbid.")),
+    "openness": (
+        "foundry.cli.openness",
+        N_("Say how open a model's data, code and weights are."),
+    ),
     "compare": (
         "foundry.cli.compare",
         N_("Compare finished runs: quality, memory, size and seconds, with verdicts."),

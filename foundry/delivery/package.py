@@ -17,10 +17,11 @@ from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.core.records import Package, Plan
 from foundry.core.rundir import RunDir
-from foundry.delivery import package_record, private, sums
+from foundry.delivery import openness, package_record, private, sums
 from foundry.delivery.card import Evidence, card, learned
 from foundry.delivery.package_record import Artefact, Base, Chat, PackageRecord
 from foundry.policy import licence as policy
+from foundry.policy import mof
 from foundry.policy.duties import CARD, TEXTS, missing
 from foundry.policy.notices import notices
 from foundry.train.adapter_files import check_finite
@@ -115,6 +116,7 @@ def build_package(inputs: PackageInputs) -> Package:
             _copy_export(run, export, folder)
         texts = {
             package_record.NAME: _dump(record.model_dump(mode="json", by_alias=True)),
+            openness.NAME: mof.dump(openness.mof_record(record)),
             TEMPLATE: inputs.chat.template,
             CARD: card(record, plan, evidence),
             **_evidence_texts(run, plan, exports),

@@ -38,7 +38,7 @@ def test_holds_exports_evidence_licences_and_card(made_once):
     names = {p.relative_to(made_once).as_posix() for p in made_once.rglob("*") if p.is_file()}
 
     assert names == {
-        *("README.md", "package.json", "chat_template.jinja", "SHA256SUMS"),
+        *("README.md", "openness.yaml", "package.json", "chat_template.jinja", "SHA256SUMS"),
         *("LICENCE.md", "NOTICE", "CHANGES.md", "licences/CC0-1.0.txt"),
         *("licences/GEMMA_TERMS_OF_USE.txt", "licences/GEMMA_PROHIBITED_USE_POLICY.txt"),
         *("adapter/adapter_config.json", "adapter/adapter_model.safetensors"),
@@ -56,7 +56,7 @@ def test_sums_are_checked_by_sha256sum(made_once):
 
     assert done.returncode == 0, done.stdout
     lines = (made_once / "SHA256SUMS").read_text().splitlines()
-    assert len(lines) == 22
+    assert len(lines) == 23
     assert [line[66:] for line in lines] == sorted(line[66:] for line in lines)
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from foundry.cli.main import main
 from foundry.core.errors import ProofError, ResourceError
-from foundry.delivery import sums
+from foundry.delivery import openness, sums
 from foundry.delivery.verify import verify, verify_for_chat
+from tests.cases import case, change
 
 
 def faults(package: Path) -> str:
@@ -33,16 +34,16 @@ def edit(package: Path, change: Callable[[dict[str, Any]], object]) -> None:
 def test_untouched_package_is_in_order(made_once, capsys):
     report = verify(made_once)
 
-    assert (report.name, report.version, report.files) == ("retail-customer-service", "1.0.0", 23)
+    assert (report.name, report.version, report.files) == ("retail-customer-service", "1.0.0", 24)
     assert report.exports == ("adapter", "gguf-q8_0")
     assert report.size_bytes == sum(p.stat().st_size for p in made_once.rglob("*") if p.is_file())
     assert main(["verify", str(made_once)]) == 0
-    assert "23 files" in capsys.readouterr().out
+    assert "24 files" in capsys.readouterr().out
 
 
 def test_one_flipped_bit_in_any_file_ends_with_1_and_names_it(package, capsys):
     names = sorted(p.relative_to(package).as_posix() for p in package.rglob("*") if p.is_file())
-    assert len(names) == 23
+    assert len(names) == 24
 
     for name in names:
         path = package / name
@@ -90,14 +91,14 @@ def test_missing_list_is_named(package):
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("not a line", "SHA256SUMS:23: not a SHA-256 and a file name"),
-        (f"{'0' * 64}  ../outside", r"SHA256SUMS:23: the name leads out of the package"),
-        (f"{'0' * 64}  /etc/passwd", r"SHA256SUMS:23: the name leads out of the package"),
-        (f"{'0' * 64}  C:\\x", r"SHA256SUMS:23: the name leads out of the package"),
-        (f"{'0' * 64}  a/./b", r"SHA256SUMS:23: the name leads out of the package"),
-        (f"{'0' * 64}  NOTICE", "SHA256SUMS:23: `NOTICE` must not stand here"),
-        (f"{'0' * 64}  SHA256SUMS", "SHA256SUMS:23: `SHA256SUMS` must not stand here"),
-        (f"{'A' * 64}  NOTICE", "SHA256SUMS:23: not a SHA-256"),
+        ("not a line", "SHA256SUMS:24: not a SHA-256 and a file name"),
+        (f"{'0' * 64}  ../outside", r"SHA256SUMS:24: the name leads out of the package"),
+        (f"{'0' * 64}  /etc/passwd", r"SHA256SUMS:24: the name leads out of the package"),
+        (f"{'0' * 64}  C:\\x", r"SHA256SUMS:24: the name leads out of the package"),
+        (f"{'0' * 64}  a/./b", r"SHA256SUMS:24: the name leads out of the package"),
+        (f"{'0' * 64}  NOTICE", "SHA256SUMS:24: `NOTICE` must not stand here"),
+        (f"{'0' * 64}  SHA256SUMS", "SHA256SUMS:24: `SHA256SUMS` must not stand here"),
+        (f"{'A' * 64}  NOTICE", "SHA256SUMS:24: not a SHA-256"),
     ],
 )
 def test_bad_line_is_named(package, line, found):  # C77
@@ -254,3 +255,20 @@ def test_chat_needs_a_file_that_can_be_run(package):
 
     with pytest.raises(ResourceError, match="kind: gguf"):
         verify_for_chat(package)
+
+
+@case("openness", {"nobody looks": change(openness, "differs", lambda package, record: iter(()))})
+@pytest.mark.parametrize("become", ["another licence", "nothing", "a link"])
+def test_openness_record_is_what_the_licences_make_of_it(package, become):
+    path = package / "openness.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    if become == "another licence":
+        path.write_text(text.replace("gemma", "MIT"), encoding="utf-8")
+    elif become == "a link":
+        (package.parent / "elsewhere.yaml").write_text(text, encoding="utf-8")
+        path.symlink_to(package.parent / "elsewhere.yaml")
+    if become != "a link":
+        sums.write(package)
+
+    assert "openness.yaml: missing, or not what the licences in package.json" in faults(package)
