@@ -11,9 +11,13 @@ UNDER_XDIST = "PYTEST_XDIST_WORKER" in os.environ
 
 
 def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """The folder `name` of this test run; `build` fills it where no worker has done so before."""
+    """A folder of this test run; `build` fills it where no worker has done so before.
+
+    Another file's folder of the same `name` is another one.
+    """
     # Under xdist each worker has a folder of its own inside that of the run.
     base = factory.getbasetemp().parent if UNDER_XDIST else factory.getbasetemp()
+    name = f"{build.__module__}-{name}"
     folder, done = base / name, base / f"{name}.done"
     with FileLock(base / f"{name}.lock"):
         if not done.exists():

@@ -281,7 +281,7 @@ def test_rows_that_cannot_be_used_are_named():
     assert outcome.err.startswith("bad.csv:2: ")
 
 
-def test_pairs_that_no_trainer_reads_yet_are_said_to_be_so():
+def test_pairs_become_a_recipe_of_the_trainer_that_reads_them():
     lines = ["prompt,chosen,rejected", *(f"{n}?,yes {n},no {n}" for n in range(30))]
     Path("pairs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -289,9 +289,9 @@ def test_pairs_that_no_trainer_reads_yet_are_said_to_be_so():
 
     text = Path("pairs.yaml").read_text("utf-8")
     assert outcome.code == 0, outcome
-    assert "# No trainer reads preference data yet" in text
-    assert "exports" not in text and "split" not in text
-    assert outcome.out.endswith("--accept-terms gemma --until encode\n")
+    assert "\ntrain: {kind: dpo}\n" in text
+    assert "evals" not in text and "split" not in text
+    assert outcome.out.endswith("--accept-terms gemma\n")
 
 
 def test_folder_of_tables_makes_a_recipe():

@@ -65,7 +65,7 @@ def test_ctrl_c_saves_and_ends_with_130(tiny_llama: Path, tmp_path: Path):
 
 
 @contextmanager
-def patient() -> Iterator[StopRequest]:
+def patient(_heard: object = None) -> Iterator[StopRequest]:
     """The second Ctrl-C is one more request."""
     request = StopRequest()
 
@@ -97,7 +97,7 @@ def test_second_ctrl_c_ends_at_once(tiny_llama: Path, tmp_path: Path):
 
 
 @contextmanager
-def impatient() -> Iterator[StopRequest]:
+def impatient(_heard: object = None) -> Iterator[StopRequest]:
     """The signal ends whatever is being done."""
 
     def end(_number: int, _frame: object) -> None:

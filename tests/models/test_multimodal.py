@@ -16,7 +16,7 @@ from foundry.models.fetch import locate
 from foundry.models.language_part import language_tensors
 from foundry.models.load import load_model
 from foundry.models.quiet import quiet
-from foundry.train import adapter_files, collate, proof, supervised
+from foundry.train import adapter_files, collate, proof, steps
 from foundry.train.adapter_files import CONFIG, WEIGHTS, load_tuned
 from foundry.train.collate import flat
 from foundry.train.trainers import sft
@@ -58,7 +58,7 @@ def images(rows: Any, *, zeros: Any = (), by_row: bool = False) -> dict[str, Any
 @case(
     "C22",
     {
-        "nothing is said of the tokens": change(supervised, "token_type_inputs", lambda model: ()),
+        "nothing is said of the tokens": change(steps, "token_type_inputs", lambda model: ()),
         "the text is taken for an image": change(collate, "flat", images),
         "the vision tower is adapted too": change(language_part, "other_parts", lambda model: None),
     },

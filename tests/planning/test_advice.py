@@ -125,4 +125,4 @@ def test_preferences_are_neither_split_nor_measured(tmp_path):
 
     advice = advise(glimpse(Found("pairs.csv", path, path), AUTO, rows=SAMPLE_ITEMS), None)
 
-    assert advice == Advice(untrained="preference")
+    assert advice == Advice(train={"kind": "dpo"})
