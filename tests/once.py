@@ -17,9 +17,10 @@ def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], obj
     """
     # Under xdist each worker has a folder of its own inside that of the run.
     base = factory.getbasetemp().parent if UNDER_XDIST else factory.getbasetemp()
-    name = f"{build.__module__}-{name}"
-    folder, done = base / name, base / f"{name}.done"
-    with FileLock(base / f"{name}.lock"):
+    room = base / build.__module__
+    room.mkdir(exist_ok=True)
+    folder, done = room / name, room / f"{name}.done"
+    with FileLock(room / f"{name}.lock"):
         if not done.exists():
             build(folder)
             done.touch()

@@ -83,6 +83,7 @@ def test_case_has_a_check_with_a_mutant(number: str, places: dict[str, list[str]
 
 
 def test_no_case_is_named_that_does_not_exist(places: dict[str, list[str]]):
+    """A rule of our own is named by a word."""
     listed = {f"C{number:02}" for number in range(1, 83)}
 
-    assert set(places) <= listed
+    assert {number for number in places if number[1:].isdigit()} <= listed
