@@ -64,23 +64,23 @@ def new(
     given = {"base": base, "licence": licence, "basis": basis, "by": by, "purpose": purpose}
     answers = answered(questions(), given, may_ask=sys.stdin.isatty() and not json)
     wanted = Wanted(path_from(target, data), target, **answers, name=name, format=block)
-    made = make(wanted, seen)
+    text = make(wanted, seen)
     if not dry_run:
-        atomic.write_text(target, made.text)
-    commands = _commands(target, terms(wanted), is_trainable=made.is_trainable)
+        atomic.write_text(target, text)
+    commands = _commands(target, terms(wanted))
     if json:
         print_json(
             {
                 "path": str(target),
                 "written": not dry_run,
-                "text": made.text,
+                "text": text,
                 "file": file.as_dict(),
                 "example": example,
                 "commands": commands,
             }
         )
     elif dry_run:
-        print(made.text, end="")
+        print(text, end="")
     else:
         print(_("written: {path}").format(path=target))
         print("\n".join(f"  {command}" for command in commands))
@@ -103,9 +103,8 @@ def _read_format(text: str | None) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
-def _commands(recipe: Path, terms: Sequence[str], *, is_trainable: bool) -> list[str]:
+def _commands(recipe: Path, terms: Sequence[str]) -> list[str]:
     """What to do next."""
     file = shlex.quote(str(recipe))
     options = [f"--accept-terms {name}" for name in terms]
-    options += [] if is_trainable else ["--until encode"]
     return [f"foundry recipe check {file}", " ".join(["foundry train", file, *options])]

@@ -31,12 +31,8 @@ EXACT = ("question-answer", "multiple-choice", "classification", "extraction", "
 
 @dataclass(frozen=True)
 class Advice:
-    """Blocks of a recipe as values, each None or empty where the default suits the rows.
+    """Blocks of a recipe as values, each None or empty where the default suits the rows."""
 
-    `untrained` is the dataset type of the rows if no trainer reads it yet.
-    """
-
-    untrained: str | None = None
     split: Mapping[str, Any] | None = None
     max_seq_len: int | None = None
     train: Mapping[str, Any] | None = None
@@ -54,8 +50,7 @@ def advise(seen: Glimpse, encoder: Encoder | None) -> Advice:
     length, answer = _lengths(seen, encoder)
     found = seen.examples[0].type  # a format makes rows of one type
     if found != "conversation":  # no evaluator asks for a text or compares a pair
-        train, untrained = _trainer(found)
-        return Advice(untrained, max_seq_len=length, train=train)
+        return Advice(max_seq_len=length, train=_trainer(found))
     split = _split(seen)
     measures = ("exact-match", "character-f1", "stop-rate")
     names = measures if seen.format.kind in EXACT else measures[1:]
@@ -81,12 +76,10 @@ def _split(seen: Glimpse) -> Mapping[str, Any] | None:
     return {"test": test, "seed": seed} if seed else {"test": test}
 
 
-def _trainer(found: str) -> tuple[Mapping[str, Any] | None, str | None]:
-    """The `train` block that reads rows of a type, or the type if nothing does."""
+def _trainer(found: str) -> Mapping[str, Any] | None:
+    """The `train` block that reads rows of a type."""
     names = readers(found)
-    if not names:
-        return None, found
-    return (None, None) if DEFAULT_TRAINER in names else ({"kind": names[0]}, None)
+    return None if DEFAULT_TRAINER in names else {"kind": names[0]}
 
 
 def _train(seen: Glimpse, split: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -132,16 +132,8 @@ def look(data: str, out: Path, format: Mapping[str, Any] | None) -> Glimpse:
     return seen
 
 
-@dataclass(frozen=True)
-class Made:
-    """The text of a recipe that loads; `is_trainable` says that a trainer reads its rows."""
-
-    text: str
-    is_trainable: bool
-
-
-def make(wanted: Wanted, seen: Glimpse) -> Made:
-    """Write the recipe that the rows need.
+def make(wanted: Wanted, seen: Glimpse) -> str:
+    """The text of the recipe that the rows need.
 
     Raises:
         RecipeError: A value cannot be; says which and where it stands in the text.
@@ -152,7 +144,7 @@ def make(wanted: Wanted, seen: Glimpse) -> Made:
     advice = advise(seen, None if base is None else light_encoder(base, None))
     text = compose(wanted, advice)
     load_text(text, wanted.out)
-    return Made(text, advice.untrained is None)
+    return text
 
 
 def compose(wanted: Wanted, advice: Advice) -> str:
@@ -196,11 +188,7 @@ def _lines(wanted: Wanted, advice: Advice) -> Iterator[str]:
         yield f"purpose: {scalars.write(wanted.purpose)}"
     yield from _data(wanted, advice)
     yield from _settings(advice)
-    if advice.untrained is None:
-        yield from _measures(wanted, advice)
-    else:
-        note = _("No trainer reads {type} data yet; add `--until encode` to see their masks.")
-        yield "# " + note.format(type=advice.untrained)
+    yield from _measures(wanted, advice)
 
 
 def _data(wanted: Wanted, advice: Advice) -> Iterator[str]:

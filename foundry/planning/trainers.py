@@ -18,9 +18,7 @@ def not_read(loaded: LoadedRecipe, found: str) -> Problem | None:
     if found in accepted:
         return None
     what = _("{key}: `{kind}` reads {accepted} data; the rows are {found} data")
-    fix = _("no trainer reads them yet; stop before training with `--until encode`")
-    if others := readers(found):
-        fix = _("set it to {names}").format(names=", ".join(f"`{name}`" for name in others))
+    fix = _("set it to {names}").format(names=", ".join(f"`{name}`" for name in readers(found)))
     return Problem(
         loaded.origins.get(key, loaded.path.name),
         what.format(key=key, kind=kind, accepted=", ".join(accepted), found=found),
