@@ -8,6 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import Field
+
+from foundry.core.fields import Closed
 from foundry.data.normalising import fold, normalise
 
 SEPARATOR = "|"
@@ -19,6 +22,20 @@ GOES_ON_LEFT = re.compile(r"(?<=[0-9])|(?<=[0-9]\.)|(?<=[0-9][,\s])(?=[0-9]{3}(?
 GOES_ON_RIGHT = re.compile(r"[0-9]|\.[0-9]|[,\s][0-9]{3}(?![0-9])")
 
 Span = tuple[int, int]
+
+
+class FactColumns(Closed):
+    """Where the facts of a row stand, for an evaluator as for a reward."""
+
+    required: str = Field(
+        min_length=1,
+        description="Column with the facts the answer must hold, separated by `|`.",
+    )
+    forbidden: str | None = Field(
+        None,
+        min_length=1,
+        description="Column with texts the answer must not hold, separated by `|`.",
+    )
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,12 @@ leads out of the schema is a fault.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
-from foundry.core.fields import Refused
+from pydantic import Field, model_validator
+
+from foundry.core.fields import Closed, Refused
 from foundry.core.language import gettext as _
 from foundry.data.strict_json import JsonFault, parse
 
@@ -107,3 +110,21 @@ def _told(error: Any) -> str:
     place = ".".join(map(str, error.absolute_path))
     text = f"{place}: {error.message}" if place else error.message
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+class AnswerSchema(Closed):
+    """The schema that answers must fit, for an evaluator as for a reward."""
+
+    json_schema: Mapping[str, Any] | None = Field(
+        None, description="JSON Schema (2020-12) that every answer must fit; any JSON if absent."
+    )
+
+    @model_validator(mode="after")
+    def _is_schema(self) -> Self:
+        check(self.json_schema or {})
+        return self
+
+    @cached_property
+    def schema_of_answer(self) -> RecordSchema:
+        """`json_schema` made ready once for all answers."""
+        return RecordSchema(self.json_schema or {})

@@ -12,17 +12,14 @@ An answer that is no JSON has no fields.
 Source of the schema language: https://json-schema.org/draft/2020-12.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, Self
-
-from pydantic import Field, model_validator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.data.json_answer import FENCE, read_answer
 from foundry.data.normalising import normalise
-from foundry.data.record_schema import RecordSchema, check
+from foundry.data.record_schema import AnswerSchema
 from foundry.data.strict_json import JsonFault
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion, Counts, PooledCompanion, share
@@ -36,22 +33,8 @@ EXPLAIN = {
 }
 
 
-class Spec(InParts):
+class Spec(AnswerSchema, InParts):
     """What an answer must look like."""
-
-    json_schema: Mapping[str, Any] | None = Field(
-        None, description="JSON Schema (2020-12) that every answer must fit; any JSON if absent."
-    )
-
-    @model_validator(mode="after")
-    def _is_schema(self) -> Self:
-        check(self.json_schema or {})
-        return self
-
-    @cached_property
-    def schema_of_answer(self) -> RecordSchema:
-        """`json_schema` made ready once for all answers."""
-        return RecordSchema(self.json_schema or {})
 
 
 def settle(items: Sequence[Item], spec: Spec) -> Spec:

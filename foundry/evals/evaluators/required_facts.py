@@ -5,9 +5,7 @@ are what stands beside the right one on the same sheet, so an answer that recite
 scores 0.
 """
 
-from pydantic import Field
-
-from foundry.data.facts import Facts, listed
+from foundry.data.facts import FactColumns, Facts, listed
 from foundry.evals.answers import Answer, Item
 from foundry.evals.parts import InParts
 
@@ -20,18 +18,8 @@ EXPLAIN = {
 }
 
 
-class Spec(InParts):
+class Spec(FactColumns, InParts):
     """Where the facts stand."""
-
-    required: str = Field(
-        min_length=1,
-        description="Column with the facts the answer must hold, separated by `|`.",
-    )
-    forbidden: str | None = Field(
-        None,
-        min_length=1,
-        description="Column with texts the answer must not hold, separated by `|`.",
-    )
 
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:

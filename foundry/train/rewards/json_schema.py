@@ -4,37 +4,17 @@ A value alone in a code fence is taken out of it, as the evaluator `json-schema`
 nothing of whether the values are right: list `exact-answer` or `required-facts` beside it.
 """
 
-from collections.abc import Mapping
-from functools import cached_property
-from typing import Any, Self
-
-from pydantic import Field, model_validator
-
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.records import Example
 from foundry.data.json_answer import read_answer
-from foundry.data.record_schema import RecordSchema, check
+from foundry.data.record_schema import AnswerSchema
 from foundry.data.strict_json import JsonFault
 from foundry.train.rewarding import RewardSpec, Said
 
 
-class Spec(RewardSpec):
+class Spec(AnswerSchema, RewardSpec):
     """What an answer must look like."""
-
-    json_schema: Mapping[str, Any] | None = Field(
-        None, description="JSON Schema (2020-12) that every answer must fit; any JSON if absent."
-    )
-
-    @model_validator(mode="after")
-    def _is_schema(self) -> Self:
-        check(self.json_schema or {})
-        return self
-
-    @cached_property
-    def schema_of_answer(self) -> RecordSchema:
-        """`json_schema` made ready once for all answers."""
-        return RecordSchema(self.json_schema or {})
 
 
 def reward(example: Example, said: Said, spec: Spec) -> float | None:

@@ -9,22 +9,13 @@ from typing import Literal
 from pydantic import Field
 
 from foundry.core.records import Example
-from foundry.data.facts import Facts, listed
+from foundry.data.facts import FactColumns, Facts, listed
 from foundry.train.rewarding import RewardSpec, Said
 
 
-class Spec(RewardSpec):
+class Spec(FactColumns, RewardSpec):
     """Where the facts stand, and what a part of them is worth."""
 
-    required: str = Field(
-        min_length=1,
-        description="Column with the facts the answer must hold, separated by `|`.",
-    )
-    forbidden: str | None = Field(
-        None,
-        min_length=1,
-        description="Column with texts the answer must not hold, separated by `|`.",
-    )
     credit: Literal["all", "share"] = Field(
         "all",
         description="`all` gives 1 only for every required fact, as the evaluator counts; `share` "
