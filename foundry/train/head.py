@@ -99,6 +99,16 @@ def head_losses(hidden_SH: torch.Tensor, head: Head, targets_S: torch.Tensor) ->
     return losses_S
 
 
+def _summed(
+    hidden_SH: torch.Tensor, head: Head, targets_S: torch.Tensor, *, with_gradient: bool
+) -> "_Sums":
+    """Sums over all blocks of the vocabulary."""
+    sums = _Sums(hidden_SH, head, targets_S)
+    for start in range(0, len(head.weight_VH), BLOCK_TOKENS):
+        sums.add(start, with_gradient=with_gradient)
+    return sums
+
+
 class _HeadLoss(torch.autograd.Function):
     """The gradients are made with the loss and only multiplied when they are asked for."""
 
@@ -111,9 +121,7 @@ class _HeadLoss(torch.autograd.Function):
         head: Head,
         targets_S: torch.Tensor,
     ) -> torch.Tensor:
-        sums = _Sums(hidden_SH, head, targets_S)
-        for start in range(0, len(weight_VH), BLOCK_TOKENS):
-            sums.add(start, with_gradient=ctx.needs_input_grad[0])
+        sums = _summed(hidden_SH, head, targets_S, with_gradient=ctx.needs_input_grad[0])
         gradients = [sums.hidden_gradient() if ctx.needs_input_grad[0] else None, None, None]
         if any(ctx.needs_input_grad[1:3]):
             gradients[1:] = sums.head_gradients()
@@ -144,9 +152,7 @@ class _TokenLosses(torch.autograd.Function):
         head: Head,
         targets_S: torch.Tensor,
     ) -> torch.Tensor:
-        sums = _Sums(hidden_SH, head, targets_S)
-        for start in range(0, len(weight_VH), BLOCK_TOKENS):
-            sums.add(start, with_gradient=ctx.needs_input_grad[0])
+        sums = _summed(hidden_SH, head, targets_S, with_gradient=ctx.needs_input_grad[0])
         ctx.hidden_SH = sums.hidden_gradient() if ctx.needs_input_grad[0] else None
         ctx.sums = sums if any(ctx.needs_input_grad[1:3]) else None
         return sums.losses()
