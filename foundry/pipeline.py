@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foundry.core import atomic, plugins
-from foundry.core.environment import environment, peak_memory_bytes
+from foundry.core import atomic, network, plugins
+from foundry.core.environment import country, peak_memory_bytes, record
 from foundry.core.errors import ProofError, RecipeError, told
 from foundry.core.events import Events, to_file
 from foundry.core.load import LoadedRecipe
@@ -115,6 +115,7 @@ def walk(
     Raises:
         FoundryError: A stage refused to go on; everything before it stays as it is.
     """
+    country()  # refused now, and not after hours
     events.emit("plan", "base", name=loaded.recipe.base_model)
     plan = make_plan(loaded, accepted_terms=accepted_terms, override=override, runs=runs)
     run = RunDir(runs / plan.run_name)
@@ -156,10 +157,11 @@ def _take(way: Walk, stage: str) -> None:
 def _keep(way: Walk, stage: str, started: float) -> None:
     """Run a stage and stamp what it made."""
     inputs = stage_inputs(way.plan, way.run, stage)
-    with shortage.told(stage, way.plan, way.run):
-        result, outputs = RUNNERS[stage](way)
-    way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
-    way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
+    with network.watched():
+        with shortage.told(stage, way.plan, way.run):
+            result, outputs = RUNNERS[stage](way)
+        way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
+        way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
 
 
 def _refuse_type(way: Walk) -> None:
@@ -187,7 +189,7 @@ def _plan(way: Walk) -> Result:
     run = way.run
     atomic.write_text(run.file("recipe.yaml"), way.loaded.source_text)
     atomic.write_json(run.file("plan.json"), as_settled(way.plan, run))
-    atomic.write_json(run.file("env.json"), environment())
+    atomic.write_json(run.file("env.json"), record())
     return way.plan, [run.file(name) for name in ("recipe.yaml", "plan.json", "env.json")]
 
 

@@ -3,11 +3,16 @@
 import os
 import platform
 import re
+import shutil
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from foundry.core.errors import Problem, RecipeError
+from foundry.core.language import gettext as _
+from foundry.core.shipped import PACKAGE
 from foundry.core.version import version
 
 # The libraries whose version can change a number in a run.
@@ -19,14 +24,23 @@ LIBRARIES = (
 # Settings that change what the libraries compute or where they run; none holds a secret.
 SETTINGS = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE")
 
+COUNTRY = "FOUNDRY_COUNTRY"
+
 _MEMORY_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
 
 
+def record() -> dict[str, Any]:
+    """What stage 2 writes to `env.json`: the environment, and what bills of it have to say."""
+    found = environment()
+    licences = {name: licence_of(name) for name in LIBRARIES if found["packages"][name] is not None}
+    return {**found, "licences": licences, "commit": commit()}
+
+
 def environment() -> dict[str, Any]:
-    """The record that stage 2 writes to `env.json`."""
+    """What can change a number in a run."""
     return {
         "foundry": version(),
         "python": platform.python_version(),
@@ -41,12 +55,58 @@ def environment() -> dict[str, Any]:
     }
 
 
+def commit() -> dict[str, Any] | None:
+    """The commit of the checkout that the program runs from; None where it was installed.
+
+    `modified` says whether its files differ from that commit.
+    """
+    if not (PACKAGE.parent / "pyproject.toml").is_file() or (git := shutil.which("git")) is None:
+        return None
+    # `--match` with a pattern that no tag has: the commit alone.
+    command = ["describe", "--always", "--dirty", "--abbrev=40", "--match="]
+    told = subprocess.run(
+        [git, "-C", str(PACKAGE.parent), *command], capture_output=True, text=True, check=False
+    )
+    found = re.fullmatch(r"([0-9a-f]{40})(-dirty)?\n", told.stdout)
+    return None if found is None else {"id": found[1], "modified": found[2] is not None}
+
+
 def installed(distribution: str) -> str | None:
     """The version of an installed distribution, None where it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+def licence_of(distribution: str) -> str | None:
+    """The licence of an installed distribution in its makers' words; None where they say none.
+
+    Source: https://packaging.python.org/en/latest/specifications/core-metadata/: an SPDX expression
+    in `License-Expression`; before metadata 2.4 a classifier, or a line of text.
+    """
+    try:
+        told = metadata.metadata(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+    classifiers = told.get_all("Classifier") or []
+    named = [one.split(" :: ")[-1] for one in classifiers if one.startswith("License :: ")]
+    line = (told.get("License") or "").strip()
+    short = line if "\n" not in line and len(line) <= 64 else ""
+    return told.get("License-Expression") or short or " AND ".join(named) or None
+
+
+def country() -> str | None:
+    """Where this machine stands, as `FOUNDRY_COUNTRY` says; never guessed from an address.
+
+    Raises:
+        RecipeError: It is not the code of a country.
+    """
+    told = os.environ.get(COUNTRY)
+    if told and not re.fullmatch(r"[A-Z]{2}", told):
+        what = _("not a code of ISO 3166-1 with two capital letters ({found})")
+        raise RecipeError(Problem(COUNTRY, what.format(found=told), _("write `TW`, for example")))
+    return told or None
 
 
 def cores() -> int:

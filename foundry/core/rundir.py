@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from foundry.core import atomic, processes
-from foundry.core.environment import peak_memory_bytes
+from foundry.core import atomic, network, processes
+from foundry.core.environment import country, peak_memory_bytes
 from foundry.core.errors import LockedError, Problem
 from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
@@ -140,16 +141,25 @@ class RunDir:
     ) -> None:
         """Stamp a stage as done; `started` is `time.monotonic()` at its begin."""
         files = sorted({f for path in outputs for f in _files(path)})
+        seconds, now = time.monotonic() - started, time.time()
         stamp = {
             "stage": stage,
             "inputs": inputs,
-            "seconds": round(time.monotonic() - started, 3),
+            "seconds": round(seconds, 3),
+            "began": _utc(now - seconds),
+            "ended": _utc(now),
+            "country": country(),
+            "network": network.now(),
             "peak_memory_bytes": peak_memory_bytes(),
             "result": dict(result),
             "outputs": {self.relative(f): atomic.sha256(f) for f in files},
         }
         fault_point("stamp")
         atomic.write_json(self.file("stamps", f"{stage}.json"), stamp)
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _files(path: Path) -> list[Path]:
