@@ -57,10 +57,12 @@ def check(recipe: Name, set: Set = None, json: Json = False) -> None:
     A mistake of the recipe ends with exit code 2, a lack with 3, a fault of the rows with 1.
     """
     from foundry.data.places import require_inputs
+    from foundry.planning.origins import check_origin
 
     shown: dict[str, Any] = {}
     try:
         loaded = load_recipe(recipe, set or ())
+        check_origin(loaded)
         require_inputs(loaded)
         shown = {"path": shipped.label(loaded.path), "name": loaded.recipe.name}
         shown |= _dry_rendered(loaded, as_json=json)

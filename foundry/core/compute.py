@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from foundry.core.fields import Closed
+from foundry.core.use import Country
 
 
 class Compute(Closed):
-    """The processes that train on this machine, and how they share the model.
+    """The processes that train on this machine, how they share the model, and where it stands.
 
-    Neither changes the result: a step is the same rows on any number of processes.
+    None of it changes the result: a step is the same rows on any number of processes.
     """
 
     processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
@@ -21,4 +22,9 @@ class Compute(Closed):
         description="`ddp`: each process holds the whole model; `fsdp2`: each holds a part of "
         "every layer; `single`: there is one process. `auto` is `ddp` where the plan finds that "
         "the model fits each process, else `fsdp2`.",
+    )
+    country: Country | None = Field(
+        None,
+        description="ISO 3166-1 code of the country that the machine stands in, for the record; "
+        "`FOUNDRY_COUNTRY` of a machine's environment comes first. Never guessed.",
     )

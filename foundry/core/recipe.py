@@ -16,7 +16,7 @@ from foundry.core.language import gettext as _
 from foundry.core.mixing import Mix
 from foundry.core.split import Split
 from foundry.core.trackers import Tracker
-from foundry.core.use import BaseOrigin, UseSettings
+from foundry.core.use import BaseOrigin, Country, UseSettings
 
 NAME = r"^[a-z0-9][a-z0-9-]*$"
 # https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string
@@ -86,6 +86,9 @@ class Source(Closed):
         "licences; their terms apply where they bind models trained on their output.",
     )
     declaration: Declaration = Field(description="Why the file may be used.")
+    origin_country: Country | None = Field(
+        None, description="ISO 3166-1 code of the country that the rows come from, for the record."
+    )
     weight: Number | None = Field(
         None,
         gt=0,
@@ -294,6 +297,11 @@ class Recipe(Closed):
     )
     use: UseSettings = Field(
         UseSettings(), description="What is to be done with the result, for the licences."
+    )
+    policy: Words | None = Field(
+        None,
+        description="Name of a policy in configs/policies/ that refuses base models by their "
+        "origin, such as `tw_public_sector`.",
     )
     purpose: Words = Field(
         GENERAL,

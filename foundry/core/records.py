@@ -327,10 +327,7 @@ class Exports(Record):
 
 @dataclass(frozen=True)
 class EvalReport(Record):
-    """Where the measured numbers lie (`report.json`, `report.html`) and the gates' verdicts.
-
-    `headlines` are the report's sentences, each in every language.
-    """
+    """Where the numbers lie, the gates' verdicts, and the report's sentences in every language."""
 
     json_file: str
     html_files: tuple[str, ...]
@@ -393,6 +390,7 @@ class Plan(Record):
     resolved: Mapping[str, Any]
     estimate: Mapping[str, Any]
     override: Mapping[str, Any] | None = None  # why it was made although licences conflict
+    sovereignty: Mapping[str, Any] = field(default_factory=dict)  # policy, and origins of models
 
     @property
     def run_name(self) -> str:

@@ -11,6 +11,8 @@ from foundry.core.fields import Closed, Refused
 from foundry.core.language import gettext as _
 
 Said = Annotated[str, Field(min_length=1)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+"""A country by its two letters in ISO 3166-1."""
 
 
 class UseSettings(Closed):
@@ -45,8 +47,15 @@ class BaseOrigin(Closed):
         description="Address they were got from; some licences allow certain sites only.",
     )
 
+    country: Country | None = Field(
+        None,
+        description="ISO 3166-1 code of where weights come from that the catalogue does not know.",
+    )
+
     @model_validator(mode="after")
     def _says_one(self) -> Self:
+        if self.same_as is not None and self.country is not None:
+            raise Refused(_("give `same_as` or `country`, not both"), _("remove one of them"))
         if self.same_as is not None and self.terms is not None:
             raise Refused(_("give `same_as` or `terms`, not both"), _("remove one of them"))
         return self

@@ -16,6 +16,7 @@ from foundry.core.errors import Problem, RecipeError
 from foundry.core.fields import Closed, Many, Refused
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Text, Words
+from foundry.core.use import Country
 from foundry.models.shape import Shape
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -68,8 +69,9 @@ class Entry(facts.Fact):
     )
     gate_asks: Text | None = Field(None, description="What the page of a gated model asks for.")
     fallback: Words | None = Field(description="Entry to use where this one cannot be had.")
-    origin_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = Field(
-        description="ISO 3166-1 code of who trained it last."
+    origin_country: Country = Field(description="ISO 3166-1 code of who trained it last.")
+    base_countries: Many[Country] = Field(
+        (), description="Those of who made the models it was made from, where they are others."
     )
     languages: Many[Words] = Field(description="BCP 47 tags its makers name; empty: not known.")
     embedded: Embedded | None

@@ -55,7 +55,7 @@ def of_recipe(recipe: Recipe, folder: Path) -> list[Bound]:
 def _of_teacher(teacher: str, folder: Path) -> Iterator[Bound]:
     """The licences of a model that is imitated; of weights in a folder nobody knows them."""
     of = f"train.teacher ({teacher})"
-    if _is_folder(teacher, folder):
+    if is_folder(teacher, folder):
         yield Bound(of, policy.find(policy.UNKNOWN), "generated-by")
     else:
         yield from of_model(teacher.partition("@")[0], "generated-by", of=of)
@@ -67,7 +67,7 @@ def of_base(base_model: str, origin: BaseOrigin, folder: Path) -> Iterator[Bound
     Raises:
         RecipeError: See `of_recipe`.
     """
-    entry = None if _is_folder(base_model, folder) else catalogue.entry_of(base_model)
+    entry = None if is_folder(base_model, folder) else catalogue.entry_of(base_model)
     given = origin.same_as or origin.terms
     if entry is not None and given is not None:
         what = _("`{name}` is in the catalogue, which says what it is").format(name=base_model)
@@ -76,7 +76,7 @@ def of_base(base_model: str, origin: BaseOrigin, folder: Path) -> Iterator[Bound
         site = _site(entry)
         yield from of_model(entry.name, "base", of=BASE, site=origin.site or site)
         return
-    on_hub = "/" in base_model and not _is_folder(base_model, folder)
+    on_hub = "/" in base_model and not is_folder(base_model, folder)
     site = origin.site or (HUB + base_model.partition("@")[0] if on_hub else None)
     if given is None:
         yield Bound(BASE, policy.find(policy.UNKNOWN), "base", site)
@@ -113,7 +113,7 @@ def _site(entry: catalogue.Entry) -> str | None:
     return None if entry.hub_id is None else HUB + entry.hub_id
 
 
-def _is_folder(base_model: str, folder: Path) -> bool:
+def is_folder(base_model: str, folder: Path) -> bool:
     try:
         return names.folder_of_base(base_model, folder) is not None
     except ResourceError:  # a path, and nothing is there yet

@@ -10,6 +10,7 @@ from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import BaseModel, Plan
 from foundry.models import terms
+from foundry.planning import origins
 from foundry.policy import licence as policy
 from foundry.policy.conflicts import conflicts, not_accepted
 from foundry.policy.use import Bound, binding
@@ -53,7 +54,7 @@ def clear(
     bound = terms.of_recipe(recipe, loaded.path.parent)
     now = {policy.find(name).name for name in accepted}
     taken = now | acceptance.remembered(base, [b.licence for b in binding(bound)], texts(loaded))
-    found = conflicts(bound, terms.use_of(recipe), taken)
+    found = [*conflicts(bound, terms.use_of(recipe), taken), *origins.conflicts(loaded)]
     problems = not_accepted(bound, taken)
     problems += [
         _other_purpose(loaded, f"{key}.declaration.purpose", source.declaration.purpose)

@@ -16,7 +16,7 @@ from foundry.core.shortage import free_bytes, refused_folder
 from foundry.core.version import version
 from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
-from foundry.planning import accelerator, cost, fit, hardware
+from foundry.planning import accelerator, cost, fit, hardware, origins
 from foundry.planning.forecast import forecast, known_rows, known_shape
 from foundry.planning.licences import check_texts, clear, remember
 from foundry.planning.processes import check_processes, check_room
@@ -108,6 +108,8 @@ def settle(
         LicenceError: Base, data and purpose do not go together, or terms were not accepted.
     """
     check_four_bits(loaded)
+    if override is None:  # before a model is fetched that cannot be used
+        origins.check_origin(loaded)
     files = require_inputs(loaded)
     base = locate(loaded.recipe.base_model, loaded.path.parent)
     cleared = clear(loaded, base, accepted_terms, override)
@@ -142,6 +144,7 @@ def settle(
         licences=cleared.licences,
         accepted_terms=cleared.accepted,
         override=cleared.override,
+        sovereignty=origins.told(loaded),
         resolved=resolved,
         estimate={},
     )
