@@ -17,7 +17,7 @@ from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.core.records import Package, Plan
 from foundry.core.rundir import RunDir
-from foundry.delivery import openness, package_record, private, sums
+from foundry.delivery import bills, openness, package_record, private, sums
 from foundry.delivery.card import Evidence, card, learned
 from foundry.delivery.package_record import Artefact, Base, Chat, PackageRecord
 from foundry.policy import licence as policy
@@ -130,6 +130,7 @@ def build_package(inputs: PackageInputs) -> Package:
             atomic.copy(path, folder / name)
         for name, text in texts.items():
             atomic.write_text(folder / name, _public(name, text, secret))
+        bills.write(folder, run)
         _check(folder, secret, record)
         hashes = sums.write(folder)
     return Package(record.name, record.version, run.relative(out), hashes)

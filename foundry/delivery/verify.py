@@ -10,7 +10,7 @@ from pathlib import Path
 from foundry.core.errors import FoundryError, Problem, ProofError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import Record
-from foundry.delivery import openness, package_record, parity_record, sums
+from foundry.delivery import bills, openness, package_record, parity_record, sums
 from foundry.delivery.card import TAINT
 from foundry.delivery.package_record import Artefact, Override, PackageRecord
 from foundry.policy.duties import CARD, missing
@@ -111,6 +111,7 @@ def _record_problems(
     try:
         yield from missing(package, record.duties(), record.name)
         yield from openness.differs(package, record)
+        yield from bills.problems(package)
     except FoundryError as error:
         yield from error.problems
     if record.override is not None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from foundry.core import atomic, plugins
 from foundry.core.blocks import Block
-from foundry.core.environment import environment
+from foundry.core.environment import record
 from foundry.core.load import load_recipe
 from foundry.core.recipe import Gate
 from foundry.core.records import BaseModel, Example, Plan, Turn
@@ -87,13 +87,23 @@ def make_run(
         accepted_terms=("gemma",),
         resolved={"device": "cpu"},
         estimate={},
+        sovereignty={
+            "policy": None,
+            "wrote": (),
+            "base": {
+                "model": "gemma-3-270m",
+                "countries": ("US",),
+                "organisation": "google",
+                "said_by": "catalogue",
+            },
+        },
     )
     plan = replace(plan, **plan_has)
     run = RunDir(folder / "runs" / plan.run_name)
     exports = [_adapter(run), _gguf(run)]
     files = {
         "plan.json": plan.as_dict(),
-        "env.json": environment(),
+        "env.json": record(),
         "data/manifest.json": MANIFEST,
         "data/mask_report.json": MASK,
         "train.json": TRAIN,

@@ -32,18 +32,19 @@ def edit(package: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def test_untouched_package_is_in_order(made_once, capsys):
-    report = verify(made_once)
+    report, count = verify(made_once), len([p for p in made_once.rglob("*") if p.is_file()])
 
-    assert (report.name, report.version, report.files) == ("retail-customer-service", "1.0.0", 24)
+    assert (report.name, report.version) == ("retail-customer-service", "1.0.0")
+    assert report.files == count > 24
     assert report.exports == ("adapter", "gguf-q8_0")
     assert report.size_bytes == sum(p.stat().st_size for p in made_once.rglob("*") if p.is_file())
     assert main(["verify", str(made_once)]) == 0
-    assert "24 files" in capsys.readouterr().out
+    assert f"{count} files" in capsys.readouterr().out
 
 
 def test_one_flipped_bit_in_any_file_ends_with_1_and_names_it(package, capsys):
     names = sorted(p.relative_to(package).as_posix() for p in package.rglob("*") if p.is_file())
-    assert len(names) == 24
+    assert len(names) > 24
 
     for name in names:
         path = package / name
@@ -91,21 +92,22 @@ def test_missing_list_is_named(package):
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("not a line", "SHA256SUMS:24: not a SHA-256 and a file name"),
-        (f"{'0' * 64}  ../outside", r"SHA256SUMS:24: the name leads out of the package"),
-        (f"{'0' * 64}  /etc/passwd", r"SHA256SUMS:24: the name leads out of the package"),
-        (f"{'0' * 64}  C:\\x", r"SHA256SUMS:24: the name leads out of the package"),
-        (f"{'0' * 64}  a/./b", r"SHA256SUMS:24: the name leads out of the package"),
-        (f"{'0' * 64}  NOTICE", "SHA256SUMS:24: `NOTICE` must not stand here"),
-        (f"{'0' * 64}  SHA256SUMS", "SHA256SUMS:24: `SHA256SUMS` must not stand here"),
-        (f"{'A' * 64}  NOTICE", "SHA256SUMS:24: not a SHA-256"),
+        ("not a line", ": not a SHA-256 and a file name"),
+        (f"{'0' * 64}  ../outside", ": the name leads out of the package"),
+        (f"{'0' * 64}  /etc/passwd", ": the name leads out of the package"),
+        (f"{'0' * 64}  C:\\x", ": the name leads out of the package"),
+        (f"{'0' * 64}  a/./b", ": the name leads out of the package"),
+        (f"{'0' * 64}  NOTICE", ": `NOTICE` must not stand here"),
+        (f"{'0' * 64}  SHA256SUMS", ": `SHA256SUMS` must not stand here"),
+        (f"{'A' * 64}  NOTICE", ": not a SHA-256"),
     ],
 )
 def test_bad_line_is_named(package, line, found):  # C77
+    number = len((package / "SHA256SUMS").read_text().splitlines()) + 1
     with (package / "SHA256SUMS").open("a") as stream:
         stream.write(line + "\n")
 
-    assert found in faults(package)
+    assert f"SHA256SUMS:{number}{found}" in faults(package)
 
 
 def test_links_are_refused_and_not_followed(package, tmp_path):  # C77
