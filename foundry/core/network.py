@@ -9,6 +9,7 @@ Two ways of knowing, and a record says which was used:
 """
 
 import ipaddress
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,7 +105,7 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _is_here(host: str) -> bool:
-    if host == "localhost":
+    if host in ("localhost", platform.node()):  # the latter is in no record that leaves (C43)
         return True
     try:
         address = ipaddress.ip_address(host.partition("%")[0])

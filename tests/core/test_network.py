@@ -1,6 +1,7 @@
 """What is written of the network is what the kernel or Python's sockets say, and no more."""
 
 import json
+import platform
 import socket
 import subprocess
 import sys
@@ -67,6 +68,7 @@ def test_hosts_that_sockets_ask_for_are_noted_and_this_machine_is_not(monkeypatc
         sys.audit("socket.getaddrinfo", b"example.com", 443, 0, 0, 0)
         sys.audit("socket.connect", None, ("2001:db8::1", 443, 0, 0))
         sys.audit("socket.connect", None, "/run/some.sock")
+        sys.audit("socket.getaddrinfo", platform.node(), 443, 0, 0, 0)
         with socket.create_server(("127.0.0.1", 0)) as server:
             socket.create_connection(server.getsockname()).close()
 

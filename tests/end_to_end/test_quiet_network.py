@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from foundry.core import network
 from tests import tiny_recipe
 from tests.models.hub import COMMIT
 from tests.tiny_recipe import RECIPE, TOKEN, TinyRecipe
@@ -52,6 +53,7 @@ def environment(folder: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "HF_TOKEN": TOKEN,
         "ATTEMPTS": str(folder / "attempts.txt"),
+        "FOUNDRY_COUNTRY": "TW",
     }
 
 
@@ -108,6 +110,28 @@ def test_nothing_is_looked_up_and_nobody_is_called(cut: Cut):  # engines.md 1: n
 
     assert done.returncode == 0
     assert not (home / "attempts.txt").exists(), (home / "attempts.txt").read_text("utf-8")
+
+
+def ran(recipe: TinyRecipe) -> list[dict[str, object]]:
+    """The steps of the run as the package tells them."""
+    told = json.loads((recipe.package / "sovereignty.json").read_text(encoding="utf-8"))
+    assert [told["steps"][0][key] for key in ("step", "hosts")] == ["download", None]
+    return list(told["steps"][1:])
+
+
+def test_package_says_that_the_kernel_kept_every_step_from_the_network(cut: Cut):
+    steps = ran(cut[0])
+
+    assert len(steps) == 6
+    for step in steps:
+        assert (step["country"], step["measured_by"], step["hosts"]) == ("TW", "kernel", [])
+
+
+def test_package_of_a_run_with_a_network_says_what_python_saw(whole_run):
+    how = "kernel" if network.is_cut_off() else "python"
+
+    for step in ran(whole_run[0]):
+        assert (step["country"], step["measured_by"], step["hosts"]) == ("not stated", how, [])
 
 
 def test_hook_sees_a_call(tmp_path: Path):
