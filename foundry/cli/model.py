@@ -191,6 +191,8 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         (_("origin"), entry.origin_country),
         (_("languages"), ", ".join(entry.languages) or _("unknown")),
     ]
+    if entry.base_countries:
+        facts.append((_("origin of what it was made from"), ", ".join(entry.base_countries)))
     if entry.gate_asks is not None:
         facts.append((_("its page asks for"), entry.gate_asks.text(language())))
     if entry.fallback is not None:
