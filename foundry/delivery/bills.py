@@ -49,7 +49,7 @@ def problems(folder: Path) -> Iterator[Problem]:
     for name, made in BILLS.items():
         yield from _differs(folder / name, made, inside)
     if is_plain(folder / ml_bom.NAME):
-        yield from _invalid(folder)
+        yield from _read(lambda: _invalid(folder), ml_bom.NAME)
     yield from _read(lambda: sovereignty.broken(inside), sovereignty.NAME)
 
 

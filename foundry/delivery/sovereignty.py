@@ -27,15 +27,15 @@ STEPS = {
 }
 MEASURED_BY = {
     KERNEL: {
-        "zh-TW": "核心：行程除了自己沒有任何路由（如 unshare --net），"
+        "zh-TW": "核心：完成這一步的行程除了自己沒有任何路由（如 unshare --net），"
         "它與它啟動的行程都連不到外面。",
-        "en": "Kernel: the process had no route but to itself (as under unshare --net), so neither "
-        "it nor any process it started could reach anyone.",
+        "en": "Kernel: the process that finished the step had no route but to itself (as under "
+        "unshare --net), so neither it nor any process it started could reach anyone.",
     },
     PYTHON: {
-        "zh-TW": "只看 Python 的 socket：編譯程式庫與子行程的連線看不到。",
-        "en": "Python's own sockets only: those of compiled libraries and of child processes are "
-        "not seen.",
+        "zh-TW": "只看完成這一步的行程裡 Python 的 socket：編譯程式庫與子行程的連線看不到。",
+        "en": "Python's own sockets, in the process that finished the step: those of compiled "
+        "libraries and of child processes are not seen.",
     },
     NOT_MEASURED: {"zh-TW": "沒有測量。", "en": "Not measured."},
 }

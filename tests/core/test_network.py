@@ -30,18 +30,19 @@ with network.watched() as watch:
 """
 
 
-@case("network", {"always cut off": change(network, "LOOPBACK", "eth0")})
+@case("network", {"cut off": change(network, "leads_nowhere", lambda routes, routes_6: True)})
 @pytest.mark.parametrize(
-    ("routes", "routes_6", "nowhere"),
-    [
-        (HEAD, "", True),
-        (HEAD + INSIDE, LO_6, True),
-        (HEAD + OUT, LO_6, False),
-        (HEAD, LO_6 + LO_6.replace("lo", "eth0"), False),
-    ],
+    ("routes", "routes_6"),
+    [(HEAD + OUT, LO_6), (HEAD + INSIDE + OUT, ""), (HEAD, LO_6 + LO_6.replace("lo", "eth0"))],
+    ids=["four", "beside the loopback", "six"],
 )
-def test_route_out_of_the_machine_is_seen(routes, routes_6, nowhere):
-    assert network.leads_nowhere(routes, routes_6) is nowhere
+def test_route_out_of_the_machine_is_seen(routes, routes_6):
+    assert not network.leads_nowhere(routes, routes_6)
+
+
+@pytest.mark.parametrize("routes", [HEAD, HEAD + INSIDE], ids=["none", "loopback"])
+def test_no_route_but_the_loopback_leads_nowhere(routes):
+    assert network.leads_nowhere(routes, "") and network.leads_nowhere(routes, LO_6)
 
 
 def test_process_without_a_network_is_measured_by_the_kernel():

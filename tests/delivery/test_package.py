@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from foundry.core import atomic
+from foundry.core.environment import record
 from foundry.core.errors import GateError, LicenceError, ProofError
 from foundry.core.records import Turn
 from foundry.delivery import package as made
@@ -160,7 +161,7 @@ def test_path_in_a_safetensors_header_is_refused(inputs):  # C43
 
 
 def test_token_in_the_environment_record_is_refused_and_not_repeated(inputs):  # C78
-    atomic.write_json(inputs.run.file("env.json"), {"settings": {"X": TOKEN}})
+    atomic.write_json(inputs.run.file("env.json"), {**record(), "settings": {"X": TOKEN}})
 
     message = refused(inputs)
 
@@ -170,14 +171,14 @@ def test_token_in_the_environment_record_is_refused_and_not_repeated(inputs):  #
 
 def test_name_of_the_host_is_refused(inputs, monkeypatch):  # C43
     monkeypatch.setattr(made.private.platform, "node", lambda: "wang-laptop")
-    atomic.write_json(inputs.run.file("env.json"), {"log": "runs/Nov25_wang-laptop"})
+    atomic.write_json(inputs.run.file("env.json"), {**record(), "log": "runs/Nov25_wang-laptop"})
 
     assert "wang-laptop" in refused(inputs)
 
 
 def test_name_of_the_user_is_refused_as_a_value(inputs, monkeypatch):  # C43
     monkeypatch.setattr(made.private.getpass, "getuser", lambda: "wang")
-    atomic.write_json(inputs.run.file("env.json"), {"user": "wang"})
+    atomic.write_json(inputs.run.file("env.json"), {**record(), "user": "wang"})
 
     assert "foundry/env.json" in refused(inputs)
 
@@ -229,7 +230,7 @@ def test_export_changed_after_its_proof_is_refused(inputs):
 
 def test_refusal_leaves_the_older_package_as_it_was(inputs):  # C65
     before = build_package(inputs)
-    atomic.write_json(inputs.run.file("env.json"), {"settings": {"X": TOKEN}})
+    atomic.write_json(inputs.run.file("env.json"), {**record(), "settings": {"X": TOKEN}})
 
     with pytest.raises(ProofError):
         build_package(inputs)
