@@ -91,9 +91,10 @@ def licence_of(distribution: str) -> str | None:
         return None
     classifiers = told.get_all("Classifier") or []
     named = [one.split(" :: ")[-1] for one in classifiers if one.startswith("License :: ")]
-    line = (told.get("License") or "").strip()
-    short = line if "\n" not in line and len(line) <= 64 else ""
-    return told.get("License-Expression") or short or " AND ".join(named) or None
+    lines = [line.strip() for line in told.get_all("License") or []]
+    short = [line for line in lines if line and "\n" not in line and len(line) <= 64]
+    said = [*(told.get_all("License-Expression") or []), *short, " AND ".join(named)]
+    return said[0] or None
 
 
 def country() -> str | None:
