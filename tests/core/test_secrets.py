@@ -10,6 +10,9 @@ TOKENS = [
     "sk-proj-abc123def456ghi789",
     "ghp_0123456789abcdefghijABCDEFGHIJ",
     "AKIAIOSFODNN7EXAMPLE",
+    "ya29.a0AfH6SMBx-0123456789abcdef",
+    "AccountKey=" + "Ab1/" * 21,
+    "-----BEGIN OPENSSH PRIVATE KEY-----",
 ]
 
 
@@ -28,3 +31,9 @@ def test_masked_text_lacks_the_token(token):
 )
 def test_common_word_is_no_token(word):
     assert secrets.find(word) == []
+
+
+def test_value_of_a_setting_is_found_whatever_its_form(monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "correct horse")
+
+    assert secrets.find("a\nsay correct horse") == [(2, 5)]
