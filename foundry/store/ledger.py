@@ -144,6 +144,27 @@ def recorded(
 def document(folder: Path) -> Json:
     """What `foundry run ledger --json` prints: what each run took, and all of them together."""
     path = folder / NAME
+    by_run = _sessions(path)
+    rows = [{"run": run, **_sum(sessions)} for run, sessions in by_run.items()]
+    every = [line for sessions in by_run.values() for line in sessions]
+    total = {"runs": len(rows), **_sum(every)}
+    return {"path": str(path), "runs": rows, "total": total}
+
+
+def of_run(folder: Path, run: str) -> Json | None:
+    """What the sessions of one run took, and where energy and price are from; None without any."""
+    sessions = _sessions(folder / NAME).get(run)
+    if sessions is None:
+        return None
+    origins = {
+        name: sorted({str(line[name]) for line in sessions if line.get(name)})
+        for name in ("kwh_from", "twd_from")
+    }
+    return {**_sum(sessions), **origins}
+
+
+def _sessions(path: Path) -> dict[str, list[Json]]:
+    """The last line of each session, by run."""
     lines = {
         (line["run"], line["session"]): line
         for line in read_lines(path)
@@ -152,9 +173,7 @@ def document(folder: Path) -> Json:
     by_run = dict[str, list[Json]]()
     for (run, _session), line in lines.items():
         by_run.setdefault(run, []).append(line)
-    rows = [{"run": run, **_sum(sessions)} for run, sessions in by_run.items()]
-    total = {"runs": len(rows), **_sum(lines.values())}
-    return {"path": str(path), "runs": rows, "total": total}
+    return by_run
 
 
 def _sum(sessions: Iterable[Json]) -> Json:
