@@ -22,8 +22,8 @@ from foundry.policy.verdict import TAGS
 
 NAME = "openness.yaml"
 WEIGHTS = "Model parameters (Final)"
-# What every package holds: an export, the card, the report on it.
-IN_PACKAGE = (WEIGHTS, "Model card", "Evaluation results")
+# What every package holds: an export, both cards, the report on it.
+IN_PACKAGE = (WEIGHTS, "Model card", "Data card", "Evaluation results")
 NOT_SURE = ("?", "N")  # marks of a fact that nobody vouches for
 
 

@@ -18,12 +18,14 @@ from foundry.core.language import language
 from foundry.core.records import Package, Plan
 from foundry.core.rundir import RunDir
 from foundry.delivery import bills, openness, package_record, private, sums
-from foundry.delivery.card import Evidence, card, learned
+from foundry.delivery.documents import documents
 from foundry.delivery.package_record import Artefact, Base, Chat, PackageRecord
 from foundry.policy import licence as policy
 from foundry.policy import mof
-from foundry.policy.duties import CARD, TEXTS, missing
+from foundry.policy.basic_act import act
+from foundry.policy.duties import TEXTS, missing
 from foundry.policy.notices import notices
+from foundry.store import ledger
 from foundry.train.adapter_files import check_finite
 
 if TYPE_CHECKING:
@@ -105,10 +107,10 @@ def build_package(inputs: PackageInputs) -> Package:
         ProofError: A record of the run is missing, or a file names this machine or its user.
     """
     run, plan = inputs.run, inputs.plan
-    evidence, exports = _evidence(run), _json(run, "exports/exports.json")["items"]
-    check_gates(evidence.report["gates"])
-    context = context_place([source["format"] for source in learned(evidence.manifest)])
-    record = _record(inputs, exports, context)
+    exports = _json(run, "exports/exports.json")["items"]
+    check_gates(_json(run, COPIED["report.json"])["gates"])
+    learned = [s for s in _json(run, COPIED["manifest.json"])["sources"] if s["licence"]]
+    record = _record(inputs, exports, context_place([source["format"] for source in learned]))
     secret = private.of_this_machine(plan, run.path)
     out = run.file("package")
     with atomic.replacing_folder(out) as folder:
@@ -118,8 +120,8 @@ def build_package(inputs: PackageInputs) -> Package:
             package_record.NAME: _dump(record.model_dump(mode="json", by_alias=True)),
             openness.NAME: mof.dump(openness.mof_record(record)),
             TEMPLATE: inputs.chat.template,
-            CARD: card(record, plan, evidence),
             **_evidence_texts(run, plan, exports),
+            "foundry/licence.json": _dump(record.verdict().as_dict()),
             **notices(
                 record.bound(),
                 model_name=record.name,
@@ -128,8 +130,10 @@ def build_package(inputs: PackageInputs) -> Package:
         }
         for name, path in _own_texts(plan).items():
             atomic.copy(path, folder / name)
+        texts = {name: _public(name, text, secret) for name, text in texts.items()}
+        texts |= documents(texts, quantized_base=plan.base.gguf is not None)
         for name, text in texts.items():
-            atomic.write_text(folder / name, _public(name, text, secret))
+            atomic.write_text(folder / name, text)
         bills.write(folder, run)
         _check(folder, secret, record)
         hashes = sums.write(folder)
@@ -142,15 +146,6 @@ def public_plan(plan: Plan) -> dict[str, Any]:
     values["base"] = {k: v for k, v in values["base"].items() if k not in ("folder", "gguf")}
     values["recipe_path"] = PureWindowsPath(plan.recipe_path).name
     return values
-
-
-def _evidence(run: RunDir) -> Evidence:
-    return Evidence(
-        manifest=_json(run, COPIED["manifest.json"]),
-        mask=_json(run, COPIED["mask_report.json"]),
-        train=_json(run, COPIED["train.json"]),
-        report=_json(run, COPIED["report.json"]),
-    )
 
 
 def _json(run: RunDir, name: str) -> Any:
@@ -169,6 +164,9 @@ def _evidence_texts(run: RunDir, plan: Plan, exports: list[dict[str, Any]]) -> d
     texts = {f"foundry/{name}": _text(run, source) for name, source in COPIED.items()}
     texts["foundry/plan.json"] = _dump(public_plan(plan))
     texts["foundry/parity.json"] = _dump({e["name"]: e["parity"] for e in exports})
+    taken = ledger.of_run(run.path.parent, run.path.name)
+    texts["foundry/energy.json"] = _dump({"training": taken})
+    texts["foundry/ai_basic_act.json"] = _dump(act().model_dump(mode="json", by_alias=True))
     return texts
 
 
@@ -178,7 +176,7 @@ def _dump(value: Any) -> str:
 
 def _public(name: str, text: str, secret: private.Private) -> str:
     """Free our own records; the template and the licences' texts must stay as they are."""
-    is_ours = name.startswith("foundry/") or name in (CARD, package_record.NAME)
+    is_ours = name.startswith("foundry/") or name == package_record.NAME
     return private.freed(text, secret) if is_ours else text
 
 

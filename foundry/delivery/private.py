@@ -10,14 +10,18 @@ import json
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+import yaml
+
 from foundry.core import secrets
-from foundry.core.errors import Problem
+from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.core.records import Plan
+from foundry.delivery import sums
 from foundry.models import gguf_header
 
 # Quote the user's rows and the models' answers, where a path may be a fact of the trade.
@@ -25,6 +29,9 @@ QUOTING = re.compile(r"foundry/(report.*|mask_report\.json)")
 # A vocabulary has `/home` and `root` among its words; it is the base's own and holds nothing else.
 VOCABULARY = re.compile(r"(.*/)?(vocab\.(json|txt)|merges\.txt|tokenizer\.model|spiece\.model)")
 TOKENIZER = "tokenizer.json"
+# Of these only the metadata are searched. safetensors 0.8 takes headers of up to 100 MB.
+WEIGHTS = (".gguf", ".safetensors")
+MAX_HEADER_BYTES = 100_000_000
 VOCABULARY_KEYS = ("model", "added_tokens")
 # Folders that hold people's own or passing files, wherever they stand in a text.
 OWN_FOLDER = re.compile(
@@ -42,10 +49,13 @@ ORDINARY = {
 
 @dataclass(frozen=True)
 class Private:
-    """This machine's folders and names; `paths` maps a path to what may stand in its place."""
+    """This machine's folders and names; `paths` maps a path to what may stand in its place.
 
-    paths: Mapping[str, str]
-    names: Sequence[str]
+    None of either where a package is not of this machine.
+    """
+
+    paths: Mapping[str, str] = field(default_factory=dict)
+    names: Sequence[str] = ()
 
 
 def of_this_machine(plan: Plan, run: Path) -> Private:
@@ -106,59 +116,97 @@ def _replace(text: str, path: str, name: str) -> str:
 def findings(package: Path, private: Private) -> list[Problem]:
     """Every private thing in the files of `package`; each problem names file and kind."""
     problems = []
-    for path in sorted(p for p in package.rglob("*") if p.is_file()):
-        name = path.relative_to(package).as_posix()
+    for name in sorted(sums.walk(package)[0]):
+        path = package / name
+        if path.suffix not in WEIGHTS:
+            text = path.read_bytes().decode("utf-8", errors="replace")
+            problems += _tokens(text, name)
         if VOCABULARY.fullmatch(name):
             continue
-        for where, text in _texts(path, name):
-            problems += [Problem(where, *said) for said in _found(text, where, name, private)]
+        try:
+            for where, text in _texts(path, name):
+                problems += [Problem(where, *said) for said in _found(text, where, name, private)]
+        except ProofError as error:
+            problems += error.problems
     return list(dict.fromkeys(problems))
 
 
+def _tokens(text: str, where: str) -> Iterator[Problem]:
+    for line, column in secrets.find(text)[:1]:
+        what = _("holds what looks like an access token (line {line}, column {column})")
+        yield Problem(where, what.format(line=line, column=column), _fix())
+
+
+def _fix() -> str:
+    return _("remove it from the recipe or the file it comes from, and make the package again")
+
+
 def _texts(path: Path, name: str) -> Iterator[tuple[str, str]]:
-    """What a file says, in pieces with a place each."""
+    """What a file says, in pieces with a place each.
+
+    Raises:
+        ProofError: It is not of the form its name says.
+    """
     if path.suffix == ".gguf":
         for key, text in gguf_header.texts(path).items():
             yield f"{name}: {key}", text
     elif path.suffix == ".safetensors":
         with path.open("rb") as stream:
-            header = stream.read(int.from_bytes(stream.read(8), "little"))
+            size = min(int.from_bytes(stream.read(8), "little"), MAX_HEADER_BYTES)
+            header = stream.read(size)
         yield f"{name}: __metadata__", header.decode("utf-8", errors="replace")
     elif path.name == TOKENIZER:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = _json(path.read_text(encoding="utf-8", errors="replace"))
+        if not isinstance(values, dict):
+            raise ProofError(Problem(name, _("not JSON ({error})").format(error=name)))
         kept = {key: value for key, value in values.items() if key not in VOCABULARY_KEYS}
         yield name, json.dumps(kept, ensure_ascii=False)
     else:
         yield name, path.read_bytes().decode("utf-8", errors="replace")
 
 
+def _json(text: str) -> Any:
+    """A JSON value; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _found(text: str, where: str, name: str, private: Private) -> Iterator[tuple[str, str]]:
-    fix = _("remove it from the recipe or the file it comes from, and make the package again")
     for path in private.paths:
         if _replace(text, path, "") != text or _replace(text, json.dumps(path)[1:-1], "") != text:
-            yield _("holds a path of this machine ({found})").format(found=path), fix
+            yield _("holds a path of this machine ({found})").format(found=path), _fix()
             break
     for word in private.names:
         if _names(text, word):
-            yield _("holds the name of this machine or its user ({found})").format(found=word), fix
-    if secrets.find(text):
-        line, column = secrets.find(text)[0]
-        what = _("holds what looks like an access token (line {line}, column {column})")
-        yield what.format(line=line, column=column), fix
+            what = _("holds the name of this machine or its user ({found})")
+            yield what.format(found=word), _fix()
+    if where != name:  # metadata of weights, which are not searched as a whole
+        yield from ((problem.what, _fix()) for problem in _tokens(text, where))
     if not QUOTING.fullmatch(name):
-        for path in _absolute(text, is_json=where.endswith(".json")):
-            yield _("holds an absolute path ({found})").format(found=path), fix
+        for path in _absolute(text, Path(where).suffix):
+            yield _("holds an absolute path ({found})").format(found=path), _fix()
 
 
-def _absolute(text: str, *, is_json: bool) -> Iterator[str]:
-    if is_json:
-        try:
-            yield from _absolute_texts(json.loads(text))
-        except ValueError:
-            yield from ()
+def _absolute(text: str, suffix: str) -> Iterator[str]:
+    if suffix == ".json":
+        yield from _absolute_texts(_json(text))
+    elif suffix in (".yaml", ".yml"):
+        yield from filter(is_absolute, _scalars(text))
     elif is_absolute(text):
         yield text
     yield from (match.group() for match in OWN_FOLDER.finditer(text))
+
+
+def _scalars(text: str) -> list[str]:
+    """The values of a YAML file, up to where it is none; aliases are not followed (C79)."""
+    found = []
+    with suppress(yaml.YAMLError):
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, yaml.ScalarToken):
+                found.append(token.value)
+    return found
 
 
 def _names(text: str, word: str) -> bool:

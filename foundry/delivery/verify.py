@@ -10,8 +10,17 @@ from pathlib import Path
 from foundry.core.errors import FoundryError, Problem, ProofError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import Record
-from foundry.delivery import bills, openness, package_record, parity_record, sums
+from foundry.delivery import (
+    bills,
+    claims_check,
+    openness,
+    package_record,
+    parity_record,
+    private,
+    sums,
+)
 from foundry.delivery.card import TAINT
+from foundry.delivery.documents import CARDS
 from foundry.delivery.package_record import Artefact, Override, PackageRecord
 from foundry.policy.duties import CARD, missing
 
@@ -114,6 +123,8 @@ def _record_problems(
         yield from bills.problems(package)
     except FoundryError as error:
         yield from error.problems
+    yield from claims_check.problems(package, CARDS)
+    yield from private.findings(package, private.Private())
     if record.override is not None:
         yield from _hidden_override(package, record.override)
 

@@ -19,6 +19,7 @@ from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.compare import Evidence, Measures, build_report
 from foundry.evals.comparison import Roles
 from foundry.evals.report.html import write_report
+from foundry.store import ledger
 
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}<start_of_turn>{{ m['role'] }}\n{{ m['content'] }}"
@@ -113,6 +114,8 @@ def make_run(
     for name, value in files.items():
         atomic.write_json(run.file(name), value)
     write_report(_report(passes), run.file("evals"))
+    for line in LEDGER:
+        atomic.add_line(run.path.parent / ledger.NAME, json.dumps({**line, "run": plan.run_name}))
     return PackageInputs(run, plan, CHAT)
 
 
@@ -170,6 +173,21 @@ TRAIN = {
     "trainable_parameters": 3_796_992,
     "proof": {"moved": {"tensors": 252, "moved": 252}, "reload": {"largest_difference": 0.0}},
 }
+# A training that was interrupted and taken up again.
+LEDGER = [
+    {"session": "a", "outcome": "interrupted", "seconds": 60.25, "steps": 20, "tokens": 24_000},
+    {
+        "session": "b",
+        "outcome": "done",
+        "seconds": 100.0,
+        "steps": 30,
+        "tokens": 36_000,
+        "kwh": 0.0012345,
+        "kwh_from": "meter",
+        "twd": 0.0045,
+        "twd_from": "Taipower 2026",
+    },
+]
 PARITY = {
     "runtime": "llama.cpp",
     "tolerance": {"max": 0.6, "mean": 0.06, "greedy": 0.9},

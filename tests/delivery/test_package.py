@@ -10,17 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from foundry.core import atomic
+from foundry.core import atomic, secrets
 from foundry.core.environment import record
 from foundry.core.errors import GateError, LicenceError, ProofError
 from foundry.core.records import Turn
 from foundry.delivery import package as made
+from foundry.delivery import private
 from foundry.delivery.package import PackageInputs, build_package, public_plan
 from foundry.delivery.package_record import PackageRecord
 from foundry.encode.render import render
+from tests.cases import case, change
 from tests.delivery.made_run import BASE, CHAT, make_run, refresh_export, write_gguf
 
 TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz01234567"
+NOBODY_LOOKS = change(private, "findings", lambda package, private: [])
+NOT_FREED = change(private, "freed", lambda text, private: text)
+NO_TOKENS = change(secrets, "find", lambda text: [])
 
 
 def all_text(folder: Path) -> str:
@@ -40,6 +45,7 @@ def test_holds_exports_evidence_licences_and_card(made_once):
 
     assert names == {
         *("README.md", "openness.yaml", "package.json", "chat_template.jinja", "SHA256SUMS"),
+        *("data_card.md", "ai_basic_act.md", "claims.json"),
         *("LICENCE.md", "NOTICE", "CHANGES.md", "licences/CC0-1.0.txt"),
         *("licences/GEMMA_TERMS_OF_USE.txt", "licences/GEMMA_PROHIBITED_USE_POLICY.txt"),
         *("adapter/adapter_config.json", "adapter/adapter_model.safetensors"),
@@ -47,6 +53,7 @@ def test_holds_exports_evidence_licences_and_card(made_once):
         *("foundry/recipe.yaml", "foundry/plan.json", "foundry/env.json", "foundry/manifest.json"),
         *("foundry/mask_report.json", "foundry/train.json", "foundry/parity.json"),
         *("foundry/report.json", "foundry/report.html", "foundry/steps.json"),
+        *("foundry/licence.json", "foundry/energy.json", "foundry/ai_basic_act.json"),
         *("bom.cdx.json", "provenance.intoto.json", "sovereignty.json"),
     }
 
@@ -98,16 +105,20 @@ def test_holds_no_path_user_or_host(inputs):  # C43
     folder = inputs.run.file(build_package(inputs).path)
     text = all_text(folder)
 
-    for private in (str(inputs.run.path), "/srv/models", str(Path.home()) + "/", str(Path.cwd())):
-        assert private not in text
+    for path in (str(inputs.run.path), "/srv/models", str(Path.home()) + "/", str(Path.cwd())):
+        assert path not in text
     assert not re.search(rf"[/\\]{re.escape(socket.gethostname())}[/\\]", text)
     assert f"/{getpass.getuser()}/" not in text
 
 
-@pytest.mark.parametrize("folder", ["/home/王小明/models/base", r"C:\Users\王小明\models\base"])
-def test_base_in_a_folder_is_named_without_its_place(tmp_path, folder):  # C43
+@case("C43", {"records are not freed": NOT_FREED})
+@pytest.mark.parametrize(
+    "folder",
+    ["/home/wang/base", "/home/王小明/models/base", r"C:\Users\王小明\models\base"],
+)
+def test_base_in_a_folder_is_named_without_its_place(tmp_path_factory, folder):
     base = replace(BASE, name="base", hub_id=None, folder=folder, gguf=None)
-    inputs = make_run(tmp_path, base=base)
+    inputs = make_run(tmp_path_factory.mktemp("run"), base=base)
     recipe = inputs.run.file("recipe.yaml")
     values = {**inputs.plan.values, "base_model": folder}
     inputs = replace(inputs, plan=replace(inputs.plan, values=values))
@@ -116,7 +127,8 @@ def test_base_in_a_folder_is_named_without_its_place(tmp_path, folder):  # C43
 
     package = inputs.run.file(build_package(inputs).path)
 
-    assert "王小明" not in all_text(package)
+    text = all_text(package)
+    assert not any(name in text for name in (folder, "王小明"))
     assert 'base_model: "base"' in (package / "foundry/recipe.yaml").read_text(encoding="utf-8")
     record = json.loads((package / "package.json").read_text(encoding="utf-8"))
     assert (record["base"]["name"], record["base"]["weights_sha256"]) == ("base", "a5" * 32)
@@ -130,7 +142,8 @@ def test_public_plan_has_no_folder_and_keeps_the_hash(inputs):
     assert plan["recipe_path"] == "recipe.yaml"
 
 
-def test_path_in_an_adapters_config_is_refused(inputs):  # C43
+@case("C43", {"nobody looks": NOBODY_LOOKS})
+def test_path_in_an_adapters_config_is_refused(inputs):
     config = inputs.run.file("exports/adapter/adapter_config.json")
     atomic.write_json(config, {"base_model_name_or_path": "/data/wang/tiny"})
     refresh_export(inputs.run, "adapter")
@@ -141,7 +154,8 @@ def test_path_in_an_adapters_config_is_refused(inputs):  # C43
     assert "/data/wang/tiny" in message
 
 
-def test_path_in_a_ggufs_metadata_is_refused(inputs):  # C43
+@case("C43", {"nobody looks": NOBODY_LOOKS})
+def test_path_in_a_ggufs_metadata_is_refused(inputs):
     path = inputs.run.file("exports/gguf-q8_0/model.gguf")
     write_gguf(path, **{"general.source.url": "/home/wang/tiny"})
     refresh_export(inputs.run, "gguf-q8_0")
@@ -149,7 +163,8 @@ def test_path_in_a_ggufs_metadata_is_refused(inputs):  # C43
     assert "gguf-q8_0/model.gguf: general.source.url" in refused(inputs)
 
 
-def test_path_in_a_safetensors_header_is_refused(inputs):  # C43
+@case("C43", {"nobody looks": NOBODY_LOOKS})
+def test_path_in_a_safetensors_header_is_refused(inputs):
     import numpy as np
     from safetensors.numpy import save_file
 
@@ -160,13 +175,51 @@ def test_path_in_a_safetensors_header_is_refused(inputs):  # C43
     assert "adapter/adapter_model.safetensors: __metadata__" in refused(inputs)
 
 
-def test_token_in_the_environment_record_is_refused_and_not_repeated(inputs):  # C78
-    atomic.write_json(inputs.run.file("env.json"), {**record(), "settings": {"X": TOKEN}})
+@case("C78", {"nobody looks": NOBODY_LOOKS, "no token is known": NO_TOKENS})
+@pytest.mark.parametrize(
+    "token",
+    [
+        TOKEN,
+        "hf_TESTTOKEN",
+        "sk-proj-abc123def456ghi789",
+        "AKIAIOSFODNN7EXAMPLE",
+        "-----BEGIN RSA PRIVATE KEY-----",
+    ],
+)
+def test_token_in_the_environment_record_is_refused_and_not_repeated(inputs, token):
+    atomic.write_json(inputs.run.file("env.json"), {**record(), "settings": {"X": token}})
 
     message = refused(inputs)
 
-    assert "foundry/env.json" in message
-    assert TOKEN not in message
+    assert "foundry/env.json: holds what looks like an access token (line " in message
+    assert token not in message
+
+
+@case("C78", {"nobody looks": NOBODY_LOOKS, "no token is known": NO_TOKENS})
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.json", "notes.bin"])
+def test_token_in_any_file_of_an_export_is_refused(inputs, name):
+    path = inputs.run.file("exports/adapter", name)
+    atomic.write_json(path, {"model": {"vocab": {TOKEN: 1}}})
+    refresh_export(inputs.run, "adapter")
+
+    assert f"adapter/{name}: holds what looks like an access token" in refused(inputs)
+
+
+@case("C78", {"nobody looks": NOBODY_LOOKS, "no token is known": NO_TOKENS})
+@pytest.mark.parametrize("where", ["a row", "the recipe"])
+def test_token_that_only_the_environment_tells_is_refused(inputs, where):
+    secret = "correct horse battery"
+    name = "data/mask_report.json" if where == "a row" else "recipe.yaml"
+    path = inputs.run.file(name)
+    if where == "a row":
+        values = json.loads(path.read_text(encoding="utf-8"))
+        atomic.write_json(path, {**values, "samples": [f"<bos>{secret}"]})
+    else:
+        path.write_text(path.read_text(encoding="utf-8") + f"# {secret}\n", encoding="utf-8")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", secret)
+        assert Path(name).name in refused(inputs)
 
 
 def test_name_of_the_host_is_refused(inputs, monkeypatch):  # C43

@@ -11,7 +11,7 @@ import pytest
 
 from foundry.cli.main import main
 from foundry.core.errors import ProofError, ResourceError
-from foundry.delivery import openness, sums
+from foundry.delivery import openness, private, sums
 from foundry.delivery.verify import verify, verify_for_chat
 from tests.cases import case, change
 
@@ -274,3 +274,57 @@ def test_openness_record_is_what_the_licences_make_of_it(package, become):
         sums.write(package)
 
     assert "openness.yaml: missing, or not what the licences in package.json" in faults(package)
+
+
+@case(
+    "C43",
+    {
+        "nobody looks": change(private, "findings", lambda package, private: []),
+        "no path is absolute": change(private, "_absolute", lambda text, suffix: iter(())),
+    },
+)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("foundry/env.json", '{"cache": "/data/wang/models"}'),
+        ("foundry/recipe.yaml", 'base_model: "D:\\\\models\\\\base"\n'),
+        ("NOTICE", "made in /home/wang/base\n"),
+        ("CHANGES.md", "made in C:\\Users\\王小明\\models\\base\n"),
+    ],
+)
+def test_path_of_a_machine_is_named_with_its_file(package, name, text):
+    (package / name).write_text(text, encoding="utf-8")
+    sums.write(package)
+
+    assert f"{name}: holds an absolute path" in faults(package)
+
+
+@case("C78", {"nobody looks": change(private, "findings", lambda package, private: [])})
+@pytest.mark.parametrize(
+    "name", ["NOTICE", "README.md", "foundry/report.html", "foundry/env.json", "licences/x.txt"]
+)
+def test_token_is_named_with_file_and_place_and_not_repeated(package, name):
+    path, token = package / name, "hf_TESTTOKEN0123456789"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    path.write_text(f"{text}\nuse {token}\n", encoding="utf-8")
+    sums.write(package)
+
+    message = faults(package)
+
+    lines = text.count("\n") + 2
+    assert f"{name}: holds what looks like an access token (line {lines}, column 5)" in message
+    assert token not in message
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 9, b"\xff" * 8 + b"{}", b"[" * 99_999])
+@pytest.mark.parametrize(
+    "name", ["adapter/tokenizer.json", "adapter/adapter_model.safetensors", "gguf-q8_0/model.gguf"]
+)
+def test_broken_file_is_named_and_stops_nothing(package, name, content):
+    (package / name).write_bytes(content)
+    (package / "NOTICE").unlink()
+
+    message = faults(package)
+
+    assert f"{name}: " in message
+    assert "NOTICE: " in message

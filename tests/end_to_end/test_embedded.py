@@ -68,3 +68,28 @@ def test_every_artefact_of_an_embedded_base_is_the_live_model(  # C30, C34-C37, 
     for name, record in made["parity"].items():
         measured = (record["largest_logprob_difference"], record["mean_logprob_difference"])
         print(base_model, name, *measured, f"{record['greedy_same']}/{record['greedy_prompts']}")
+
+
+def test_hubs_own_reader_takes_the_card_of_a_package(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from huggingface_hub import ModelCard
+
+    values = json.loads(recipe.read_text(encoding="utf-8"))
+    lines = [json.dumps({"q": f"{q}!", "a": a}, ensure_ascii=False) for q, a in ROWS.items()]
+    (tmp_path / "asked.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    values["data"]["tests"] = [{"name": "asked", "path": "asked.jsonl"}]
+    values["evals"] = [{"kind": "stop-rate"}]
+    values["exports"] = [{"kind": "gguf", "quantization": "q8_0"}, {"kind": "adapter"}]
+    recipe.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+
+    code = main(
+        ["train", str(recipe), "--accept-terms", "gemma", "--runs", str(tmp_path), "--json"]
+    )
+
+    made = json.loads(capsys.readouterr().out)
+    assert code == 0, made
+    data = ModelCard.load(Path(made["package"], "README.md")).data
+    assert (data.license, data.base_model) == ("gemma", "google/gemma-3-270m")
+    assert data.eval_results[0].metric_args["n"] == len(ROWS)
+    assert main(["verify", made["package"]]) == 0

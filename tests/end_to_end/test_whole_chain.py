@@ -29,6 +29,23 @@ def test_chain_ends_in_a_package(whole_run: Whole):
     assert (recipe.package / "SHA256SUMS").is_file()
 
 
+def test_hubs_own_reader_takes_the_card_with_every_score(whole_run: Whole):
+    from huggingface_hub import ModelCard
+
+    recipe, outcome = whole_run
+    scores = outcome.document["evaluation"]["scores"]["scores"]
+    tuned = {(s["part"], s["metric"]): s for s in scores if s["column"] == "tuned"}
+
+    data = ModelCard.load(recipe.package / "README.md").data
+
+    found = {(r.dataset_type, r.metric_type): r for r in data.eval_results}
+    assert found.keys() == tuned.keys()
+    for key, result in found.items():
+        assert result.metric_value == tuned[key]["mean"]
+        assert result.metric_args["interval_low"] == tuned[key]["low"]
+        assert result.metric_args["interval_high"] == tuned[key]["high"]
+
+
 @pytest.mark.slow
 def test_chain_ends_in_a_package_for_gemma_too(one_thread: None, tmp_path: Path):  # C80
     recipe = lay_out(tmp_path / "tiny", build_base(tmp_path / "gemma-base", "gemma3"))
