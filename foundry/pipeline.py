@@ -305,11 +305,10 @@ def _fit_here(way: Walk) -> TrainResult:
 
 
 def _export(way: Walk) -> Result:
-    from foundry.delivery.export import export
-    from foundry.delivery.parity import reference
+    from foundry.delivery.export import export, live_model
 
-    blocks = way.loaded.recipe.exports
-    live = reference(way.tuned, way.rows) if blocks else None
+    blocks, trainer = way.loaded.recipe.exports, way.loaded.recipe.train.kind
+    live = live_model(way.tuned, way.rows, trainer, way.events) if blocks else None
     made = [
         export(way.tuned, live, block.kind, block.spec, run=way.run, events=way.events)
         for block in blocks

@@ -1,15 +1,32 @@
 """Write every artefact a recipe asks for, each proven before the next is begun."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic, plugins
 from foundry.core.events import Events
-from foundry.core.records import Export
+from foundry.core.records import EncodedRow, Export
 from foundry.core.rundir import RunDir
 from foundry.delivery.artefact import Tuned
-from foundry.delivery.parity import Reference, Subject, prove
+from foundry.delivery.parity import Reference, Subject, ended, prove, reference
+
+
+def live_model(tuned: Tuned, rows: Sequence[EncodedRow], trainer: str, events: Events) -> Reference:
+    """What the live model says, which every artefact must say too.
+
+    A trainer that only tells better answers from worse (`TEACHES_END` is false) teaches no end of
+    one; then it is told how many answers end, and how many did before the training.
+    """
+    teaches = plugins.optional(plugins.load("trainer", trainer), "TEACHES_END") is not False
+    live = reference(tuned, rows, teaches_end=teaches)
+    if teaches:
+        return live
+    counts = ended(tuned, live)
+    events.emit("export", "ends", **counts)
+    return replace(live, ended=counts)
 
 
 def export(

@@ -85,18 +85,24 @@ class Reference:
     longest: int
     logprobs: Sequence[Mapping[int, float]]
     answers: Sequence[Generation]
-    ending: Sequence[int]
+    taught: frozenset[int]
+    ended: Mapping[str, int] | None = None
 
 
-def reference(tuned: Tuned, rows: Sequence[EncodedRow]) -> Reference:
-    """Ask the live model everything that artefacts will be asked."""
+def reference(tuned: Tuned, rows: Sequence[EncodedRow], *, teaches_end: bool = True) -> Reference:
+    """Ask the live model everything that artefacts will be asked.
+
+    Args:
+        tuned: The trained model.
+        rows: What it was trained on.
+        teaches_end: Whether its trainer teaches the answers of conversations to their end.
+    """
     live = TransformersRuntime(tuned.model, tuned.encoder.tokenizer)
     general = [tuned.encoder.prompt_ids(turns) for turns in CONVERSATIONS]
     chosen = spread(rows, GREEDY_PROMPTS)
     trained = [list(row.input_ids[: asked(row)]) for row in chosen]
     longest = max(len(row.input_ids) - asked(row) for row in chosen) + SPARE_TOKENS
     prefixes = [*general, *prefixes_of(rows)]
-    answers = _answers(live, trained, general, longest, tuned.stop_ids)
     return Reference(
         general=general,
         trained=trained,
@@ -104,9 +110,26 @@ def reference(tuned: Tuned, rows: Sequence[EncodedRow]) -> Reference:
         ends=frozenset(_last(row) for row in rows if not is_text(row)),
         longest=longest,
         logprobs=live.next_logprobs(prefixes, LIVE_TOP),
-        answers=answers,
-        ending=[n for n, row in enumerate(chosen) if not is_text(row) or answers[n].stopped],
+        answers=_answers(live, trained, general, longest, tuned.stop_ids),
+        taught=frozenset(n for n, row in enumerate(chosen) if teaches_end and not is_text(row)),
     )
+
+
+def ended(tuned: Tuned, live: Reference) -> dict[str, int]:
+    """How many answers to training prompts end by themselves, of the trained model and its base.
+
+    Returns:
+        `tuned` and `base` of `prompts`, each within `tokens` tokens.
+    """
+    with tuned.untrained() as model:
+        runtime = TransformersRuntime(model, tuned.encoder.tokenizer)
+        before = runtime.generate(live.trained, Decoding(live.longest, tuned.stop_ids))
+    return {
+        "tuned": sum(answer.stopped for answer in live.answers[: len(live.trained)]),
+        "base": sum(answer.stopped for answer in before),
+        "prompts": len(live.trained),
+        "tokens": live.longest,
+    }
 
 
 def _answers(
@@ -130,6 +153,7 @@ def prove(tuned: Tuned, live: Reference, subject: Subject) -> dict[str, Any]:
     """
     with subject.opened as artefact:
         made = _answers(artefact, live.trained, live.general, live.longest, tuned.stop_ids)
+        to_end = _to_end(live, made, tuned.stop_ids)
         record: dict[str, Any] = {
             "runtime": artefact.name,
             "tolerance": dict(subject.tolerance),
@@ -137,8 +161,10 @@ def prove(tuned: Tuned, live: Reference, subject: Subject) -> dict[str, Any]:
             **_templates(tuned, artefact, subject.facts),
             **_logprobs(live, artefact),
             **_greedy(live.answers, made, tuned.stop_ids),
-            **_stops([made[n] for n in live.ending], live.ends | {*tuned.stop_ids}, subject.facts),
+            **_stops(to_end, live.ends | {*tuned.stop_ids}, subject.facts),
         }
+    if live.ended is not None:
+        record["ended"] = dict(live.ended)
     record |= {k: v for k, v in subject.facts.items() if k.endswith("_difference")}
     problems = failures(subject.name, record)
     if problems:
@@ -219,6 +245,23 @@ def _greedy(
 def _body(ids: Sequence[int], stops: tuple[int, ...]) -> list[int]:
     """Ids before the stop; engines differ in whether they return it."""
     return [token for token in ids if token not in stops]
+
+
+def _to_end(
+    live: Reference, made: Sequence[Generation], stops: tuple[int, ...]
+) -> list[Generation]:
+    """The answers that must end: those taught so, and those that say all the live model's do.
+
+    An answer that goes another way by a rounding is counted by `_greedy`, and may end elsewhere.
+    """
+    found = []
+    for number in range(len(live.trained)):
+        wanted, answer = live.answers[number], made[number]
+        body = _body(wanted.ids, stops)
+        says_all = wanted.stopped and _body(answer.ids, stops)[: len(body)] == body
+        if number in live.taught or says_all:
+            found.append(answer)
+    return found
 
 
 def _stops(

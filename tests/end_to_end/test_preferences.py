@@ -44,12 +44,18 @@ def laid_out(
     return recipe
 
 
-def test_pairs_are_learned_and_evaluated(tiny_base: Path, tmp_path: Path):
-    recipe = laid_out(tmp_path, tiny_base, "dpo", 0.2, exports=[])
+def test_pairs_are_learned_measured_and_delivered(tiny_base: Path, tmp_path: Path):
+    """On a base that never stops, which pairs cannot teach it to."""
+    recipe = laid_out(tmp_path, tiny_base, "dpo", 0.2, exports=[{"kind": "gguf"}])
 
     outcome = recipe.train("--json")
 
     assert outcome.code == 0, outcome.out + outcome.err
+    assert "the base does not stop either" in outcome.err
+    (record,) = outcome.document["parity"].values()
+    assert (record["ended"]["base"], record["ended"]["prompts"]) == (0, 8)
+    assert record["stopped"] == record["stop_prompts"] == record["ended"]["tuned"]
+    assert recipe.package.is_dir()
     result = json.loads(recipe.run.file("train.json").read_text(encoding="utf-8"))
     assert result["first_loss"] == pytest.approx(0.693147, abs=1e-4)
     margins = result["metrics"]["rewards/margins"]

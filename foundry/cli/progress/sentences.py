@@ -31,7 +31,7 @@ def sentence(event: Event) -> str | None:
         **{"step": _step, "layers": _layers, "warning": _warning, "bytes": _bytes},
         "validation": _validation,
         **{"notice": _notice, "not-read": _not_read, "source": _source, "end": _end},
-        "mixed": _mixed,
+        **{"mixed": _mixed, "ends": _ends},
     }
     if kind in own:
         return own[kind](event)
@@ -108,6 +108,26 @@ def _warning(event: Event) -> str | None:
         "({supervised:,})\n  fix: if it learns too little, set a higher `adapter.rank`"
     )
     return what.format(**{**event, "stage": _stage(event["stage"])})
+
+
+def _ends(event: Event) -> str:
+    """What of a training that teaches no end of an answer came of the base's ends."""
+    text = _(
+        "{stage}: {tuned} of {prompts} answers end by themselves within {tokens} tokens, "
+        "of the base {base}"
+    )
+    if event["tuned"] == event["base"] == 0:
+        text = _(
+            "{stage}: none of {prompts} answers ends by itself within {tokens} tokens; the base "
+            "does not stop either\n  fix: train it by `train.kind: sft` first, which teaches the "
+            "end of an answer, or use an instruction-tuned base"
+        )
+    elif event["tuned"] < event["base"]:
+        text += "\n  " + _(
+            "fix: if answers run on, lower `train.learning_rate`; "
+            "`evals: [{{kind: stop-rate}}]` measures it on the test"
+        )
+    return text.format(**{**event, "stage": _stage(event["stage"])})
 
 
 def _bytes(event: Event) -> str:

@@ -61,3 +61,29 @@ def test_sentence_for_a_person(event, values, line):
 @pytest.mark.parametrize(("stage", "event"), [("train", "of-a-plug-in"), (None, "done")])
 def test_event_for_programs_only_is_not_said(stage, event):
     assert sentence({"stage": stage, "event": event, "exit": 0}) is None
+
+
+@pytest.mark.parametrize(
+    ("tuned", "base", "line"),
+    [
+        (7, 6, "export: 7 of 8 answers end by themselves within 40 tokens, of the base 6"),
+        (
+            2,
+            6,
+            "export: 2 of 8 answers end by themselves within 40 tokens, of the base 6\n"
+            "  fix: if answers run on, lower `train.learning_rate`; "
+            "`evals: [{kind: stop-rate}]` measures it on the test",
+        ),
+        (
+            0,
+            0,
+            "export: none of 8 answers ends by itself within 40 tokens; the base does not stop "
+            "either\n  fix: train it by `train.kind: sft` first, which teaches the end of an "
+            "answer, or use an instruction-tuned base",
+        ),
+    ],
+)
+def test_person_is_told_how_many_answers_end(tuned: int, base: int, line: str):
+    counts = {"tuned": tuned, "base": base, "prompts": 8, "tokens": 40}
+
+    assert sentence({"stage": "export", "event": "ends", **counts}) == line
