@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from foundry.evals.subjects import of_onnx
 from foundry.runtime.contract import Decoding
 from foundry.runtime.onnx import OnnxRuntime
 from foundry.runtime.transformers import TransformersRuntime
+from tests.cases import case, change
 from tests.tiny_run import Trained
 
 pytest.importorskip("onnxruntime_genai", reason="an extra: pip install 'ai-foundry[onnx]'")
@@ -61,6 +64,45 @@ def test_answers_are_those_of_the_live_model(
 
     assert found == live.generate(trained.live.trained, decoding)
     assert all(made.stopped for made in found)
+
+
+read = OnnxRuntime._read
+
+
+def filled_up(self: OnnxRuntime, ids: Sequence[int], room: int) -> Any:
+    """What fills a short prompt up on the left is read as if it were said."""
+    return read(self, [*[0] * (len(LONG) - len(ids)), *ids], room)
+
+
+def without_the_first(self: OnnxRuntime, ids: Sequence[int], room: int) -> Any:
+    """Every token stands a place too early."""
+    return read(self, ids[1:], room)
+
+
+@case(
+    "C42",
+    {
+        "filling is read": change(OnnxRuntime, "_read", filled_up),
+        "places are off by one": change(OnnxRuntime, "_read", without_the_first),
+    },
+)
+def test_short_and_long_prompts_go_on_as_side_by_side_with_and_without_cache(
+    runtime: OnnxRuntime, live: TransformersRuntime
+):
+    """The live model reads both in one pass, the shorter one filled up on the left."""
+    prompts = [SHORT, LONG]
+    wanted = live.generate(prompts, Decoding(20))
+
+    found = runtime.generate(prompts, Decoding(20))
+
+    assert [made.ids for made in found] == [made.ids for made in wanted]
+    assert [len(made.ids) for made in found] == [20, 20]
+    for prompt, made in zip(prompts, found, strict=True):
+        so_far = [[*prompt, *made.ids[:n]] for n in range(20)]
+        ours, theirs = (one.next_logprobs(so_far, 5) for one in (runtime, live))
+        assert [max(said, key=said.__getitem__) for said in ours] == list(made.ids)
+        for said, expected in zip(ours, theirs, strict=True):
+            assert said == pytest.approx(expected, abs=1e-3)
 
 
 def test_answer_cut_by_its_length_has_not_stopped(runtime: OnnxRuntime, trained: Trained):
