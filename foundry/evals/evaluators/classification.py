@@ -109,13 +109,11 @@ def _observe(item: Item, answer: Answer, spec: Spec) -> Counts | None:
 
 
 def _macro_f1(sums: Counts) -> float:
-    wanted = {
-        name.removeprefix("wanted "): n
+    each = [
+        _f1(sums.get(f"right {name[7:]}", 0), n + sums.get(f"said {name[7:]}", 0))
         for name, n in sums.items()
         if n and name.startswith("wanted ")
-    }
-    each = [_f1(sums.get(f"right {label}", 0), n + sums.get(f"said {label}", 0))
-            for label, n in wanted.items()]  # fmt: skip
+    ]
     return sum(each) / len(each) if each else 0.0
 
 
