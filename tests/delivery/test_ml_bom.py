@@ -36,8 +36,8 @@ def part(document: dict[str, Any], reference: str) -> dict[str, Any]:
 
 
 @case("bill", {"another word": change(ml_bom, "APPROACHES", {"sft": "by heart"})})
-def test_bill_is_valid_for_the_strict_validator(inputs):
-    document = bill(inputs.run.file(build_package(inputs).path))
+def test_bill_is_valid_for_the_strict_validator(made_once):
+    document = ml_bom.document(Inside.of(made_once))
 
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
     assert strict(document) is None

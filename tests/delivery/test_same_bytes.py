@@ -89,8 +89,8 @@ def test_without_the_setting_the_time_is_that_of_the_run(inputs, monkeypatch):
 
 
 @pytest.mark.parametrize("count", ["yesterday", "-1", "1.5", "9" * 12, "１２３"])
-def test_setting_that_is_no_count_of_seconds_is_refused(inputs, monkeypatch, count):
+def test_setting_that_is_no_count_of_seconds_is_refused(tmp_path, monkeypatch, count):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", count)
 
     with pytest.raises(RecipeError, match="SOURCE_DATE_EPOCH: not a count of seconds since 1970"):
-        build_package(inputs)
+        steps.record(RunDir(tmp_path))
