@@ -64,6 +64,11 @@ VERBS = {
     "run": ("foundry.cli.run", N_("List, show, compare and clean up runs; add up their cost.")),
     "eval": ("foundry.cli.eval", N_("Ask models the same questions and compare their answers.")),
     "verify": ("foundry.cli.verify", N_("Check every file and record of a package.")),
+    "key": (
+        "foundry.cli.key",
+        N_("Make the key that signs packages, and show a key's fingerprint."),
+    ),
+    "sign": ("foundry.cli.sign", N_("Sign a package.")),
     "chat": ("foundry.cli.chat", N_("Ask a package.")),
     "doctor": ("foundry.cli.doctor", N_("Say whether this machine can train.")),
 }

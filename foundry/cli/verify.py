@@ -1,6 +1,7 @@
-"""`foundry verify`: check a package against its hashes, records and notices."""
+"""`foundry verify`: check a package against its hashes, records, notices and signature."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,13 +9,20 @@ from foundry.cli.output import Json, print_json, verb_app
 from foundry.core.errors import FoundryError
 from foundry.core.language import gettext as _
 from foundry.delivery.locate import find_package
-from foundry.delivery.verify import verify
+from foundry.store import keys
+
+if TYPE_CHECKING:
+    from foundry.delivery.signature import Signed
 
 app = verb_app(_("Check every file and record of a package."))
 
 Package = Annotated[
     str,
     typer.Argument(metavar="PACKAGE", help=_("A package, a run, or the name of a recipe.")),
+]
+PublicKey = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="FILE", help=_("The public key that must have signed it.")),
 ]
 EXAMPLE = "foundry verify runs/retail-customer-service-1a2b3c4d/package"
 
@@ -25,10 +33,13 @@ EXAMPLE = "foundry verify runs/retail-customer-service-1a2b3c4d/package"
     + "\n\n"
     + _("Example: {command}").format(command=EXAMPLE),
 )
-def run(package: Package, json: Json = False) -> None:
+def run(package: Package, key: PublicKey = None, json: Json = False) -> None:
     """Verify; a fault ends with exit code 1 and names each file."""
+    from foundry.delivery.verify import verify
+
+    expected = None if key is None else keys.read_public(key)
     try:
-        report = verify(find_package(package))
+        report = verify(find_package(package), key=expected)
     except FoundryError as error:
         if not json:
             raise
@@ -40,6 +51,18 @@ def run(package: Package, json: Json = False) -> None:
     said = _("{package}: {files} files are as they were made ({size:.1f} MB)")
     size = report.size_bytes / 1e6
     print(said.format(package=report.package, files=report.files, size=size))
+    print(signer(report.signed))
     if report.override is not None:
         what = _("licences conflict; the maker went on all the same: {reason}")
         print(what.format(reason=report.override))
+
+
+def signer(signed: "Signed | None") -> str:
+    """Who signed it, in a sentence that trusts nobody."""
+    if signed is None:
+        return _("not signed: nothing says who made it")
+    if signed.is_expected:
+        said = _("signed by the key you gave ({fingerprint}), {time}")
+    else:
+        said = _("signed by {fingerprint}, {time}; whose key that is, `--key FILE` checks")
+    return said.format(fingerprint=signed.fingerprint, time=signed.signed_at)

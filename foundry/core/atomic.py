@@ -85,6 +85,25 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def write_new(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that must not be there yet, with its permissions from the first byte on.
+
+    Raises:
+        FileExistsError: There is one, or a link of this name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        sync(path.parent)
+    except BaseException:
+        path.unlink()
+        raise
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write strict JSON (no NaN), readable, keys in the given order."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")

@@ -18,7 +18,10 @@ TOKEN = re.compile(
 )
 
 # Settings that hold a token; one of another form than the above is known by them alone.
-SETTINGS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "WANDB_API_KEY")
+SETTINGS = (
+    *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "WANDB_API_KEY"),
+    "FOUNDRY_KEY_PASSPHRASE",
+)
 SHORTEST_SECRET = 8  # a shorter value would also hide ordinary words
 
 

@@ -1,10 +1,16 @@
-"""`SHA256SUMS`: the hash of every file of a folder, in the form `sha256sum -c` reads."""
+"""`SHA256SUMS`: the hash of every file of a folder, in the form `sha256sum -c` reads.
 
+Its lines stand in the order of the names, so that the same files make the same bytes, which is what
+is signed. The signature itself is the one file that it does not list.
+"""
+
+import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from foundry.core import atomic
@@ -12,6 +18,8 @@ from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
 
 NAME = "SHA256SUMS"
+SIGNATURE = "signature.json"
+UNLISTED = {NAME, SIGNATURE}
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -26,10 +34,19 @@ class Sums:
 def write(folder: Path) -> dict[str, str]:
     """Hash every file of `folder` and write the list, sorted by name."""
     files, _odd = walk(folder)
-    hashes = {name: atomic.sha256(folder / name) for name in sorted(files) if name != NAME}
-    lines = [f"{digest}  {name}\n" for name, digest in hashes.items()]
-    atomic.write_text(folder / NAME, "".join(lines))
+    hashes = {name: atomic.sha256(folder / name) for name in sorted(files - UNLISTED)}
+    atomic.write_text(folder / NAME, text(hashes))
     return hashes
+
+
+def text(hashes: Mapping[str, str]) -> str:
+    """The list as it is written: a line for each file, sorted by name (code points)."""
+    return "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
+
+
+def digest(hashes: Mapping[str, str]) -> str:
+    """Hex SHA-256 of the list as it is written: what `sha256sum SHA256SUMS` prints."""
+    return hashlib.sha256(text(hashes).encode("utf-8")).hexdigest()
 
 
 def read(folder: Path) -> Sums:
@@ -39,10 +56,10 @@ def read(folder: Path) -> Sums:
     if path.is_symlink() or not path.is_file():
         sums.problems.append(Problem(NAME, _("the list of hashes is missing")))
         return sums
-    text = path.read_bytes().decode("utf-8", errors="replace")
-    if text and not text.endswith("\n"):
+    lines = path.read_bytes().decode("utf-8", errors="replace")
+    if lines and not lines.endswith("\n"):
         sums.problems.append(Problem(NAME, _("the last line has no end")))
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+    for number, line in enumerate(lines.removesuffix("\n").split("\n"), start=1):
         found = LINE.fullmatch(line)
         where = f"{NAME}:{number}"
         if found is None:
@@ -50,12 +67,21 @@ def read(folder: Path) -> Sums:
         elif not is_inside(found[2]):
             what = _("the name leads out of the package ({name})").format(name=found[2])
             sums.problems.append(Problem(where, what))
-        elif found[2] in sums.hashes or found[2] == NAME:
+        elif found[2] in sums.hashes or found[2] in UNLISTED:
             what = _("`{name}` must not stand here").format(name=found[2])
             sums.problems.append(Problem(where, what))
         else:
             sums.hashes[found[2]] = found[1]
+    sums.problems += _out_of_order(list(sums.hashes))
     return sums
+
+
+def _out_of_order(names: list[str]) -> Iterator[Problem]:
+    """Names that stand after one that belongs behind them."""
+    for before, name in pairwise(names):
+        if name < before:
+            what = _("the lines are not in the order of their names: `{name}` after `{before}`")
+            yield Problem(NAME, what.format(name=name, before=before))
 
 
 def is_inside(name: str) -> bool:
@@ -77,7 +103,7 @@ def compare(folder: Path, hashes: Mapping[str, str]) -> list[Problem]:
             what = _("the file was changed: its SHA-256 is {found}, {sums} has {expected}")
             what = what.format(found=found, sums=NAME, expected=expected)
             problems.append(Problem(name, what))
-    for name in sorted(files - set(hashes) - {NAME}):
+    for name in sorted(files - set(hashes) - UNLISTED):
         what = _("the file is not listed in {sums}").format(sums=NAME)
         problems.append(Problem(name, what, _("remove it, or ask where it comes from")))
     return problems

@@ -17,12 +17,15 @@ from foundry.delivery import (
     package_record,
     parity_record,
     private,
+    signature,
     sums,
 )
 from foundry.delivery.card import TAINT
 from foundry.delivery.documents import CARDS
 from foundry.delivery.package_record import Artefact, Override, PackageRecord
+from foundry.delivery.signature import Signed
 from foundry.policy.duties import CARD, missing
+from foundry.store.keys import PublicKey
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,20 @@ class VerifyReport(Record):
     exports: tuple[str, ...]
     licences: tuple[str, ...]
     override: str | None
+    signed: Signed | None
 
 
-def verify(package: Path) -> VerifyReport:
+def verify(package: Path, *, key: PublicKey | None = None, signed: bool = True) -> VerifyReport:
     """Check every file and record of a package.
+
+    Args:
+        package: Its folder.
+        key: Whose signature it must have.
+        signed: Whether to look at its signature; false only where a new one is about to be made.
 
     Raises:
         ProofError: Names each file that was changed, added, lost or is no plain file, and each
-            record that is not in order.
+            record that is not in order; a signature that is not of these files or of that key.
         ResourceError: There is no such folder.
     """
     if not package.is_dir():
@@ -57,17 +66,23 @@ def verify(package: Path) -> VerifyReport:
     except ProofError as error:
         raise ProofError([*problems, *error.problems]) from error
     problems += _record_problems(package, record, listed.hashes)
+    signer = None
+    if signed:
+        signer, faults = signature.check(package, record, listed.hashes, key)
+        problems += faults
     if problems:
         raise ProofError(list(dict.fromkeys(problems)))
+    files = [*listed.hashes, sums.NAME, *([signature.NAME] if signer else [])]
     return VerifyReport(
         package=str(package),
         name=record.name,
         version=record.version,
-        files=len(listed.hashes) + 1,
-        size_bytes=sum((package / name).stat().st_size for name in (*listed.hashes, sums.NAME)),
+        files=len(files),
+        size_bytes=sum((package / name).stat().st_size for name in files),
         exports=tuple(export.name for export in record.exports),
         licences=record.licences,
         override=None if record.override is None else record.override.reason,
+        signed=signer,
     )
 
 
