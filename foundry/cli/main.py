@@ -69,6 +69,11 @@ VERBS = {
         N_("Make the key that signs packages, and show a key's fingerprint."),
     ),
     "sign": ("foundry.cli.sign", N_("Sign a package.")),
+    "publish": ("foundry.cli.publish", N_("Put a proven package into a registry.")),
+    "registry": (
+        "foundry.cli.registry",
+        N_("List, show, promote, retire and get published packages."),
+    ),
     "chat": ("foundry.cli.chat", N_("Ask a package.")),
     "doctor": ("foundry.cli.doctor", N_("Say whether this machine can train.")),
 }

@@ -1,11 +1,12 @@
 """`foundry verify`: check a package against its hashes, records, notices and signature."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foundry.cli.output import Json, print_json, verb_app
+from foundry.cli.registry_text import sentence
 from foundry.core.errors import FoundryError
 from foundry.core.language import gettext as _
 from foundry.delivery.locate import find_package
@@ -24,6 +25,14 @@ PublicKey = Annotated[
     Path | None,
     typer.Option("--key", metavar="FILE", help=_("The public key that must have signed it.")),
 ]
+FOLDER = Path("registry")
+REGISTRY = typer.Option(
+    "--registry",
+    metavar="DIR",
+    envvar="FOUNDRY_REGISTRY",
+    help=_("Folder of the registry, on a disk or a network share."),
+)
+Folder = Annotated[Path, REGISTRY]
 EXAMPLE = "foundry verify runs/retail-customer-service-1a2b3c4d/package"
 
 
@@ -33,20 +42,27 @@ EXAMPLE = "foundry verify runs/retail-customer-service-1a2b3c4d/package"
     + "\n\n"
     + _("Example: {command}").format(command=EXAMPLE),
 )
-def run(package: Package, key: PublicKey = None, json: Json = False) -> None:
+def run(
+    package: Package,
+    key: PublicKey = None,
+    registry: Annotated[Path | None, REGISTRY] = None,
+    json: Json = False,
+) -> None:
     """Verify; a fault ends with exit code 1 and names each file."""
     from foundry.delivery.verify import verify
 
     expected = None if key is None else keys.read_public(key)
     try:
-        report = verify(find_package(package), key=expected)
+        folder = find_package(package)
+        report = verify(folder, key=expected)
+        events = _events(folder, registry)
     except FoundryError as error:
         if not json:
             raise
         print_json({"ok": False, **error.as_dict()})
         raise typer.Exit(error.exit_code) from error
     if json:
-        print_json({"ok": True, **report.as_dict(), "problems": []})
+        print_json({"ok": True, **report.as_dict(), "problems": [], "events": events})
         return
     said = _("{package}: {files} files are as they were made ({size:.1f} MB)")
     size = report.size_bytes / 1e6
@@ -55,6 +71,18 @@ def run(package: Package, key: PublicKey = None, json: Json = False) -> None:
     if report.override is not None:
         what = _("licences conflict; the maker went on all the same: {reason}")
         print(what.format(reason=report.override))
+    for event in events:
+        print(sentence(event))
+
+
+def _events(package: Path, registry: Path | None) -> list[dict[str, Any]]:
+    """What became of the package in a registry: the one named, else the one that is here."""
+    from foundry.delivery.publish import status
+    from foundry.store.registry import MARK, Registry
+
+    if registry is None and not (FOLDER / MARK).is_file():
+        return []
+    return status(Registry.at(registry or FOLDER), package)
 
 
 def signer(signed: "Signed | None") -> str:

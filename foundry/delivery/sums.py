@@ -56,7 +56,13 @@ def read(folder: Path) -> Sums:
     if path.is_symlink() or not path.is_file():
         sums.problems.append(Problem(NAME, _("the list of hashes is missing")))
         return sums
-    lines = path.read_bytes().decode("utf-8", errors="replace")
+    return parse(path.read_bytes())
+
+
+def parse(content: bytes) -> Sums:
+    """Read the bytes of a list."""
+    sums = Sums()
+    lines = content.decode("utf-8", errors="replace")
     if lines and not lines.endswith("\n"):
         sums.problems.append(Problem(NAME, _("the last line has no end")))
     for number, line in enumerate(lines.removesuffix("\n").split("\n"), start=1):

@@ -11,7 +11,10 @@ from tests.tiny_recipe import call
 LEAVES = dict(commands())
 LINES = {" ".join(path): path for path in LEAVES}
 # Verbs that write a run or spend time on one.
-WRITING = {("train",), ("model", "fetch"), ("recipe", "new"), ("study", "run"), ("eval",)}
+WRITING = {
+    *(("train",), ("model", "fetch"), ("recipe", "new"), ("study", "run"), ("eval",)),
+    ("publish",),
+}
 
 
 @pytest.fixture(autouse=True)

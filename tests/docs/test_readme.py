@@ -20,6 +20,7 @@ PAGES = (
         "docs/mixing.md",
         "docs/tracking.md",
         "docs/launch.md",
+        "docs/registry.md",
     ),
 )
 FOUNDRY = re.compile(r"(?:`|^|\$\(BIN\)/)(foundry [a-z][^`\n|]*)", re.MULTILINE)
