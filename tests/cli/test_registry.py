@@ -194,4 +194,3 @@ def test_words_of_others_cannot_speak_to_the_terminal(published: Path):
 
     assert "\x1b" not in done(f"registry show {SHOP}").out + done("verify package").out
     assert json.loads(done(f"registry show {SHOP} --json").out)["retired"] == "\x1b[31mred"
-
