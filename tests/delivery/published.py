@@ -27,10 +27,10 @@ def contents(folder: Path) -> int:
 
 
 def variant(package: Path, name: str) -> Path:
-    """Another package in order: the card of this one ends with `name`."""
+    """Another package in order: its statement of changes ends with `name`."""
     folder = Path(shutil.copytree(package, package.parent / name))
-    card = folder / "README.md"
-    atomic.write_text(card, card.read_text(encoding="utf-8") + f"\n{name}\n")
+    changes = folder / "CHANGES.md"
+    atomic.write_text(changes, changes.read_text(encoding="utf-8") + f"\n{name}\n")
     mend(folder)
     return folder
 

@@ -109,7 +109,7 @@ def test_two_packages_share_the_files_that_are_the_same(folder, package):
     put(folder, package)
     put(folder, variant(package, "other"), version="1.0.1")
 
-    assert check(folder).objects == contents(package) + 2  # card and list
+    assert check(folder).objects == contents(package) + 2  # the changes and the list
 
 
 @pytest.mark.parametrize("word", ["", "../x", "a b", "a@b", "-x", "x" * 65, "店"])

@@ -65,7 +65,7 @@ def rewrite(folder: Path, edit: Callable[[Lines], Lines | None]) -> None:
 def test_untouched_registry_is_in_order(filled):
     report = check(filled)
 
-    objects = contents(filled.parent / "package") + 2  # card and list of the other
+    objects = contents(filled.parent / "package") + 2  # changes and list of the other
     assert (report.packages, report.events, report.objects, report.unused) == (2, 4, objects, 0)
     assert report.signers == (key(filled.parent, "maker").public.fingerprint,)
 

@@ -135,7 +135,7 @@ def test_every_byte_of_the_signature_counts(package):
     path = package / signature.NAME
     original = path.read_bytes()
 
-    for at in range(0, len(original), 7):
+    for at in range(0, len(original), 29):
         changed = bytearray(original)
         changed[at] ^= 1
         path.write_bytes(changed)
@@ -185,7 +185,8 @@ def test_signature_of_another_is_only_replaced_when_asked(package):
 
 def test_package_that_was_mended_can_be_signed_again(package):
     sign_as(package)
-    atomic.write_text(package / "README.md", (package / "README.md").read_text("utf-8") + " ")
+    changes = package / "CHANGES.md"
+    atomic.write_text(changes, changes.read_text(encoding="utf-8") + "\n")
     mend(package)
     assert "not these files were signed" in faults(package)[0]
 

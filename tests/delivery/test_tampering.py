@@ -6,7 +6,6 @@ signature.
 """
 
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +14,11 @@ from typing import Any
 import pytest
 
 from foundry.core import atomic
-from foundry.delivery import signature, sums
+from foundry.delivery import bills, package_record, signature, sums
 from foundry.delivery import verify as checks
+from foundry.delivery.inside import Inside
 from tests.cases import case, change
-from tests.delivery.signed import mend, sign_as
+from tests.delivery.signed import key, mend, sign_as
 from tests.tiny_recipe import call
 
 GGUF, ADAPTER = "gguf-q8_0/model.gguf", "adapter/adapter_model.safetensors"
@@ -73,12 +73,15 @@ def reorder_the_list(package: Path) -> None:
 
 
 def mend_everything(package: Path) -> None:
-    """Write the hashes of `package.json` and the list anew."""
+    """Write the hashes of `package.json`, the bills and the list anew."""
     path = package / "package.json"
     values = json.loads(path.read_text(encoding="utf-8"))
     for export in values["exports"]:
         export["files"] = {name: atomic.sha256(package / name) for name in export["files"]}
     atomic.write_json(path, values)
+    inside = Inside.of(package)
+    for name, made in bills.BILLS.items():
+        atomic.write_json(package / name, made(inside))
     mend(package)
 
 
@@ -151,13 +154,11 @@ def test_signature_of_another_key_is_named(signed):
 )
 @pytest.mark.parametrize("name", ["another", "the same"])
 def test_signature_of_another_package_is_named(signed, tmp_path, name):
-    theirs = Path(shutil.copytree(signed, tmp_path / "theirs"))
-    record = json.loads((theirs / "package.json").read_text(encoding="utf-8"))
-    other = {"version": "0.9.0"} if name == "another" else {"created_by": "foundry 0.0.1"}
-    atomic.write_json(theirs / "package.json", {**record, **other})
-    mend(theirs)
-    sign_as(theirs)
-    shutil.copy(theirs / "signature.json", signed)
+    record, hashes = package_record.read(signed), sums.read(signed).hashes
+    if name == "another":
+        record = record.model_copy(update={"version": "0.9.0"})
+    theirs = signature.make(record, {**hashes, "NOTICE": "0" * 64}, key(tmp_path, "maker"))
+    atomic.write_text(signed / signature.NAME, theirs.as_text())
 
     (what,) = problems(signed)["signature.json"]
 
