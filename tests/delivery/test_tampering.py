@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from foundry.core import atomic
-from foundry.delivery import bills, package_record, signature, sums
+from foundry.delivery import bills, claims_check, package_record, signature, sums
 from foundry.delivery import verify as checks
 from foundry.delivery.inside import Inside
 from tests.cases import case, change
@@ -22,6 +22,7 @@ from tests.delivery.signed import key, mend, sign_as
 from tests.tiny_recipe import call
 
 GGUF, ADAPTER = "gguf-q8_0/model.gguf", "adapter/adapter_model.safetensors"
+CARD = "README.md:"  # and line and column
 Problems = dict[str, list[str]]
 
 
@@ -53,11 +54,11 @@ def delete_a_notice(package: Path) -> None:
 
 
 def edit_a_score(package: Path) -> None:
-    """Give the tuned model on the card more than it has."""
+    """Give the tuned model on the card another score than it has."""
     path = package / "README.md"
     text = path.read_text(encoding="utf-8")
-    assert "12" in text
-    path.write_text(text.replace("12", "99"), encoding="utf-8")
+    assert "| 100.0 [71.2" in text
+    path.write_text(text.replace("| 100.0 [71.2", "| 99.0 [71.2"), encoding="utf-8")
 
 
 def swap_the_adapter(package: Path) -> None:
@@ -112,11 +113,19 @@ def test_deleted_notice_is_named_with_its_licence_though_the_list_was_mended(sig
     assert "Gemma" in what
 
 
-@case("edited score", {"hashes": change(sums, "compare", lambda folder, hashes: [])})
-def test_edited_score_on_the_card_is_named(signed):
+@case(
+    "edited score",
+    {"claims": change(claims_check, "problems", lambda package, cards: iter(()))},
+)
+def test_edited_score_on_the_card_is_named_with_its_claim_though_the_list_was_mended(signed):
     edit_a_score(signed)
-
     assert problems(signed)["README.md"][0].startswith("the file was changed")
+    mend(signed)
+
+    said = [what for where, found in problems(signed).items() for what in found if CARD in where]
+
+    assert any("`99.0`, its claim is `100.0`" in what for what in said), said
+    assert any("(foundry/report.json: $.scores[1].mean)" in what for what in said), said
 
 
 @case(
