@@ -24,7 +24,7 @@ ALGORITHM = "Ed25519"
 NAME = "signing-key.pem"
 PASSPHRASE = "FOUNDRY_KEY_PASSPHRASE"
 MAX_BYTES = 1 << 16  # a key file has some hundred bytes
-RAW_BYTES, SIGNATURE_BYTES = 32, 64  # RFC 8032, 5.1.5 and 5.1.6
+RAW_BYTES = 32  # RFC 8032, 5.1.5
 
 Ask = Callable[[], str | None]
 
@@ -42,15 +42,15 @@ class PublicKey:
         Raises:
             ValueError: It is none, or not in the form that `text` writes.
         """
-        raw = base64.b64decode(text, validate=True)
+        raw = bytes.fromhex(text)
         if len(raw) != RAW_BYTES or PublicKey(raw).text != text:
             raise ValueError(text)
         return cls(raw)
 
     @property
     def text(self) -> str:
-        """The key in a line, for records: its bytes in base64."""
-        return base64.b64encode(self.raw).decode("ascii")
+        """The key in a line, for records. Hex, since text in base64 may begin as a path does."""
+        return self.raw.hex()
 
     @property
     def pem(self) -> bytes:
@@ -68,16 +68,16 @@ class PublicKey:
         return f"sha256:{hashlib.sha256(der).hexdigest()}"
 
     def has_signed(self, message: bytes, signature: str) -> bool:
-        """Whether the owner of this key signed `message`; `signature` is in base64."""
+        """Whether the owner of this key signed `message`; `signature` is in hex."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         try:
-            given = base64.b64decode(signature, validate=True)
+            given = bytes.fromhex(signature)
             Ed25519PublicKey.from_public_bytes(self.raw).verify(given, message)
         except (ValueError, InvalidSignature):
             return False
-        return base64.b64encode(given).decode("ascii") == signature
+        return given.hex() == signature
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class PrivateKey:
         return PublicKey(self._key.public_key().public_bytes_raw())
 
     def sign(self, message: bytes) -> str:
-        """The signature of `message`, in base64."""
-        return base64.b64encode(self._key.sign(message)).decode("ascii")
+        """The signature of `message`, in hex."""
+        return self._key.sign(message).hex()
 
 
 def file() -> Path:

@@ -1,6 +1,7 @@
 """A signature holds for these files, this package and this key, and for nothing else."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -53,6 +54,13 @@ def test_signature_is_not_in_the_list_and_the_list_is_what_is_signed(package):
     assert found is not None and found.manifest_sha256 == printed.stdout.decode().split()[0]
 
 
+def test_signature_is_never_taken_for_a_path(package):  # C43: base64 may begin with a slash
+    found = sign_as(package).public
+
+    assert re.fullmatch("[0-9a-f]{64}", found.text)
+    assert re.fullmatch("[0-9a-f]{128}", signature.read(package).signature)
+
+
 def test_time_is_that_of_the_environment(package, monkeypatch):  # SOURCE_DATE_EPOCH
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     sign_as(package)
@@ -85,7 +93,7 @@ def test_unsigned_package_is_refused_where_a_key_is_given(package):
     {"nobody looks at the signature": change(PublicKey, "has_signed", lambda *_: True)},
 )
 @pytest.mark.parametrize(
-    "values", [{"signed_at": "2020-01-01T00:00:00Z"}, {"signature": "A" * 86 + "=="}]
+    "values", [{"signed_at": "2020-01-01T00:00:00Z"}, {"signature": "0" * 128}]
 )
 def test_edited_statement_is_found(package, values):
     sign_as(package)

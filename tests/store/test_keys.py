@@ -69,13 +69,13 @@ def test_only_what_was_signed_has_a_signature(pair: Path, wrong: str):
     key = keys.read_private(pair, nobody)
     signature, public = key.sign(b"message"), keys.read_public(keys.public_file(pair))
     assert public == key.public and public.has_signed(b"message", signature)
-    flipped = ("B" if signature[0] == "A" else "A") + signature[1:]
+    flipped = ("b" if signature[0] == "a" else "a") + signature[1:]
 
     given = {
         "message": (public, b"massage", signature),
         "signature": (public, b"message", flipped),
         "key": (keys.PublicKey(bytes(32)), b"message", signature),
-        "form": (public, b"message", signature + "\n"),
+        "form": (public, b"message", signature.upper() + "\n"),
         "length": (public, b"message", signature[:-4]),
     }[wrong]
 
