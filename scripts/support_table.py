@@ -74,6 +74,7 @@ def matrices() -> list[Any]:
         test_every_trainer.test_every_family_is_trained,
         test_every_trainer.test_every_adapter_is_trained,
         test_preference.test_margin_grows_and_every_row_is_accounted_for,
+        test_preference.test_every_adapter_learns_pairs_under_all_proofs,
         test_exporters.test_artefact_is_the_live_model,
         test_exported_families.test_language_part_of_a_multimodal_model_runs_alone,
         test_methods.test_method_is_trained_proven_and_exported,

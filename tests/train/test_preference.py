@@ -1,6 +1,8 @@
 """`dpo`, `kto` and `orpo` on tiny models: the losses by hand, the reference, what is recorded."""
 
 import math
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -13,6 +15,7 @@ import torch
 from foundry.core import plugins
 from foundry.core.errors import InterruptedRun
 from foundry.core.records import Turn
+from foundry.core.rundir import RunDir
 from foundry.models.quiet import quiet
 from foundry.train import fitting, preference, reference, unpaired
 from foundry.train.log_probs import by_hand, sides_of
@@ -308,6 +311,7 @@ SIZES: dict[str, dict[str, Any]] = {
 RATES = {"hira": 0.1, "vera": 0.1, "oft": 0.03, "ia3": 0.1, "full": 1e-3}
 
 
+@covers(lambda name: [{"trainer": "dpo", "adapter": name}])
 @pytest.mark.parametrize("name", plugins.names("adapter"))
 def test_every_adapter_learns_pairs_under_all_proofs(name: str, tiny_llama: Path, tmp_path: Path):
     adapter = plugins.load("adapter", name)
@@ -321,46 +325,48 @@ def test_every_adapter_learns_pairs_under_all_proofs(name: str, tiny_llama: Path
     assert set(result.proof) >= {"loss", "mask", "optimizer", "moved", "differs", "reload"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_rows_one_by_one_are_rows_together(kind: str, tiny_llama: Path, tmp_path: Path):
+FEW: dict[str, Any] = {"steps": 3, "micro_batch_size": 2}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def straight(
+    request: pytest.FixtureRequest, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, RunDir]:
+    """A trainer, and three steps of it in micro-batches of two rows."""
+    inputs = opened(request.param, tiny_llama, tmp_path_factory.mktemp("straight"), **FEW)
+    fit(request.param, inputs)
+    return request.param, inputs.run
+
+
+@pytest.mark.parametrize("way", [{"micro_batch_size": 1}, {"kind": "single"}], ids=["one", "alone"])
+def test_rows_one_by_one_are_rows_together(
+    way: dict[str, Any], straight: tuple[str, RunDir], tiny_llama: Path, tmp_path: Path
+):
     """And where the sides of a pair share no pass, as in a class that bears no filling."""
-    ways: dict[str, dict[str, Any]] = {
-        "one": {"micro_batch_size": 1},
-        "four": {"micro_batch_size": 4},
-        "alone": {"kind": "single"},
-    }
-    runs = {}
-    for name, way in ways.items():
-        inputs = opened(kind, tiny_llama, tmp_path / name, steps=3, **way)
-        fit(kind, inputs)
-        runs[name] = metrics(inputs.run)
+    kind, together = straight
+    inputs = opened(kind, tiny_llama, tmp_path, **{**FEW, **way})
 
-    for found in (runs["one"], runs["alone"]):
-        for one, four in zip(found, runs["four"], strict=True):
-            names = [name for name in four if name == "loss" or name.startswith("rewards/")]
-            expected = [four[name] for name in names]
-            assert [one[n] for n in names] == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    fit(kind, inputs)
+
+    for one, two in zip(metrics(inputs.run), metrics(together), strict=True):
+        names = [name for name in two if name == "loss" or name.startswith("rewards/")]
+        expected = [two[name] for name in names]
+        assert [one[n] for n in names] == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_run_taken_up_again_is_the_straight_one(kind: str, tiny_llama: Path, tmp_path: Path):
-    def run(name: str, *listeners: Any) -> Any:
-        at = tmp_path / name
-        inputs = opened(kind, tiny_llama, at, *listeners, steps=3, micro_batch_size=2)
-        fit(kind, inputs)
-        return inputs.run
+def test_run_taken_up_again_is_the_straight_one(
+    straight: tuple[str, RunDir], tiny_llama: Path, tmp_path: Path
+):
+    kind, expected = straight
 
     def stop(event: Any) -> None:
-        import os
-        import signal
-
         if event["event"] == "step" and event["step"] == 1:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    straight = run("straight")
     with pytest.raises(InterruptedRun):
-        run("again", stop)
-    again = run("again")
+        fit(kind, opened(kind, tiny_llama, tmp_path, stop, **FEW))
+    inputs = opened(kind, tiny_llama, tmp_path, **FEW)
+    fit(kind, inputs)
 
-    assert metrics(again) == metrics(straight)
-    assert adapter_bytes(again) == adapter_bytes(straight)
+    assert metrics(inputs.run) == metrics(expected)
+    assert adapter_bytes(inputs.run) == adapter_bytes(expected)
