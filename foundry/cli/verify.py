@@ -1,5 +1,6 @@
 """`foundry verify`: check a package against its hashes, records, notices and signature."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 
 from foundry.cli.output import Json, print_json, verb_app
 from foundry.cli.registry_text import sentence
-from foundry.core.errors import FoundryError
+from foundry.core.errors import FoundryError, Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.delivery.locate import find_package
 from foundry.store import keys
@@ -24,6 +25,18 @@ Package = Annotated[
 PublicKey = Annotated[
     Path | None,
     typer.Option("--key", metavar="FILE", help=_("The public key that must have signed it.")),
+]
+
+
+class Other(StrEnum):
+    """What else can sign and check."""
+
+    model_signing = "model-signing"
+
+
+With = Annotated[
+    Other | None,
+    typer.Option("--with", help=_("Another program's signature, beside the package: PACKAGE.sig.")),
 ]
 FOLDER = Path("registry")
 REGISTRY = typer.Option(
@@ -46,15 +59,18 @@ def run(
     package: Package,
     key: PublicKey = None,
     registry: Annotated[Path | None, REGISTRY] = None,
+    other: With = None,
     json: Json = False,
 ) -> None:
     """Verify; a fault ends with exit code 1 and names each file."""
     from foundry.delivery.verify import verify
 
-    expected = None if key is None else keys.read_public(key)
+    expected = None if key is None or other else keys.read_public(key)
     try:
         folder = find_package(package)
         report = verify(folder, key=expected)
+        if other:
+            _openly(folder, key)
         events = _events(folder, registry)
     except FoundryError as error:
         if not json:
@@ -68,11 +84,22 @@ def run(
     size = report.size_bytes / 1e6
     print(said.format(package=report.package, files=report.files, size=size))
     print(signer(report.signed))
+    if other:
+        print(_("signed by the key you gave, by {library}").format(library=other.value))
     if report.override is not None:
         what = _("licences conflict; the maker went on all the same: {reason}")
         print(what.format(reason=report.override))
     for event in events:
         print(sentence(event))
+
+
+def _openly(folder: Path, key: Path | None) -> None:
+    from foundry.delivery import open_signature
+
+    if key is None:
+        what, fix = _("needs the public key: `--key FILE`"), _("ask the maker for it")
+        raise RecipeError(Problem("--with", what, fix))
+    open_signature.verify(folder, key)
 
 
 def _events(package: Path, registry: Path | None) -> list[dict[str, Any]]:
