@@ -31,8 +31,9 @@ def every_byte(package: Path) -> dict[str, bytes]:
 
 
 def elsewhere(inputs: PackageInputs, folder: Path) -> PackageInputs:
-    """The same run, copied to another folder."""
-    return replace(inputs, run=RunDir(Path(shutil.copytree(inputs.run.path, folder))))
+    """The same run and the ledger beside it, copied to another folder."""
+    runs = Path(shutil.copytree(inputs.run.path.parent, folder))
+    return replace(inputs, run=RunDir(runs / inputs.run.path.name))
 
 
 def build(inputs: PackageInputs) -> dict[str, bytes]:
@@ -49,7 +50,7 @@ def build(inputs: PackageInputs) -> dict[str, bytes]:
 def test_two_builds_in_two_folders_are_the_same_bytes(inputs, tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", EPOCH)
 
-    first, second = build(inputs), build(elsewhere(inputs, tmp_path / "other" / "run"))
+    first, second = build(inputs), build(elsewhere(inputs, tmp_path / "other" / "runs"))
 
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
