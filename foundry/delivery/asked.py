@@ -10,6 +10,7 @@ from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.delivery import handed_over, own_rows
 from foundry.delivery.handed_over import GGUF, SAFETENSORS, HandedOver
+from foundry.delivery.locate import named_package
 from foundry.evals import harness, subjects
 from foundry.evals.benchmark import Task, Wanted, load_task, needs_data, own_task
 from foundry.evals.benchmarking import Bench, evaluate
@@ -102,7 +103,7 @@ def _task(name: str, data: Path | None, wanted: Wanted) -> Task:
 
 def _the_run(models: Sequence[str]) -> Path | None:
     """The one run or package among the models."""
-    found = [Path(given) for given in models if Path(given).is_dir()]
+    found = [folder for folder in map(_place, models) if folder.is_dir()]
     runs = [folder for folder in found if handed_over.find(folder) is not None]
     return runs[0] if len(runs) == 1 else None
 
@@ -122,7 +123,7 @@ def own_tests(
     if is_vllm:
         what = _("vLLM runs a base model or a merged folder here")
         raise RecipeError(Problem("--vllm", what, _("leave out `--vllm`")))
-    found = handed_over.find(Path(models[0])) if len(models) == 1 else None
+    found = handed_over.find(_place(models[0])) if len(models) == 1 else None
     if found is None:
         what = _("without `--tasks`, one package or run is asked its own test rows")
         fix = _("name a benchmark, such as `--tasks drcd --data FILE`")
@@ -137,6 +138,12 @@ def own_tests(
     if tuned is not None:
         roles = Roles(tuned=tuned.name, delivered=None if delivered is None else delivered.name)
     return Order(asked, (task,), roles, found)
+
+
+def _place(given: str) -> Path:
+    """The path that is meant: the one given, else the package of a run or recipe of this name."""
+    path = Path(given)
+    return path if path.exists() else (named_package(given) or path)
 
 
 def _named(models: Sequence[str], *, is_vllm: bool) -> list[Subject]:
@@ -154,7 +161,7 @@ def _named(models: Sequence[str], *, is_vllm: bool) -> list[Subject]:
 
 
 def _name(given: str) -> str:
-    path = Path(given)
+    path = _place(given)
     if path.suffix == ".gguf":
         return path.stem
     package = handed_over.find(path) if path.is_dir() else None
@@ -166,7 +173,7 @@ def _name(given: str) -> str:
 
 
 def _subject(given: str, name: str, *, is_vllm: bool) -> Subject:
-    path = Path(given)
+    path = _place(given)
     if is_vllm:
         if path.suffix == ".gguf" or (path.is_dir() and handed_over.find(path)):
             what = _("vLLM runs a base model or a merged folder here")

@@ -21,6 +21,7 @@ from foundry.evals import subjects
 from foundry.evals.answers import Item
 from foundry.evals.benchmark import Task, draw
 from foundry.evals.comparison import same
+from foundry.evals.metrics import that_score
 from foundry.evals.subjects import Form, Subject
 from foundry.models.fetch import locate
 from foundry.models.load import load_tokenizer
@@ -214,6 +215,8 @@ def _of_package(folder: Path) -> HandedOver:
 def tests_of(found: HandedOver, data: Path | None, *, limit: int | None, seed: int) -> Task:
     """The recipe's own test rows as a task, asked in the form of the training.
 
+    Evaluators that none of the rows is for are left out, such as `controls`, a task of its own.
+
     Args:
         found: The run or package.
         data: The run's `data` folder, for a package that lies elsewhere.
@@ -228,8 +231,10 @@ def tests_of(found: HandedOver, data: Path | None, *, limit: int | None, seed: i
     drawn = sorted(items, key=lambda item: draw(seed, item.example.id))[:limit]
     chosen = {item.example.id for item in drawn}
     values = found.values
-    evals = [_block(entry) for entry in values["evals"]]
-    if not chosen or not evals:
+    evals = that_score([_block(entry) for entry in values["evals"]], drawn)
+    kinds = [block.kind for block in evals]
+    said = [entry for entry in values["evals"] if entry["kind"] in kinds]
+    if not evals:
         what = _("the recipe measures nothing: it has no test rows, or no `evals`")
         fix = _("give a benchmark with `--tasks`")
         raise DataError(Problem(str(found.folder), what, fix))
@@ -243,7 +248,7 @@ def tests_of(found: HandedOver, data: Path | None, *, limit: int | None, seed: i
         text=_no_text,
         turns=_prompt,
         template="",
-        said={"name": found.name, "version": found.plan["fingerprint"], "evals": values["evals"]},
+        said={"name": found.name, "version": found.plan["fingerprint"], "evals": said},
         system=values["encode"]["system"],
         max_new_tokens=values["evaluation"]["max_new_tokens"],
     )

@@ -23,12 +23,11 @@ def find_package(given: str, runs: Path = RUNS) -> Path:
     Raises:
         ResourceError: There is none; names the packages there are.
     """
-    for folder in (Path(given), Path(given) / FOLDER, runs / given / FOLDER):
+    for folder in (Path(given), Path(given) / FOLDER):
         if (folder / package_record.NAME).is_file():
             return folder
-    found = [p for p in _packages(runs) if _recipe_of(p) == given]
-    if found:
-        return max(found, key=lambda path: (path / sums.NAME).stat().st_mtime_ns)
+    if named := named_package(given, runs):
+        return named
     known = sorted({_recipe_of(path) for path in _packages(runs)})
     fix = (
         _("use one of: {names}").format(names=", ".join(known))
@@ -36,6 +35,15 @@ def find_package(given: str, runs: Path = RUNS) -> Path:
         else _("make one with `foundry train`")
     )
     raise ResourceError(Problem(given, _("no package here, and no run of this name has one"), fix))
+
+
+def named_package(name: str, runs: Path = RUNS) -> Path | None:
+    """The package of the run of this name, or the newest of the recipe's runs; None without."""
+    folder = runs / name / FOLDER
+    if (folder / package_record.NAME).is_file():
+        return folder
+    found = [path for path in _packages(runs) if _recipe_of(path) == name]
+    return max(found, key=lambda path: (path / sums.NAME).stat().st_mtime_ns, default=None)
 
 
 def _packages(runs: Path) -> list[Path]:

@@ -65,6 +65,15 @@ def metrics_of(evals: Sequence[Block], items: Sequence[Item]) -> list[Metric]:
     return metrics
 
 
+def that_score(evals: Sequence[Block], items: Sequence[Item]) -> list[Block]:
+    """The blocks that can score any of the items; those that bring their own questions cannot."""
+    return [block for block in evals if any(_scores(m, items) for m in _metrics(block, items))]
+
+
+def _scores(metric: Metric, items: Sequence[Item]) -> bool:
+    return metric.companion_of is None and (metric.of_pairs or _applies(metric, items))
+
+
 def _check_applies(metrics: Sequence[Metric], items: Sequence[Item]) -> None:
     """An empty answer is scored in place of the real ones: whether a metric applies is a property
     of the item.

@@ -286,6 +286,21 @@ def test_package_answers_as_what_was_trained(finished: TinyRecipe, which: str):
     assert found["gguf-q8_0"] == wanted["delivered"]
 
 
+def test_package_is_found_by_name_and_controls_of_its_recipe_are_left_to_their_own_task(
+    finished: TinyRecipe, monkeypatch: pytest.MonkeyPatch
+):
+    plan = json.loads(finished.run.file("plan.json").read_text("utf-8"))
+    elsewhere = {"kind": "declines", "part": "elsewhere", "phrases": ["no"]}
+    plan["values"]["evals"] += [{"kind": "controls", "sample": 16}, elsewhere]
+    finished.run.file("plan.json").write_text(json.dumps(plan), "utf-8")
+    monkeypatch.chdir(finished.run.path.parent.parent)
+
+    made = ran(finished.run.path.name, "--limit", 2)
+
+    assert {score["metric"] for score in made["scores"]} >= {"exact-match"}
+    assert "controls" not in {score["metric"] for score in made["scores"]}
+
+
 def test_rows_that_are_not_those_of_the_run_are_refused(finished: TinyRecipe):
     file = finished.run.file("data", "test.jsonl")
     file.write_bytes(file.read_bytes() + b"\n")
