@@ -154,14 +154,15 @@ def test_origin_that_the_catalogue_knows_better_is_named(package):
 def test_policy_that_was_gone_past_stands_in_the_package(tmp_path):
     origin = origins.Origin("base", ("CN",), None, "recipe")
     (conflict,) = origins.refused(origins.find("tw_public_sector"), origin)
-    override = {"reason": "for research on its bias", "conflicts": [vars(conflict)]}
+    reason = "for research on its bias | approved\nby the ethics board"
+    override = {"reason": reason, "conflicts": [vars(conflict)]}
     base = BASE.__class__(**{**vars(BASE), "name": "base", "hub_id": None})
     inputs = make_run(tmp_path, base=base, sovereignty=came_from("CN"), override=override)
 
     package = inputs.run.file(build_package(inputs).path)
 
     told = sovereignty.document(Inside.of(package))
-    assert verify(package).override == "for research on its bias"
+    assert verify(package).override == reason
     assert (told["policy"]["verdict"], told["policy"]["excluded_origins"]) == ("overridden", ["CN"])
     assert "for research on its bias" in (package / "README.md").read_text(encoding="utf-8")
 
