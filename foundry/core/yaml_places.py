@@ -7,6 +7,7 @@ which leaves nothing to execute and nothing to multiply (cases.md C79).
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -106,6 +107,38 @@ def read(text: str, place_of: PlaceOf) -> tuple[Node, list[Problem]]:
         what, fix = _("there is nothing in it"), _("start with `schema_version: 1`")
         raise RecipeError(Problem(str(place_of(1, 1)), what, fix))
     return builder.root, builder.repeated
+
+
+def value_of(text: str) -> Any:
+    """The plain value of a YAML text that says no more than a recipe may.
+
+    Raises:
+        RecipeError: It is not such a text.
+    """
+    return read(text, lambda _line, _column: NOWHERE)[0].plain()
+
+
+def scalars_in(text: str) -> list[str]:
+    """The keys and values of any YAML text, up to where it is none; aliases are not followed."""
+    found = []
+    with suppress(yaml.YAMLError):
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, yaml.ScalarToken):
+                found.append(token.value)
+    return found
+
+
+def value_spans(text: str) -> list[tuple[int, int]]:
+    """Where each scalar that is no key begins and ends in a YAML text of ours, in characters."""
+    return list(_spans(yaml.compose(text, Loader=yaml.SafeLoader)))
+
+
+def _spans(node: Any) -> Iterator[tuple[int, int]]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node.start_mark.index, node.end_mark.index
+    elif node is not None:
+        for inner in node.value:
+            yield from _spans(inner[1] if isinstance(node, yaml.MappingNode) else inner)
 
 
 @dataclass

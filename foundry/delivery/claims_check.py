@@ -11,14 +11,14 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from foundry.core import secrets
-from foundry.core.errors import Problem
+from foundry.core.errors import Problem, RecipeError
 from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Words
+from foundry.core.yaml_places import value_of
 from foundry.delivery import claims, sums
 from foundry.delivery.claims import DIGIT, SHOWN, WORDING, YAML, shown
 from foundry.delivery.json_path import resolve
@@ -125,9 +125,9 @@ def _says(one: Claimed) -> bool:
     """Whether a claim's text is what its value looks like."""
     try:
         if one.shown == YAML:
-            return bool(yaml.safe_load(one.text) == one.value)
+            return bool(value_of(one.text) == one.value)
         return one.shown in SHOWN and shown(one.shown, one.value) == one.text
-    except (yaml.YAMLError, TypeError, ValueError, ArithmeticError, RecursionError):
+    except (RecipeError, TypeError, ValueError, ArithmeticError, RecursionError):
         return False
 
 

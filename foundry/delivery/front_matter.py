@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from foundry.core.yaml_places import value_spans
 from foundry.delivery.claims import CLOSE, DIGIT, OPEN, YAML, Found, Writer, by, plain
 from foundry.policy.duties import TERMS
 
@@ -122,7 +123,7 @@ def marked(tree: Mapping[str, Any], writer: Writer) -> str:
     """
     text = yaml.safe_dump(_plain(tree), allow_unicode=True, sort_keys=False, width=float("inf"))
     made, end = "", 0
-    for start, stop, value in _places(yaml.compose(text, Loader=yaml.SafeLoader), tree, text):
+    for start, stop, value in _places(tree, text):
         writer.show(value)
         made += f"{text[end:start]}{OPEN}{text[start:stop]}{CLOSE}"
         end = stop
@@ -143,16 +144,18 @@ def _text(leaf: Any) -> Any:
     return str(leaf) if isinstance(leaf, Found) else leaf
 
 
-def _places(node: Any, tree: Any, text: str) -> Iterator[tuple[int, int, Any]]:
+def _places(tree: Any, text: str) -> Iterator[tuple[int, int, Any]]:
     """Where each value with a digit begins and ends in the YAML text, in order."""
-    if isinstance(tree, Mapping):
-        for (_key, inner), item in zip(node.value, tree.values(), strict=True):
-            yield from _places(inner, item, text)
-    elif isinstance(tree, list):
-        for inner, item in zip(node.value, tree, strict=True):
-            yield from _places(inner, item, text)
+    for (start, stop), leaf in zip(value_spans(text), _leaves(tree), strict=True):
+        yield from _in_scalar(start, stop, leaf, text)
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, Mapping | list):
+        for item in tree.values() if isinstance(tree, Mapping) else tree:
+            yield from _leaves(item)
     else:
-        yield from _in_scalar(node.start_mark.index, node.end_mark.index, tree, text)
+        yield tree
 
 
 def _in_scalar(start: int, stop: int, leaf: Any, text: str) -> Iterator[tuple[int, int, Any]]:

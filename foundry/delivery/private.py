@@ -10,17 +10,15 @@ import json
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
-
-import yaml
 
 from foundry.core import secrets
 from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.core.records import Plan
+from foundry.core.yaml_places import scalars_in
 from foundry.delivery import sums
 from foundry.models import gguf_header
 
@@ -193,20 +191,10 @@ def _absolute(text: str, suffix: str) -> Iterator[str]:
     if suffix == ".json":
         yield from _absolute_texts(_json(text))
     elif suffix in (".yaml", ".yml"):
-        yield from filter(is_absolute, _scalars(text))
+        yield from filter(is_absolute, scalars_in(text))
     elif is_absolute(text):
         yield text
     yield from (match.group() for match in OWN_FOLDER.finditer(text))
-
-
-def _scalars(text: str) -> list[str]:
-    """The values of a YAML file, up to where it is none; aliases are not followed (C79)."""
-    found = []
-    with suppress(yaml.YAMLError):
-        for token in yaml.scan(text, Loader=yaml.SafeLoader):
-            if isinstance(token, yaml.ScalarToken):
-                found.append(token.value)
-    return found
 
 
 def _names(text: str, word: str) -> bool:

@@ -12,7 +12,8 @@ evidence_texts = package._evidence_texts
 
 def with_token(run: RunDir, plan: Plan, exports: list[dict[str, Any]]) -> dict[str, str]:
     texts = evidence_texts(run, plan, exports)
-    return {**texts, "foundry/env.json": '{"HF_TOKEN": "hf_TESTTOKEN0123456789"}'}
+    name = "foundry/env.json"
+    return {**texts, name: '{"HF_TOKEN": "hf_TESTTOKEN0123456789", ' + texts[name].lstrip("{ \n")}
 
 
 MUTANTS = (
