@@ -62,13 +62,13 @@ def planned(loaded: LoadedRecipe, *, is_this_machine: bool) -> tuple[int, str]:
 def open_strategy(loaded: LoadedRecipe) -> set[str]:
     """`strategy`, where the recipe leaves it open and its update may be trained in parts."""
     is_open = loaded.recipe.compute.strategy == "auto" and loaded.recipe.adapter.kind in IN_PARTS
-    return {"strategy"} if is_open else set()
+    return {"strategy"} if is_open and FSDP2 in shares(loaded) else set()
 
 
-def shares(loaded: LoadedRecipe) -> bool:
-    """Whether the recipe's trainer can share the rows of a step among processes."""
+def shares(loaded: LoadedRecipe) -> tuple[str, ...]:
+    """By which strategies the recipe's trainer can share the rows of a step; none, where alone."""
     trainer = plugins.load("trainer", loaded.recipe.train.kind)
-    return bool(plugins.optional(trainer, "MANY_PROCESSES"))
+    return tuple(plugins.optional(trainer, "MANY_PROCESSES") or ())
 
 
 def check_processes(loaded: LoadedRecipe, machine: Look) -> None:
@@ -118,10 +118,13 @@ def contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[P
         yield _problem(
             loaded, "processes", what.format(size=size, rows=rows), fix.format(rows=rows)
         )
-    if size > 1 and not shares(loaded):
-        what = _("the trainer `{kind}` works in one process")
-        what = what.format(kind=loaded.recipe.train.kind)
+    known, kind = shares(loaded), loaded.recipe.train.kind
+    if size > 1 and not known:
+        what = _("the trainer `{kind}` works in one process").format(kind=kind)
         yield _problem(loaded, "processes", what, _("set it to 1"))
+    if size > 1 and known and strategy == FSDP2 and FSDP2 not in known:
+        what = _("the trainer `{kind}` needs the whole model in each process").format(kind=kind)
+        yield _problem(loaded, "strategy", what, _("set it to `ddp`"))
 
 
 def _lacking(loaded: LoadedRecipe, machine: Look, size: int) -> Iterator[Problem]:

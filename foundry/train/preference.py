@@ -117,8 +117,15 @@ class AnswerTrainer(StepTrainer):
             self.sums.setdefault(name, []).extend(values.detach().flatten().tolist())
 
     def step_metrics(self) -> dict[str, float]:
-        """The means of what was counted, rewards and margins in nats times beta."""
-        means = {name: sum(values) / len(values) for name, values in self.sums.items() if values}
+        """The means of what was counted in all processes, rewards and margins in nats times beta.
+
+        All must call.
+        """
+        counted: dict[str, list[float]] = {}
+        for one in self.crew.heard(self.sums):
+            for name, values in one.items():
+                counted.setdefault(name, []).extend(values)
+        means = {name: sum(values) / len(values) for name, values in counted.items() if values}
         self.sums = {}
         better, worse = means.get("rewards/chosen"), means.get("rewards/rejected")
         if better is not None and worse is not None:

@@ -68,6 +68,28 @@ def test_contradiction_is_a_fault_of_the_recipe(settings: list[str], said: str):
 
 
 @pytest.mark.parametrize(
+    ("trainer", "strategy", "said"),
+    [
+        ("dpo", "fsdp2", "compute.strategy: the trainer `dpo` needs the whole model in each"),
+        ("kto", "ddp", "compute.processes: the trainer `kto` works in one process"),
+    ],
+)
+def test_trainer_that_cannot_be_shared_so_is_refused(trainer: str, strategy: str, said: str):
+    settings = [f"train.kind={trainer}", "compute.processes=2", f"compute.strategy={strategy}"]
+
+    with pytest.raises(RecipeError, match=said):
+        processes.check_processes(load_recipe(SHOP, settings), NO_CARD)
+
+
+def test_pairs_are_not_held_in_parts_by_themselves():
+    loaded = load_recipe(SHOP, ["train.kind=dpo"])
+
+    assert processes.processes(loaded, FOUR_CARDS)[0] == {"world_size": 4, "strategy": "ddp"}
+    assert processes.open_strategy(loaded) == set()
+    assert processes.open_strategy(load_recipe(SHOP)) == {"strategy"}
+
+
+@pytest.mark.parametrize(
     ("machine", "said"),
     [
         (FOUR_CARDS, "5 processes are more than the 4 GPUs"),

@@ -22,6 +22,7 @@ ACCEPTS = ("preference",)
 # For the plan: answers of a row, and forward passes through the reference for each of its tokens.
 SIDES, REFERENCE_PASSES = 2, 1
 DROPOUT = False  # is refused, see `planning.refusals.check_dropout`
+MANY_PROCESSES = ("ddp",)
 TEACHES_END = False  # of an answer, see `delivery.parity`
 
 steps_for = settings.steps_for

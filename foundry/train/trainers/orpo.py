@@ -19,6 +19,7 @@ ACCEPTS = ("preference",)
 SIDES, REFERENCE_PASSES = 2, 0  # for the plan, see `dpo`
 EXPERIMENTAL = "trl.experimental.orpo"
 DROPOUT = False  # is refused, see `planning.refusals.check_dropout`
+MANY_PROCESSES = ("ddp",)
 TEACHES_END = False  # of an answer, see `delivery.parity`
 
 steps_for = settings.steps_for

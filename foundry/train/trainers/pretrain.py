@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from foundry.train.inputs import FitInputs
 
 ACCEPTS = ("language-modeling",)
-# It can share the rows of a step among processes.
-MANY_PROCESSES = True
+# How it can share the rows of a step among processes.
+MANY_PROCESSES = ("ddp", "fsdp2")
 
 steps_for = settings.steps_for
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from foundry.train.inputs import FitInputs
 
 ACCEPTS = ("conversation", "language-modeling")
-# It can share the rows of a step among processes.
-MANY_PROCESSES = True
+# How it can share the rows of a step among processes.
+MANY_PROCESSES = ("ddp", "fsdp2")
 
 steps_for = settings.steps_for
 
