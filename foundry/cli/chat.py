@@ -2,15 +2,16 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foundry.cli.output import Json, note, print_json, verb_app
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
-from foundry.delivery.conversation import Reply, Speaker, open_package
-from foundry.delivery.locate import find_package
+
+if TYPE_CHECKING:
+    from foundry.delivery.conversation import Reply, Speaker
 
 app = verb_app(_("Ask a package."))
 
@@ -46,6 +47,9 @@ def chat(
     json: Json = False,
 ) -> None:
     """Answer one question, each line of stdin, or a person at a terminal."""
+    from foundry.delivery.conversation import open_package
+    from foundry.delivery.locate import find_package
+
     folder = find_package(package)
     with open_package(folder) as speaker:
         if prompt is None and not json and sys.stdin.isatty():
@@ -67,7 +71,7 @@ def _lines() -> Iterator[str]:
     return (line.strip() for line in sys.stdin if line.strip())
 
 
-def _converse(speaker: Speaker, context: str | None, max_new_tokens: int | None) -> None:
+def _converse(speaker: "Speaker", context: str | None, max_new_tokens: int | None) -> None:
     """Talk until the end of input; earlier turns are remembered, the facts stand in the first."""
     note(_("Ask, and end with Ctrl-D."))
     turns: list[Turn] = []
@@ -85,7 +89,7 @@ def _converse(speaker: Speaker, context: str | None, max_new_tokens: int | None)
         _print(reply)
 
 
-def _print(reply: Reply, *, one_line: bool = False) -> None:
+def _print(reply: "Reply", *, one_line: bool = False) -> None:
     print(" ".join(reply.answer.split()) if one_line else reply.answer, flush=True)
     if not reply.stopped:
         note(_("(cut off after {count} tokens)").format(count=reply.tokens))

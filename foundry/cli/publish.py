@@ -8,7 +8,6 @@ from foundry.cli.key import Key, own
 from foundry.cli.output import Json, note, print_json, verb_app
 from foundry.cli.verify import FOLDER, Folder, Package
 from foundry.core.language import gettext as _
-from foundry.delivery.locate import find_package
 
 app = verb_app(_("Put a proven package into a registry."))
 
@@ -35,6 +34,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Publish; the same content again is no error, other content of that name and version is."""
+    from foundry.delivery.locate import find_package
     from foundry.delivery.publish import Publishing, publish
     from foundry.store.registry import Registry
 

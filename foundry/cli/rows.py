@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foundry.core.language import gettext as _
-from foundry.data import guess
 
 if TYPE_CHECKING:
     from foundry.planning.dry_render import DryRender
@@ -31,6 +30,8 @@ def print_files(found: "DryRender") -> None:
 
 def print_file(name: str, file: Mapping[str, Any]) -> None:
     """How a file is read: kind, encoding, format with its columns, and what else is in it."""
+    from foundry.data import guess
+
     how = _("guessed from the columns") if file["guessed"] else _("as the recipe says")
     print(f"{visible(name)}: {file['kind']}, {file['encoding']}")
     print(f"  {visible(guess.shown(file['format']))}  ({how})")

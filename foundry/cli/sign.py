@@ -10,7 +10,6 @@ from foundry.cli.output import Json, print_json, verb_app
 from foundry.cli.verify import Package, With
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
-from foundry.delivery.locate import find_package
 from foundry.store import keys
 
 app = verb_app(_("Sign a package."))
@@ -32,6 +31,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Sign; a package that is not in order is refused."""
+    from foundry.delivery.locate import find_package
     from foundry.delivery.signing import sign
 
     folder = find_package(package)

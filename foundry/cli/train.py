@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,8 +22,10 @@ from foundry.core.errors import Problem, RecipeError
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
 from foundry.core.language import language
-from foundry.core.load import LoadedRecipe, load_recipe
 from foundry.core.rundir import STAGES
+
+if TYPE_CHECKING:
+    from foundry.core.load import LoadedRecipe
 
 app = verb_app(_("Turn a recipe into a proven package."))
 
@@ -73,6 +75,8 @@ def train(
     events: Streams = False,
 ) -> int:
     """Run the stages; a stage whose inputs and files are unchanged is skipped."""
+    from foundry.core.load import load_recipe
+
     terms = consent(accept_terms, override)
     refuse_beside(
         sweep,
@@ -126,7 +130,7 @@ def consent(accept_terms: list[str] | None, override: str | None) -> Consent:
     return Consent(tuple(name.lower() for name in accept_terms or ()), override)
 
 
-def _walk(loaded: LoadedRecipe, runs: Path, until: str, terms: Consent, events: Events) -> Any:
+def _walk(loaded: "LoadedRecipe", runs: Path, until: str, terms: Consent, events: Events) -> Any:
     from foundry.cli.progress.shown import shown
     from foundry.pipeline import walk
 
@@ -141,7 +145,7 @@ def _walk(loaded: LoadedRecipe, runs: Path, until: str, terms: Consent, events: 
         )
 
 
-def _dry_run(loaded: LoadedRecipe, terms: Consent, *, as_json: bool) -> int:
+def _dry_run(loaded: "LoadedRecipe", terms: Consent, *, as_json: bool) -> int:
     from foundry.cli.plan import show
     from foundry.planning import cost, hardware
 

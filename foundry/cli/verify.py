@@ -10,7 +10,6 @@ from foundry.cli.output import Json, print_json, verb_app
 from foundry.cli.registry_text import sentence
 from foundry.core.errors import FoundryError, Problem, RecipeError
 from foundry.core.language import gettext as _
-from foundry.delivery.locate import find_package
 from foundry.store import keys
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Verify; a fault ends with exit code 1 and names each file."""
+    from foundry.delivery.locate import find_package
     from foundry.delivery.verify import verify
 
     expected = None if key is None or other else keys.read_public(key)
