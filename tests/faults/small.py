@@ -25,9 +25,10 @@ SMALL: Mapping[str, Any] = {
 # checkpoint, stands in random order.
 TIMED = re.compile(
     r"\.lock|(events\.jsonl|(plan|train|report|checkpoint)[\w.-]*\.(json|html)|SHA256SUMS)$"
-    r"|^package/(foundry/steps|provenance\.intoto|bom\.cdx|sovereignty)\.json$"
+    r"|^package/(claims|foundry/steps|provenance\.intoto|bom\.cdx|sovereignty)\.json$"
     r"|^stamps/|^checkpoints/.*/adapter_config\.json"
 )
+SECONDS = re.compile(rb'\{"seconds"|- [^:]*1000 [^:]*(answers|\xe9\xa1\x8c)')
 
 
 def lay_out(folder: Path, base: Path, **train: Any) -> TinyRecipe:
@@ -70,16 +71,16 @@ def traced(recipe: TinyRecipe, path: Path, *options: str) -> list[str]:
 def made(recipe: TinyRecipe) -> dict[str, str]:
     """Hash of every file that the run made, of those that no clock and no folder goes into.
 
-    Of a file of answers the lines that say how long a batch took are left out.
+    Lines that say how long answers took are left out.
     """
     run = recipe.run
     names = {run.relative(path): path for path in run.path.rglob("*") if path.is_file()}
     found = {name: atomic.sha256(path) for name, path in names.items() if not TIMED.search(name)}
     for name in found:
-        if name.startswith("evals/answers/"):
+        if name.startswith("evals/answers/") or name == "package/README.md":
             lines = names[name].read_bytes().splitlines(keepends=True)
-            answers = b"".join(line for line in lines if not line.startswith(b'{"seconds"'))
-            found[name] = hashlib.sha256(answers).hexdigest()
+            kept = b"".join(line for line in lines if not SECONDS.match(line))
+            found[name] = hashlib.sha256(kept).hexdigest()
     return found
 
 
