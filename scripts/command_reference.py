@@ -4,7 +4,6 @@ python scripts/command_reference.py          compare docs/commands.md with what 
 python scripts/command_reference.py --write  write it
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ os.environ["FOUNDRY_LANG"] = "en"  # a verb's help is made when its module is im
 
 from foundry.cli import main as command_line  # noqa: E402
 from foundry.cli.main import VERBS  # noqa: E402
+from scripts.pages import keep  # noqa: E402
 
 PAGE = ROOT / "docs" / "commands.md"
 HEAD = """\
@@ -86,16 +86,5 @@ def help_row(parameter: Any, context: Any) -> str | None:
     return f"| `{written}` | {about} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Compare docs/commands.md with the commands.")
-    parser.add_argument("--write", action="store_true")
-    made = page()
-    if parser.parse_args().write:
-        PAGE.write_text(made, encoding="utf-8")
-    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != made:
-        fix = "python scripts/command_reference.py --write"
-        sys.exit(f"{PAGE}: is not what the commands say\nfix: {fix}")
-
-
 if __name__ == "__main__":
-    main()
+    keep(PAGE, page(), __file__)

@@ -6,7 +6,6 @@
 An evaluator without an example here is refused, and so is an example that its `Spec` refuses.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from foundry.evals.answers import Answer, Item  # noqa: E402
 from foundry.evals.brought import brought_by  # noqa: E402
 from foundry.evals.judgement import Judgement  # noqa: E402
 from foundry.evals.metrics import metrics_of  # noqa: E402
+from scripts.pages import keep  # noqa: E402
 
 PAGE = ROOT / "docs" / "evaluators.md"
 HEAD = """\
@@ -295,19 +295,5 @@ def _cell(text: str) -> str:
     return "<br>".join(line for line in escaped.splitlines() if line)
 
 
-def main() -> int:
-    """Compare or write the page."""
-    parser = argparse.ArgumentParser(description="Make the reference of evaluators.")
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
-    made = reference()
-    if parser.parse_args().write:
-        PAGE.write_text(made, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == made:
-        return 0
-    print(f"{PAGE.name} is not what it would be now: run with --write", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    keep(PAGE, reference(), __file__)

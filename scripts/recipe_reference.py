@@ -6,7 +6,6 @@
 Made from the same schema that `foundry recipe check` holds a recipe against.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from foundry.core.schema import schema  # noqa: E402
+from scripts.pages import keep  # noqa: E402
 
 PAGE = ROOT / "docs" / "recipe.md"
 HEAD = """\
@@ -167,16 +167,5 @@ def wanted(part: Schema) -> str:
     return ", ".join([{"object": "map", "string": "text"}.get(kind, kind), *limits])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Compare docs/recipe.md with the schema.")
-    parser.add_argument("--write", action="store_true")
-    made = page()
-    if parser.parse_args().write:
-        PAGE.write_text(made, encoding="utf-8")
-    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != made:
-        fix = "python scripts/recipe_reference.py --write"
-        sys.exit(f"{PAGE}: is not what the schema says\nfix: {fix}")
-
-
 if __name__ == "__main__":
-    main()
+    keep(PAGE, page(), __file__)

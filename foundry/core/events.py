@@ -8,14 +8,15 @@ The last event of `--events`, and no other, is `done`, with the exit code: `{...
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic, secrets
+from foundry.core.moment import utc
 
 VERSION = 1
 HEAD = ("v", "n", "t", "run", "stage", "event")
@@ -36,8 +37,7 @@ class Events:
     def emit(self, stage: str | None, event: str, **values: Any) -> None:
         """Send one event; `values` must be JSON values and bear no name of `HEAD`."""
         self._sequence += 1
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        head = (VERSION, self._sequence, now, self.run, stage, event)
+        head = (VERSION, self._sequence, utc(time.time()), self.run, stage, event)
         record = dict(zip(HEAD, head, strict=True))
         if not record.keys().isdisjoint(values):
             raise ValueError(f"an event's own values bear a name of its head: {sorted(values)}")

@@ -36,6 +36,9 @@ def _read_number(value: Any) -> Any:
     return value
 
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A hash in hex."""
+
 Number = Annotated[float, BeforeValidator(_read_number)]
 """A finite real number; a whole number and a number in quotes are accepted."""
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from foundry.core.environment import country, peak_memory_bytes
 from foundry.core.errors import LockedError, Problem
 from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
+from foundry.core.moment import utc
 
 OWNER = ".owner"
 STAGES = ("plan", "data", "encode", "train", "export", "evaluate", "package")
@@ -146,8 +146,8 @@ class RunDir:
             "stage": stage,
             "inputs": inputs,
             "seconds": round(seconds, 3),
-            "began": _utc(now - seconds),
-            "ended": _utc(now),
+            "began": utc(now - seconds),
+            "ended": utc(now),
             "country": country(),
             "network": network.now(),
             "peak_memory_bytes": peak_memory_bytes(),
@@ -156,10 +156,6 @@ class RunDir:
         }
         fault_point("stamp")
         atomic.write_json(self.file("stamps", f"{stage}.json"), stamp)
-
-
-def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _files(path: Path) -> list[Path]:

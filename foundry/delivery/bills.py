@@ -9,7 +9,7 @@ from foundry.core import atomic
 from foundry.core.errors import FoundryError, Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.core.rundir import RunDir
-from foundry.delivery import ml_bom, provenance, sovereignty, steps
+from foundry.delivery import ml_bom, provenance, sovereignty, steps, sums
 from foundry.delivery.inside import Inside, differences, is_plain
 
 # What a record of another form than ours makes of the functions that read it.
@@ -44,7 +44,7 @@ def problems(folder: Path) -> Iterator[Problem]:
         return  # package.json is told of elsewhere
     except NOT_RECORDS as error:
         what = _("the records are not in their form ({error})").format(error=error)
-        yield Problem("foundry", what)
+        yield Problem("foundry", what, sums.again())
         return
     for name, made in BILLS.items():
         yield from _differs(folder / name, made, inside)
@@ -57,7 +57,7 @@ def _differs(
     path: Path, made: Callable[[Inside], dict[str, Any]], inside: Inside
 ) -> Iterator[Problem]:
     if not is_plain(path):
-        yield Problem(path.name, _("missing, or not a file of the expected kind"))
+        yield Problem(path.name, _("missing, or not a file of the expected kind"), sums.again())
         return
     yield from _read(
         lambda: differences(path.name, json.loads(path.read_bytes()), made(inside)), path.name
@@ -71,11 +71,11 @@ def _read(check: Callable[[], Iterable[Problem]], name: str) -> Iterator[Problem
     except FoundryError as error:
         yield from error.problems
     except NOT_RECORDS as error:
-        yield Problem(name, _("not in its form ({error})").format(error=error))
+        yield Problem(name, _("not in its form ({error})").format(error=error), sums.again())
 
 
 def _invalid(folder: Path) -> Iterator[Problem]:
     text = (folder / ml_bom.NAME).read_text(encoding="utf-8", errors="replace")
     if wrong := ml_bom.fault(text):
         what = _("not valid CycloneDX 1.6 ({error})").format(error=wrong)
-        yield Problem(ml_bom.NAME, what)
+        yield Problem(ml_bom.NAME, what, sums.again())

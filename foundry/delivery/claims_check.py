@@ -77,13 +77,13 @@ def problems(package: Path, cards: Sequence[str]) -> Iterator[Problem]:
     """
     text = _read(package, claims.NAME)
     if text is None:
-        yield Problem(claims.NAME, _("missing, or not a file of the expected kind"), _again())
+        yield Problem(claims.NAME, _("missing, or not a file of the expected kind"), sums.again())
         return
     try:
         told = ClaimsFile.model_validate(json.loads(text))
     except (ValueError, RecursionError) as error:
         said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        yield Problem(claims.NAME, _("not in its form ({error})").format(error=said), _again())
+        yield Problem(claims.NAME, _("not in its form ({error})").format(error=said), sums.again())
         return
     yield from _evidence_problems(package, told.claims)
     for card in told.cards:
@@ -95,11 +95,7 @@ def problems(package: Path, cards: Sequence[str]) -> Iterator[Problem]:
         )
     for word in sorted({one.text for one in told.wording} - WORDING):
         what = _("a number without evidence ({text})")
-        yield Problem(claims.NAME, what.format(text=word), _again())
-
-
-def _again() -> str:
-    return _("get the package again from whoever made it")
+        yield Problem(claims.NAME, what.format(text=word), sums.again())
 
 
 def _evidence_problems(package: Path, told: Sequence[Claimed]) -> Iterator[Problem]:
@@ -113,12 +109,12 @@ def _evidence_problems(package: Path, told: Sequence[Claimed]) -> Iterator[Probl
             value = resolve(read[one.evidence], one.path)
         except (LookupError, TypeError, ValueError):
             what = _("`{text}` in {card} rests on this value, which is not there")
-            yield Problem(where, what.format(text=one.text, card=one.where), _again())
+            yield Problem(where, what.format(text=one.text, card=one.where), sums.again())
             continue
         if value != one.value or not _says(one):
             what = _("`{text}` in {card} was drawn from {claimed}, and here stands {found}")
             said = {"claimed": _short(one.value), "found": _short(value)}
-            yield Problem(where, what.format(text=one.text, card=one.where, **said), _again())
+            yield Problem(where, what.format(text=one.text, card=one.where, **said), sums.again())
 
 
 def _says(one: Claimed) -> bool:
@@ -135,7 +131,7 @@ def _card_problems(package: Path, card: Card, told: ClaimsFile) -> Iterator[Prob
     """What stands elsewhere on a card than its claims say, or without a claim."""
     text = _read(package, card.file)
     if text is None:
-        yield Problem(card.file, _("missing, or not a file of the expected kind"), _again())
+        yield Problem(card.file, _("missing, or not a file of the expected kind"), sums.again())
         return
     lines, rest = text.split("\n"), text.split("\n")
     standing = sorted(
@@ -151,10 +147,10 @@ def _card_problems(package: Path, card: Card, told: ClaimsFile) -> Iterator[Prob
         wrong += away[:1]  # a number that is longer or shorter moves those behind it
         for one in (one for one in row if one not in away):
             _blank(rest, number + shift, one)
-    yield from (Problem(one.where, _changed(one, lines), _again()) for one in wrong)
+    yield from (Problem(one.where, _changed(one, lines), sums.again()) for one in wrong)
     if added:
         what = _("lines were put in or taken out since the card was made ({count})")
-        yield Problem(card.file, what.format(count=f"{added:+}"), _again())
+        yield Problem(card.file, what.format(count=f"{added:+}"), sums.again())
     if not wrong:
         yield from _unclaimed(card.file, rest)
 
@@ -188,7 +184,7 @@ def _unclaimed(card: str, rest: Sequence[str]) -> Iterator[Problem]:
         for match in re.finditer(r"\S*\d\S*", line):
             what = _("a number without evidence ({text})")
             what = what.format(text=secrets.mask(match.group()))
-            yield Problem(f"{card}:{number}:{match.start() + 1}", what, _again())
+            yield Problem(f"{card}:{number}:{match.start() + 1}", what, sums.again())
 
 
 def _json(package: Path, name: str) -> Any:

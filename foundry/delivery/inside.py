@@ -12,7 +12,8 @@ from typing import Any
 from foundry.core import atomic
 from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
-from foundry.delivery import package_record
+from foundry.delivery import package_record, sums
+from foundry.delivery.json_path import step
 from foundry.delivery.package_record import PackageRecord
 
 MAX_BYTES = 1 << 30  # reports hold every answer; a package may come from anyone
@@ -73,16 +74,16 @@ def differences(name: str, found: Any, wanted: Any) -> list[Problem]:
     """Where a JSON document says something else than the records that it is made from."""
     what = _("not what the records in the package make of it")
     places = list(_paths(found, wanted, "$"))
-    return [Problem(f"{name}: {path}", what) for path in places[:MOST_TOLD]]
+    return [Problem(f"{name}: {path}", what, sums.again()) for path in places[:MOST_TOLD]]
 
 
 def _paths(found: Any, wanted: Any, path: str) -> Iterator[str]:
     """The JSON path of each value that differs."""
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in [*wanted, *(key for key in found if key not in wanted)]:
-            yield from _paths(found.get(key), wanted.get(key), f"{path}.{key}")
+            yield from _paths(found.get(key), wanted.get(key), path + step(key))
     elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
         for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
-            yield from _paths(one, other, f"{path}[{number}]")
+            yield from _paths(one, other, path + step(number))
     elif found != wanted or type(found) is not type(wanted):
         yield path

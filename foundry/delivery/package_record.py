@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from foundry.core.errors import Problem, ProofError
-from foundry.core.fields import Closed, Many
+from foundry.core.fields import Closed, Many, Sha256
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Text, Words
 from foundry.policy.duties import Duty, duties
@@ -20,7 +20,6 @@ NAME = "package.json"
 SCHEMA_VERSION = 1
 MAX_BYTES = 4 << 20  # ours has a few kB; a package may come from anyone
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 TokenId = Annotated[int, Field(ge=0)]
 
 

@@ -205,7 +205,8 @@ def _added(
 def _refuse_retired(found: Published) -> None:
     if found.retired is not None:
         what = _("is retired: {reason}").format(reason=found.retired)
-        raise DataError(Problem(f"{found.name}@{found.version}", what))
+        fix = _("use another version: `foundry registry show {name}`").format(name=found.name)
+        raise DataError(Problem(f"{found.name}@{found.version}", what, fix))
 
 
 def get(registry: Registry, found: Published, out: Path, *, even_retired: bool) -> VerifyReport:

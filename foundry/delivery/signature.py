@@ -134,14 +134,14 @@ def _own_faults(found: Signature) -> list[Problem]:
     try:
         key = PublicKey.of_text(found.public_key)
     except ValueError:
-        return [Problem(NAME, _("the public key is none"))]
+        return [Problem(NAME, _("what it names is no public key"), sums.again())]
     problems = []
     if key.fingerprint != found.fingerprint:
         what = _("the fingerprint is not that of the public key ({found})")
-        problems.append(Problem(NAME, what.format(found=key.fingerprint)))
+        problems.append(Problem(NAME, what.format(found=key.fingerprint), sums.again()))
     if not key.has_signed(found.message(), found.signature):
         what = _("the key that it names did not sign this ({found})")
-        problems.append(Problem(NAME, what.format(found=key.fingerprint)))
+        problems.append(Problem(NAME, what.format(found=key.fingerprint), sums.again()))
     return problems
 
 
@@ -149,7 +149,7 @@ def _other_files(found: Signature, record: PackageRecord, hashes: dict[str, str]
     """Whether it was made for these files."""
     if (found.package, found.version) != (record.name, record.version):
         what = _("the signature of another package ({found})")
-        return [Problem(NAME, what.format(found=f"{found.package}@{found.version}"))]
+        return [Problem(NAME, what.format(found=f"{found.package}@{found.version}"), sums.again())]
     if found.manifest_sha256 == sums.digest(hashes):
         return []
     what = _(

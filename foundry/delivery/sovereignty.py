@@ -10,6 +10,7 @@ from typing import Any
 from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
 from foundry.core.network import KERNEL, PYTHON
+from foundry.delivery import sums
 from foundry.delivery.inside import Inside
 from foundry.models import origins as known
 from foundry.policy import origins
@@ -63,10 +64,11 @@ def broken(inside: Inside) -> Iterator[Problem]:
     if origin.said_by == "catalogue" and catalogued.countries[:1] != origin.countries[:1]:
         what = _("the base model's origin is not the catalogue's ({found}; it has {expected})")
         found, expected = (", ".join(x.countries[:1]) for x in (origin, catalogued))
-        yield Problem(NAME, what.format(found=found, expected=expected))
+        yield Problem(NAME, what.format(found=found, expected=expected), sums.again())
     if policy is not None and inside.record.override is None:
         for conflict in origins.refused(policy, origin):
-            yield Problem(NAME, conflict.problem().what)
+            problem = conflict.problem()
+            yield Problem(NAME, problem.what, problem.fix)
 
 
 def _asked(inside: Inside) -> origins.Policy | None:

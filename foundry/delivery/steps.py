@@ -5,24 +5,16 @@ Never the clock, so that two packages of one run are the same bytes: `SOURCE_DAT
 the run recorded.
 """
 
-import os
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from foundry.core import network
+from foundry.core import moment, network
 from foundry.core.environment import country
-from foundry.core.errors import Problem, RecipeError
-from foundry.core.language import gettext as _
 from foundry.core.rundir import STAGES, RunDir
 
 NAME = "foundry/steps.json"
 PACKAGE = "package"
 TOLD = ("began", "ended", "country", "network")
-# https://reproducible-builds.org/specs/source-date-epoch/
-SETTING = "SOURCE_DATE_EPOCH"
-LATEST = 253_402_300_799  # the last second of the year 9999
 
 
 def record(run: RunDir) -> dict[str, Any]:
@@ -50,16 +42,7 @@ def ended(steps: Mapping[str, Any]) -> str | None:
 
 
 def _made(stages: Mapping[str, Any]) -> str | None:
-    chosen = os.environ.get(SETTING)
-    return _second(chosen) if chosen else max(_times(stages, "ended"), default=None)
-
-
-def _second(count: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,12}", count) or int(count) > LATEST:
-        what = _("not a count of seconds since 1970 ({found})").format(found=count)
-        fix = _("unset it, or set it to what `git log -1 --format=%ct` prints")
-        raise RecipeError(Problem(SETTING, what, fix))
-    return datetime.fromtimestamp(int(count), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.given() or max(_times(stages, "ended"), default=None)
 
 
 def _times(stages: Mapping[str, Any], key: str) -> list[str]:

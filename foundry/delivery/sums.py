@@ -23,6 +23,11 @@ UNLISTED = {NAME, SIGNATURE}
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
+def again() -> str:
+    """The fix of a package that is not as it was made."""
+    return _("get the package again from whoever made it")
+
+
 @dataclass
 class Sums:
     """What `SHA256SUMS` says: hash by file name, and the lines that say nothing."""

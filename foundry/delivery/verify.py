@@ -152,7 +152,7 @@ def _hidden_override(package: Path, override: Override) -> Iterator[Problem]:
     for sentence in (*TAINT.values(), shown("one line", override.reason)):
         if sentence not in text:
             what = _("the card does not say that licences conflict: {sentence}")
-            yield Problem(CARD, what.format(sentence=sentence))
+            yield Problem(CARD, what.format(sentence=sentence), sums.again())
 
 
 def _path_problems(record: PackageRecord) -> Iterator[Problem]:

@@ -13,13 +13,12 @@ from pydantic import Field, model_validator
 
 from foundry.core import facts, plugins, shipped
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.fields import Closed, Many, Refused
+from foundry.core.fields import Closed, Many, Refused, Sha256
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Text, Words
 from foundry.core.use import Country
 from foundry.models.shape import Shape
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Positive = Annotated[int, Field(gt=0)]
 

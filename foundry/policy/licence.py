@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from foundry.core import facts, shipped
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.fields import Closed, Many, Refused
+from foundry.core.fields import Closed, Many, Refused, Sha256
 from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.core.recipe import Text, Words
@@ -23,7 +23,6 @@ from foundry.policy import spdx
 
 UNKNOWN = "unknown"
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Kind = Literal["may", "must", "must-not"]
 
 

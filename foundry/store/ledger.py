@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from foundry.core import atomic
 from foundry.core.energy import Meter
 from foundry.core.errors import InterruptedRun, Terminated
 from foundry.core.events import Event, Events, as_line
+from foundry.core.moment import utc
 from foundry.core.records import Record
 from foundry.store.runs import Json, read_lines
 
@@ -101,7 +101,7 @@ class Session:
         head = _times(charges.flops_per_target, targets)
         return {
             "v": VERSION,
-            "t": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "t": utc(time.time()),
             "run": self.run,
             "session": self.id,
             "outcome": outcome,

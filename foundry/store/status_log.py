@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 
 from foundry.core import atomic
 from foundry.core.errors import Problem, ProofError
-from foundry.core.fields import Closed
+from foundry.core.fields import Closed, Sha256
 from foundry.core.language import gettext as _
 from foundry.core.moment import now
 from foundry.core.recipe import Words
@@ -27,7 +27,6 @@ NAME = "events.jsonl"
 # Keeps what is signed here from being read as a signature of anything else.
 CONTEXT = b"AI Foundry registry event, version 1\n"
 Kind = Literal["published", "promoted", "retired", "erased-subject", "expired-data"]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Event(Closed):

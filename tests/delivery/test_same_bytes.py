@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from foundry.core import moment
 from foundry.core.errors import RecipeError
 from foundry.core.rundir import RunDir
 from foundry.delivery import steps
@@ -43,7 +44,7 @@ def build(inputs: PackageInputs) -> dict[str, bytes]:
 @case(
     "same-bytes",
     {
-        "the clock": change(steps, "_second", lambda count: str(time.time_ns())),
+        "the clock": change(moment, "given", lambda: str(time.time_ns())),
         "the folder": change(steps, "_made", lambda stages: os.urandom(4).hex()),
     },
 )

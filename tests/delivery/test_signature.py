@@ -75,7 +75,8 @@ def test_time_is_that_of_the_environment(package, monkeypatch):  # SOURCE_DATE_E
 def test_time_of_the_environment_that_is_none_is_refused(package, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
 
-    with pytest.raises(RecipeError, match="SOURCE_DATE_EPOCH: must be a number"):
+    said = r"SOURCE_DATE_EPOCH: not a count of seconds since 1970 \(yesterday\)"
+    with pytest.raises(RecipeError, match=said):
         sign_as(package)
 
 
