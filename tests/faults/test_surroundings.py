@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 import torch
 
 from foundry import pipeline
-from foundry.core import atomic, events, faults, processes, shortage
+from foundry.core import atomic, faults, processes, shortage
 from foundry.core.errors import ResourceError
 from foundry.data import prepare
 from foundry.models import fetch
@@ -170,17 +169,6 @@ def jumping(start: float) -> Callable[[], float]:
     return lambda: start - 4000.0 * next(times)
 
 
-class Jumping(datetime):
-    """A wall clock of the year 2040 that is put back an hour at each look."""
-
-    looks = 0
-
-    @classmethod
-    def now(cls, tz: Any = None) -> datetime:
-        cls.looks += 1
-        return datetime(2040, 1, 1, tzinfo=UTC) - timedelta(hours=cls.looks)
-
-
 def on_the_wall(patch: pytest.MonkeyPatch) -> None:
     """Durations are taken from the clock on the wall."""
     patch.setattr(pipeline.time, "monotonic", jumping(2e9))
@@ -191,8 +179,7 @@ def test_clock_that_jumps_changes_no_duration_no_order_and_no_lock(fresh: Fresh)
     recipe = fresh()
     shutil.rmtree(recipe.run.file("stamps"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.time", jumping(2e9))
-        patch.setattr(events, "datetime", Jumping)
+        patch.setattr("time.time", jumping(2.3e9))  # of the year 2042
         patch.setenv("TZ", "Pacific/Kiritimati")
         small.again(recipe, "--until", "encode")
         assert not processes.is_gone(processes.this())
