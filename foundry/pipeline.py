@@ -266,7 +266,7 @@ def _train(way: Walk) -> Result:
 def _fit(way: Walk) -> Result:
     plan, started = way.plan, time.monotonic()
     if plan.resolved["world_size"] > 1:
-        from foundry.train.launcher import launch
+        from foundry.train.processes.launcher import launch
 
         _keep(way, "plan", started)  # the processes read it, and their number may be another
         fitted = launch(plan, way.run, way.events)
@@ -284,8 +284,8 @@ def _fit_here(way: Walk) -> TrainResult:
     from foundry.models.quiet import quiet
 
     with quiet():
-        from foundry.train.asking import read_questions
         from foundry.train.assemble import Material, assemble
+        from foundry.train.losses.asking import read_questions
 
     encoded = way.results["encode"]
     material = Material(

@@ -119,7 +119,7 @@ def measure_ours(options: Mapping[str, Any]) -> dict[str, Any]:
     """Our trainer as `foundry train` runs it, up to the last step."""
     from foundry.core.events import Events
     from foundry.core.rundir import RunDir
-    from foundry.train.arrange import Arrangement
+    from foundry.train.batches.arrange import Arrangement
     from foundry.train.inputs import FitInputs
     from foundry.train.trainers import sft
 

@@ -231,7 +231,7 @@ def check(name: str, stored: str, pack: int, rows: Sequence[Any], *, tiny: bool)
     from foundry.models.place import CPU, Place
     from foundry.models.quiet import quiet
     from foundry.train.adapters import lora
-    from foundry.train.arrange import Arrangement
+    from foundry.train.batches.arrange import Arrangement
     from foundry.train.inputs import FitInputs
 
     gc.collect()
@@ -270,10 +270,10 @@ def train(inputs: Any) -> dict[str, Any]:
     import torch
 
     from foundry.train import fitting, proof
+    from foundry.train.batches.packing import with_rows_apart
     from foundry.train.fused import fused_updates
-    from foundry.train.packing import with_rows_apart
+    from foundry.train.losses.supervised import Supervised
     from foundry.train.signals import StopRequest
-    from foundry.train.supervised import Supervised
     from foundry.train.trainers.sft import Spec
 
     spec = Spec(max_steps=STEPS, global_batch_size=ROWS_A_STEP, checkpoint_every=10_000)

@@ -67,7 +67,8 @@ def matrices() -> list[Any]:
     from tests.delivery import test_exported_families, test_exporters
     from tests.end_to_end import test_adapters as whole
     from tests.end_to_end import test_methods
-    from tests.train import test_adapters, test_every_trainer, test_preference
+    from tests.train import test_adapters, test_every_trainer
+    from tests.train.losses import test_preference
 
     return [
         test_adapters.test_what_was_trained_is_what_is_read_back,

@@ -11,7 +11,7 @@ from typing import Any
 from foundry.core import atomic
 from foundry.core.events import Events
 from foundry.core.rundir import RunDir
-from foundry.train import worker
+from foundry.train.processes import worker
 from tests.end_to_end import killed
 
 STEPS = {"max_steps": 4, "checkpoint_every": 2, "global_batch_size": 4, "micro_batch_size": 2}

@@ -18,8 +18,8 @@ from foundry.models.load import load_model
 from foundry.models.place import CPU, Place
 from foundry.models.quiet import quiet
 from foundry.train.adapters import lora
-from foundry.train.arrange import Arrangement, Kind
 from foundry.train.assemble import own_optimizer
+from foundry.train.batches.arrange import Arrangement, Kind
 from foundry.train.inputs import FitInputs
 from foundry.train.trainers import sft
 from tests.encoders import encode_all, examples

@@ -9,11 +9,11 @@ from foundry.core import plugins
 from foundry.core.events import Events
 from foundry.core.records import EncodedRow, Plan
 from foundry.core.rundir import RunDir
-from foundry.train import sharding
-from foundry.train.arrange import resolved_arrangement
-from foundry.train.crew import ALONE, Crew
+from foundry.train.batches.arrange import resolved_arrangement
 from foundry.train.inputs import FitInputs
 from foundry.train.opening import as_planned, open_model, open_place
+from foundry.train.processes import sharding
+from foundry.train.processes.crew import ALONE, Crew
 
 
 @dataclass(frozen=True)

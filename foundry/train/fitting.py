@@ -15,7 +15,7 @@ from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.encode.checks import supervised_tokens
 from foundry.models.place import Place
-from foundry.train import capacity, checkpoint, proof, sharding
+from foundry.train import capacity, checkpoint, proof
 from foundry.train.adapter_files import (
     has_update,
     load_tuned,
@@ -23,15 +23,16 @@ from foundry.train.adapter_files import (
     save_whole,
     untrained,
 )
+from foundry.train.batches.packing import with_rows_apart
 from foundry.train.exactness import deterministic, products_in_nineteen_bits
 from foundry.train.fused import fused_updates
-from foundry.train.head import Head
 from foundry.train.inputs import FitInputs
 from foundry.train.learning_rate import Trained, learning_rate
+from foundry.train.losses.head import Head
+from foundry.train.losses.objective import Objective
 from foundry.train.memory import drop_steps, drop_weights, give_back_freed_memory
-from foundry.train.objective import Objective
-from foundry.train.packing import with_rows_apart
 from foundry.train.probe import as_settled, settle, step_seconds
+from foundry.train.processes import sharding
 from foundry.train.progress import RECORDED, Progress
 from foundry.train.resuming import take_best, train_on
 from foundry.train.settings import TrainerSettings

@@ -9,9 +9,9 @@ from foundry.core.records import BaseModel, EncodedRow
 from foundry.core.rundir import RunDir
 from foundry.models.load import Storage
 from foundry.models.place import CPU, Place
-from foundry.train.arrange import Arrangement
-from foundry.train.asking import Asked
-from foundry.train.crew import ALONE, Crew
+from foundry.train.batches.arrange import Arrangement
+from foundry.train.losses.asking import Asked
+from foundry.train.processes.crew import ALONE, Crew
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from foundry.core import atomic
 from foundry.core.language import gettext as _
 from foundry.models.language_part import token_type_inputs
 from foundry.train.adapter_files import without_update
-from foundry.train.arrange import Arrangement, arrange
-from foundry.train.collate import on_device
-from foundry.train.head import Head
+from foundry.train.batches.arrange import Arrangement, arrange
+from foundry.train.batches.collate import on_device
 from foundry.train.inputs import FitInputs
+from foundry.train.losses.head import Head
+from foundry.train.losses.supervised import cut, supervised_loss
 from foundry.train.settings import TrainerSettings
-from foundry.train.supervised import cut, supervised_loss
 
 FILE = "settled.json"
 PACKS = (256, 512, 1024, 2048)

@@ -13,10 +13,10 @@ from foundry.core.errors import DataError
 from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 from foundry.train import checkpoint
-from foundry.train.crew import own_part
 from foundry.train.inputs import FitInputs
 from foundry.train.made_with import made_with
 from foundry.train.pace import Pace
+from foundry.train.processes.crew import own_part
 from foundry.train.signals import StopRequest
 from foundry.train.steps import StepTrainer, non_finite
 from foundry.train.validation import KEY, Watch

@@ -18,8 +18,8 @@ from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow
 from foundry.encode.checks import supervised_tokens
 from foundry.encode.tokenize import IGNORED
-from foundry.train.collate import on_device
-from foundry.train.crew import Crew, whole
+from foundry.train.batches.collate import on_device
+from foundry.train.processes.crew import Crew, whole
 
 # Float32 sums of a few hundred terms in another order; measured 2e-6 on Gemma-3-270m.
 LOSS_TOLERANCE = 1e-4

@@ -6,9 +6,10 @@ from typing import Any
 
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
-from foundry.train import checkpoint, sharding
+from foundry.train import checkpoint
 from foundry.train.inputs import FitInputs
 from foundry.train.made_with import check_same
+from foundry.train.processes import sharding
 from foundry.train.progress import keep_until
 from foundry.train.steps import StepTrainer
 from foundry.train.validation import Course, Watch

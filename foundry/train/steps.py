@@ -18,11 +18,11 @@ from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow
 from foundry.encode.tokenize import IGNORED
 from foundry.models.language_part import token_type_inputs
-from foundry.train import sharding
 from foundry.train.adapter_files import without_update
-from foundry.train.arrange import Arrangement
-from foundry.train.crew import ALONE, Crew
-from foundry.train.head import Head
+from foundry.train.batches.arrange import Arrangement
+from foundry.train.losses.head import Head
+from foundry.train.processes import sharding
+from foundry.train.processes.crew import ALONE, Crew
 
 SUM_TOLERANCE = 1e-5  # of the same float32 numbers, added in another order
 

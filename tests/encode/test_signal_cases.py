@@ -14,7 +14,7 @@ from foundry.encode.mask_report import MaskReport
 from foundry.encode.rows import encode
 from foundry.encode.shards import read_shards, write_shards
 from foundry.encode.tokenize import IGNORED, Encoder, encoder_of
-from foundry.train import collate
+from foundry.train.batches import collate
 from tests.cases import case, change
 from tests.encoders import (
     NO_BOS,

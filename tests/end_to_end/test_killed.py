@@ -84,7 +84,7 @@ def die_at_the_rename(*, done: bool) -> None:
 
 def die_in_the_trainer() -> None:
     """The Trainer has written the adapter of the second checkpoint and not the optimizer."""
-    from foundry.train.supervised import SupervisedTrainer
+    from foundry.train.losses.supervised import SupervisedTrainer
 
     save = SupervisedTrainer._save_optimizer_and_scheduler
 

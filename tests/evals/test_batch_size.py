@@ -13,7 +13,7 @@ from foundry.evals.metrics import metrics_of
 from foundry.evals.scoring import score_all
 from foundry.runtime.contract import Decoding
 from foundry.runtime.transformers import TransformersRuntime
-from foundry.train.collate import flat
+from foundry.train.batches.collate import flat
 from tests.cases import case
 from tests.padding import WRONG_PADDING
 from tests.tiny_run import ROWS, Trained

@@ -159,7 +159,7 @@ def in_the_first_order(patch: pytest.MonkeyPatch) -> None:
     """The rows of the first epoch again, whatever the epoch."""
     from torch.utils.data import SequentialSampler
 
-    from foundry.train.supervised import SupervisedTrainer
+    from foundry.train.losses.supervised import SupervisedTrainer
 
     def sampler(self: Any, *_: Any) -> Any:
         return SequentialSampler(self.train_dataset)
@@ -169,14 +169,14 @@ def in_the_first_order(patch: pytest.MonkeyPatch) -> None:
 
 def without_random_state(patch: pytest.MonkeyPatch) -> None:
     """The checkpoint's random numbers are not given back."""
-    from foundry.train.supervised import SupervisedTrainer
+    from foundry.train.losses.supervised import SupervisedTrainer
 
     patch.setattr(SupervisedTrainer, "_load_rng_state", lambda *_: None)
 
 
 def without_optimizer(patch: pytest.MonkeyPatch) -> None:
     """The checkpoint's moments are not given back."""
-    from foundry.train.supervised import SupervisedTrainer
+    from foundry.train.losses.supervised import SupervisedTrainer
 
     patch.setattr(SupervisedTrainer, "_load_optimizer_and_scheduler", lambda *_: None)
 

@@ -140,7 +140,7 @@ def test_killed_at_a_random_moment_of_saving_recovers(
 
 def half_saved() -> None:
     """As transformers saves: under its last name, and killed before the optimizer is there."""
-    from foundry.train.supervised import SupervisedTrainer
+    from foundry.train.losses.supervised import SupervisedTrainer
 
     whole = SupervisedTrainer._save_optimizer_and_scheduler
 

@@ -18,8 +18,8 @@ from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.train import checkpoint
 from foundry.train.adapter_files import WEIGHTS, load_tuned
+from foundry.train.losses.supervised import SupervisedTrainer
 from foundry.train.progress import Progress
-from foundry.train.supervised import SupervisedTrainer
 from tests.cases import change
 from tests.faults import small, training
 from tests.faults.table import ended, fault

@@ -19,7 +19,7 @@ from foundry.data import prepare
 from foundry.models import fetch
 from foundry.planning import plan
 from foundry.planning import shortage as telling
-from foundry.train.supervised import SupervisedTrainer
+from foundry.train.losses.supervised import SupervisedTrainer
 from foundry.train.trainers import sft
 from tests.cases import case, change
 from tests.end_to_end import killed

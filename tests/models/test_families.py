@@ -22,11 +22,12 @@ from foundry.models.load import load_model, load_tokenizer
 from foundry.models.quiet import quiet
 from foundry.runtime.contract import Decoding
 from foundry.runtime.transformers import TransformersRuntime
-from foundry.train import collate, supervised
 from foundry.train.adapters import lora
-from foundry.train.arrange import Arrangement
+from foundry.train.batches import collate
+from foundry.train.batches.arrange import Arrangement
+from foundry.train.batches.packing import bears_padding, keeps_rows_apart
 from foundry.train.inputs import FitInputs
-from foundry.train.packing import bears_padding, keeps_rows_apart
+from foundry.train.losses import supervised
 from foundry.train.trainers import sft
 from tests import tiny
 from tests.cases import case, change

@@ -16,9 +16,10 @@ from foundry.models.fetch import locate
 from foundry.models.language_part import language_tensors
 from foundry.models.load import load_model
 from foundry.models.quiet import quiet
-from foundry.train import adapter_files, collate, proof, steps
+from foundry.train import adapter_files, proof, steps
 from foundry.train.adapter_files import CONFIG, WEIGHTS, load_tuned
-from foundry.train.collate import flat
+from foundry.train.batches import collate
+from foundry.train.batches.collate import flat
 from foundry.train.trainers import sft
 from tests import tiny
 from tests.cases import case, change

@@ -3,7 +3,7 @@
 from typing import Any
 
 from foundry.encode.tokenize import IGNORED
-from foundry.train import supervised
+from foundry.train.losses import supervised
 from tests.mutants.mutant import Mutant, Patch
 
 correct = supervised.supervised_loss

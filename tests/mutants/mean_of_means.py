@@ -3,8 +3,8 @@
 from typing import Any
 
 from foundry.encode.tokenize import IGNORED
-from foundry.train import supervised
-from foundry.train.supervised import SupervisedTrainer
+from foundry.train.losses import supervised
+from foundry.train.losses.supervised import SupervisedTrainer
 from tests.mutants.mutant import Mutant, Patch
 
 cut, step = SupervisedTrainer.micro_batches, SupervisedTrainer.training_step

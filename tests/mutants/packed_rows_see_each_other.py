@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from foundry.train import collate
+from foundry.train.batches import collate
 from tests.mutants.mutant import Mutant, Patch
 
 correct = collate.flat

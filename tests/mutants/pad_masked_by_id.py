@@ -3,7 +3,8 @@
 from typing import Any
 
 from foundry.encode.tokenize import IGNORED
-from foundry.train import collate, fitting
+from foundry.train import fitting
+from foundry.train.batches import collate
 from tests.mutants.mutant import Mutant, Patch
 
 correct, trainer = collate.flat, fitting._trainer

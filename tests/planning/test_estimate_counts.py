@@ -15,7 +15,7 @@ from foundry.planning.estimate.rows import Rows
 from foundry.planning.estimate.spread import exactly
 from foundry.planning.estimate.stored import nf4_bytes, optimizer_bytes, weight_bytes
 from foundry.planning.shapes import KnownShape
-from foundry.train.head import BLOCK_TOKENS, Head, head_loss
+from foundry.train.losses.head import BLOCK_TOKENS, Head, head_loss
 from tests import tiny
 from tests.largest import Held
 

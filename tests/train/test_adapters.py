@@ -24,8 +24,8 @@ from foundry.train.adapter_files import (
     untrained,
     without_update,
 )
-from foundry.train.collate import flat
-from foundry.train.supervised import supervised_loss
+from foundry.train.batches.collate import flat
+from foundry.train.losses.supervised import supervised_loss
 from tests import tiny
 from tests.support import REFUSED, covers
 from tests.tiny_models import MODELS

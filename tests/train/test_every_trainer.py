@@ -17,8 +17,8 @@ from tests.once import once
 from tests.support import covers
 from tests.tiny_models import MODELS
 from tests.tiny_run import ROWS, Setup, metrics, open_run
+from tests.train.losses.test_grpo import LETTERS, SPELT, asking
 from tests.train.test_adapters import NAMES, SIZES
-from tests.train.test_grpo import LETTERS, SPELT, asking
 
 STEPS = 3  # the first is the warmup, in which nothing moves
 TEXTS = [
@@ -26,7 +26,7 @@ TEXTS = [
     for n in range(8)
 ]
 # A trainer that is not here is "untested" in docs/support.md. What kto and orpo have of their own
-# is the formula; rows, reference and passes are those of dpo, which tests/train/test_preference.py
+# is the formula; rows, reference and passes are those of dpo, which losses/test_preference.py
 # takes with every adapter.
 ROWS_OF: Mapping[str, Sequence[Example]] = {
     "sft": ROWS,

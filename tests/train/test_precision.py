@@ -15,8 +15,8 @@ from foundry.models.load import load_model, load_tokenizer
 from foundry.train import checkpoint, fitting, proof, steps
 from foundry.train.adapters import lora, qlora
 from foundry.train.inputs import FitInputs
+from foundry.train.losses.supervised import SupervisedTrainer
 from foundry.train.progress import Progress
-from foundry.train.supervised import SupervisedTrainer
 from foundry.train.trainers import sft
 from tests.cases import Patch, case, change
 from tests.tiny_recipe import TinyRecipe

@@ -12,8 +12,9 @@ from safetensors.torch import load
 from foundry.core.records import EncodedRow, Example
 from foundry.encode.tokenize import IGNORED, open_encoder
 from foundry.models.fetch import locate
-from foundry.train import documents, fitting
-from foundry.train.documents import best_fit
+from foundry.train import fitting
+from foundry.train.batches import documents
+from foundry.train.batches.documents import best_fit
 from foundry.train.inputs import FitInputs
 from foundry.train.trainers import pretrain
 from tests import tiny_recipe

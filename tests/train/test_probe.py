@@ -11,7 +11,7 @@ import torch
 from foundry.core.errors import ResourceError
 from foundry.core.events import Event
 from foundry.train import probe
-from foundry.train.arrange import Arrangement
+from foundry.train.batches.arrange import Arrangement
 from foundry.train.inputs import FitInputs
 from foundry.train.probe import WORTHWHILE_STEPS, distinct_sizes, number_type, settle
 from foundry.train.trainers import sft

@@ -12,9 +12,9 @@ from foundry.core.errors import ProofError
 from foundry.encode.tokenize import IGNORED
 from foundry.models.load import load_model
 from foundry.train import proof
-from foundry.train.collate import flat
+from foundry.train.batches.collate import flat
 from foundry.train.inputs import FitInputs
-from foundry.train.supervised import supervised_loss
+from foundry.train.losses.supervised import supervised_loss
 from tests.tiny_run import Setup, open_run
 
 

@@ -13,8 +13,9 @@ from foundry.encode.tokenize import IGNORED
 from foundry.models.load import open_tokenizer
 from foundry.runtime.contract import Decoding
 from foundry.runtime.transformers import TransformersRuntime
-from foundry.train import collate, fitting, proof
+from foundry.train import fitting, proof
 from foundry.train.adapters import lora
+from foundry.train.batches import collate
 from foundry.train.trainers import sft
 from tests.cases import case, change
 from tests.encoders import example

@@ -19,11 +19,13 @@ from foundry.models.fetch import locate
 from foundry.models.language_part import language_tensors
 from foundry.models.load import load_model
 from foundry.models.quiet import quiet
-from foundry.train import collate, fitting, proof, supervised
+from foundry.train import fitting, proof
 from foundry.train.adapters import lora
+from foundry.train.batches import collate
 from foundry.train.inputs import FitInputs
+from foundry.train.losses import supervised
+from foundry.train.losses.supervised import Supervised, SupervisedTrainer
 from foundry.train.steps import StepTrainer
-from foundry.train.supervised import Supervised, SupervisedTrainer
 from foundry.train.trainers import sft
 from tests import tiny
 from tests.cases import case, change

@@ -9,10 +9,10 @@ import pytest
 from foundry.core.records import EncodedRow
 from foundry.models.quiet import quiet
 from foundry.train import fitting, validation
-from foundry.train.arrange import Arrangement
-from foundry.train.packing import with_rows_apart
+from foundry.train.batches.arrange import Arrangement
+from foundry.train.batches.packing import with_rows_apart
+from foundry.train.losses.supervised import Supervised
 from foundry.train.signals import StopRequest
-from foundry.train.supervised import Supervised
 from tests.cases import case, change
 from tests.faults import training
 from tests.largest import Largest

@@ -1,7 +1,7 @@
 """gpt-oss (`GptOssForCausalLM`): Harmony channels; the last answer ends with `<|return|>`.
 
 Earlier answers end with `<|end|>`. Its attention has no kernel that keeps packed rows apart
-(engines.md 7); `train/packing.py` finds that. The experts, three matrices in one tensor each, get
+(engines.md 7); `batches/packing.py` finds that. The experts, three matrices in one tensor each, get
 no LoRA update.
 """
 

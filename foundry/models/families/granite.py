@@ -2,7 +2,7 @@
 
 Roles stand between control tokens, every turn ends with `<|end_of_text|>`, which is also named as
 the BOS that no text begins with. On the CPU the recurrent layers let packed rows see each other
-(`train/packing.py`). The tokenizer must bring its template.
+(`train/batches/packing.py`). The tokenizer must bring its template.
 """
 
 MODEL_TYPES = ("granite", "granitemoehybrid")

@@ -19,7 +19,7 @@ from foundry.planning.estimate.stored import (
 
 MIB = 2**20
 FLOAT32 = 4
-# Logits of one block of the vocabulary at once (`foundry/train/head.py`), with the copies that a
+# Logits of one block of the vocabulary at once (`train/losses/head.py`), with the copies that a
 # float32 product, its exponentials and a cap make; where a class does more after its head, all.
 HEAD_BLOCK, HEAD_COPIES = 4096, (1, 2, 3)
 # Tiles of `trl/kernels/chunked_divergence.py` and `chunked_logprob.py`, TRL 1.16.

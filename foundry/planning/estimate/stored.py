@@ -31,7 +31,7 @@ def held_weight_bytes(job: Job) -> float:
     """What of them one process holds: all, or its part of each layer.
 
     Of a model in parts two layers are whole at any time, that which computes and the next; what
-    lies outside of the layers is whole in each process (`foundry/train/sharding.py`).
+    lies outside of the layers is whole in each process (`foundry/train/processes/sharding.py`).
     """
     if not job.is_sharded:
         return weight_bytes(job)

@@ -6,7 +6,7 @@ the end do not count (`foundry.data.normalising.bare`).
 
 from foundry.core.records import Example
 from foundry.data.normalising import bare
-from foundry.train.rewarding import RewardSpec, Said
+from foundry.train.losses.rewarding import RewardSpec, Said
 
 
 class Spec(RewardSpec):

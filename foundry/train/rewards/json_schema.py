@@ -10,7 +10,7 @@ from foundry.core.records import Example
 from foundry.data.json_answer import read_answer
 from foundry.data.record_schema import AnswerSchema
 from foundry.data.strict_json import JsonFault
-from foundry.train.rewarding import RewardSpec, Said
+from foundry.train.losses.rewarding import RewardSpec, Said
 
 
 class Spec(AnswerSchema, RewardSpec):

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from foundry.core.fields import Refused
 from foundry.core.language import gettext as _
 from foundry.core.records import Example
-from foundry.train.rewarding import RewardSpec, Said
+from foundry.train.losses.rewarding import RewardSpec, Said
 
 
 class Spec(RewardSpec):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from foundry.core.records import Example
 from foundry.data.facts import FactColumns, Facts, listed
-from foundry.train.rewarding import RewardSpec, Said
+from foundry.train.losses.rewarding import RewardSpec, Said
 
 
 class Spec(FactColumns, RewardSpec):

@@ -69,8 +69,8 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
     with quiet():
         from foundry.train import fitting
-        from foundry.train.distilling import Distillation, open_teacher
-        from foundry.train.divergence import Measure
+        from foundry.train.losses.distilling import Distillation, open_teacher
+        from foundry.train.losses.divergence import Measure
 
         measure = Measure(spec.divergence, float(spec.beta), float(spec.temperature))
         return fitting.fit(inputs, spec, Distillation(open_teacher(inputs), measure))

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from foundry.core.fields import Number
 from foundry.train import settings
-from foundry.train.preference_settings import PreferenceSettings
+from foundry.train.losses.preference_settings import PreferenceSettings
 
 if TYPE_CHECKING:
     from foundry.core.records import TrainResult
@@ -82,7 +82,7 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
     with quiet():
         from foundry.train import fitting
-        from foundry.train.pairs import Pairs
+        from foundry.train.losses.pairs import Pairs
 
         smoothing = spec.label_smoothing or SMOOTHING.get(spec.loss, 0.0)
         return fitting.fit(inputs, spec, Pairs(spec.loss, float(spec.beta), float(smoothing)))

@@ -19,12 +19,12 @@ from foundry.train import settings
 
 if TYPE_CHECKING:
     from foundry.core.records import TrainResult
-    from foundry.train.asking import Asked
     from foundry.train.inputs import FitInputs
-    from foundry.train.rewarding import Reward
+    from foundry.train.losses.asking import Asked
+    from foundry.train.losses.rewarding import Reward
 
 ACCEPTS = ("conversation",)
-ASKS = True  # wants the rows as questions, see `foundry.train.asking`
+ASKS = True  # wants the rows as questions, see `foundry.train.losses.asking`
 DROPOUT = False  # or answers are not drawn from what is trained, see `planning.refusals`
 TEACHES_END = False  # of an answer, see `delivery.parity`
 VALIDATES = False  # there is no loss of a given answer to measure
@@ -104,11 +104,11 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
     with quiet():
         from foundry.train import fitting
-        from foundry.train.asking import rows_of
-        from foundry.train.grouped import Drawing
-        from foundry.train.reference import reference_of
-        from foundry.train.rewarded import Choices, Rewarded
-        from foundry.train.rewarding import rewards_of
+        from foundry.train.losses.asking import rows_of
+        from foundry.train.losses.grouped import Drawing
+        from foundry.train.losses.reference import reference_of
+        from foundry.train.losses.rewarded import Choices, Rewarded
+        from foundry.train.losses.rewarding import rewards_of
 
         rewards = rewards_of(spec.rewards)
         asked = _judged(inputs, rewards)
@@ -136,7 +136,7 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
 def _judged(inputs: "FitInputs", rewards: "Sequence[Reward]") -> "dict[str, Asked]":
     """The questions that some reward can judge; the others are counted and left out."""
-    from foundry.train.rewarding import Said, total
+    from foundry.train.losses.rewarding import Said, total
 
     def worth(one: "Asked") -> float | None:
         answer = one.example.answer

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from foundry.core.fields import Number
 from foundry.train import settings
-from foundry.train.preference_settings import PreferenceSettings
+from foundry.train.losses.preference_settings import PreferenceSettings
 
 if TYPE_CHECKING:
     from foundry.core.records import TrainResult
@@ -61,7 +61,7 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
     with quiet():
         from foundry.train import fitting
-        from foundry.train.unpaired import Unpaired
+        from foundry.train.losses.unpaired import Unpaired
 
         weights = float(spec.desirable_weight), float(spec.undesirable_weight)
         return fitting.fit(inputs, spec, Unpaired(spec.loss, float(spec.beta), *weights))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from foundry.train import settings
-from foundry.train.preference_settings import PreferenceSettings
+from foundry.train.losses.preference_settings import PreferenceSettings
 
 if TYPE_CHECKING:
     from foundry.core.records import TrainResult
@@ -40,6 +40,6 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
     with quiet():
         from foundry.train import fitting
-        from foundry.train.odds import Odds
+        from foundry.train.losses.odds import Odds
 
         return fitting.fit(inputs, spec, Odds(float(spec.beta)))

@@ -29,7 +29,7 @@ class Spec(settings.TrainerSettings):
 
 def sequences(lengths: Sequence[int], *, max_seq_len: int) -> list[list[int]]:
     """Which documents share a sequence, by their lengths in tokens."""
-    from foundry.train.documents import best_fit
+    from foundry.train.batches.documents import best_fit
 
     return best_fit(lengths, max_seq_len=max_seq_len)
 
@@ -43,7 +43,7 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
     with quiet():
         from foundry.train import fitting
-        from foundry.train.supervised import Supervised
+        from foundry.train.losses.supervised import Supervised
 
         documents = max((len(sequence) for sequence in inputs.sequences), default=1)
         most = documents * inputs.arrangement.micro_batch_size

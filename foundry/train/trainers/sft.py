@@ -39,6 +39,6 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
     with quiet():
         from foundry.train import fitting
-        from foundry.train.supervised import Supervised
+        from foundry.train.losses.supervised import Supervised
 
         return fitting.fit(inputs, spec, Supervised())

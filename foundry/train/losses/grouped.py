@@ -1,0 +1,233 @@
+"""GRPO: draw a group of answers to each question of a step, and learn from how they compare.
+
+A batch of the data loader is the questions of one optimizer step. TRL's `GRPOTrainer` draws the
+answers, asks for their rewards and turns them into advantages; its loss is taken, one micro-batch
+of answers at a time, and divided by the items of the whole step. Ours are the prompts' ids, the ids
+that end an answer, the rewards, and the check of every number by hand before the first step.
+Sources: Shao et al. (2024), "DeepSeekMath", section 4.1, https://arxiv.org/abs/2402.03300; Yu et
+al. (2025), "DAPO", https://arxiv.org/abs/2503.14476; Liu et al. (2025), "Understanding
+R1-Zero-Like Training" (Dr. GRPO), https://arxiv.org/abs/2503.20783; TRL 1.16,
+`trl/trainer/grpo_trainer.py:2324` (drawing, advantages) and `:3020` (loss).
+"""
+
+# A answers of a step, B of a micro-batch, P and C tokens of the longest prompt and answer
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from transformers import Trainer
+from trl import GRPOTrainer
+
+from foundry.encode.tokenize import IGNORED
+from foundry.train.batches.arrange import arrange
+from foundry.train.losses.asking import Asked
+from foundry.train.losses.reference import Reference
+from foundry.train.losses.rewarding import Reward, Said
+from foundry.train.steps import Batch, Row, StepTrainer
+
+Loss = Literal["dapo", "grpo", "dr-grpo"]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a `GroupTrainer` is given besides what every trainer has.
+
+    In the context `reference` the model is what it was; None where `beta` is 0 and none is asked.
+    """
+
+    asked: Mapping[str, Asked]
+    rewards: Sequence[Reward]
+    stop_ids: tuple[int, ...]
+    beta: float
+    reference: Reference | None = None
+
+
+class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
+    """A `GRPOTrainer` whose batches are `{"rows": [...]}`, the questions of a step.
+
+    An item is a token of an answer where the loss is `dapo`, else an answer.
+    """
+
+    def __init__(self, *args: Any, drawing: Drawing, data_collator: Any, **kwargs: Any) -> None:
+        self.drawing = drawing
+        self.drawn: dict[str, float] = {}
+        functions = [self._function(reward) for reward in drawing.rewards]
+        super().__init__(*args, reward_funcs=functions, **kwargs)
+        self.data_collator = data_collator
+        self.args.steps_per_generation = 1  # each step draws its own answers, see `settings`
+        self.eos_token_ids = list(drawing.stop_ids)
+        self.generation_config.eos_token_id = self.eos_token_ids
+        self.generation_kwargs["eos_token_id"] = self.eos_token_ids
+        self.beta = 0.0  # but in the loss: what the reference says is found out here, not by TRL
+
+    def get_train_dataloader(self) -> Any:
+        """One batch is the questions of one step; TRL's would repeat each for its answers."""
+        return Trainer.get_train_dataloader(self)
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        return Trainer._get_train_sampler(self, *args, **kwargs)
+
+    def _prepare_inputs(self, inputs: Any) -> Any:
+        """Micro-batches are of answers already; TRL's own would draw them here."""
+        return Trainer._prepare_inputs(self, inputs)
+
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        """The prompts are names of rows; their ids are our renderer's (engines.md 4)."""
+        return [list(self.drawing.asked[name].prompt_ids) for name in prompts], None, {}
+
+    def _function(self, reward: Reward) -> Any:
+        """A reward as TRL calls one; NaN stands for one that does not apply."""
+
+        def worth(
+            prompts: list[str], completion_ids: list[list[int]], **_others: Any
+        ) -> list[float | None]:
+            pairs = zip(prompts, completion_ids, strict=True)
+            return [
+                reward.of(self.drawing.asked[name].example, self.said(ids)) for name, ids in pairs
+            ]
+
+        worth.__name__ = reward.kind
+        return worth
+
+    def said(self, ids: Sequence[int]) -> Said:
+        """What was drawn as text, as a runtime gives it: without its end and without controls."""
+        stopped = bool(ids) and ids[-1] in self.drawing.stop_ids
+        body = ids[:-1] if stopped else ids
+        text = self.processing_class.decode(body, skip_special_tokens=True)
+        return Said(text, len(ids), stopped)
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Draw the step's answers, then take the gradients of all of them.
+
+        Called by the Trainer with questions, and by `StepTrainer` with a micro-batch of answers.
+        """
+        if "rows" not in inputs:
+            return GRPOTrainer.training_step(self, model, inputs, num_items_in_batch)
+        seen = len(self.seen_rows)
+        answers = self.draw([row["id"] for row in inputs["rows"]])
+        self.drawn = told(answers, self._metrics["train"], self.drawing)
+        loss = super().training_step(model, {"rows": answers})
+        # An epoch is every question once, not every answer.
+        self.seen_rows[seen:] = [row["id"] for row in inputs["rows"]]
+        return loss
+
+    def draw(self, names: Sequence[str]) -> list[Row]:
+        """A group of answers to each question, with what each is worth beside its group."""
+        asked = [{"prompt": name} for name in names for _one in range(self.num_generations)]
+        made = self._generate_and_score_completions(asked)
+        answers: list[Row] = []
+        for number, one in enumerate(asked):
+            prompt = made["prompt_ids"][number][made["prompt_mask"][number].bool()].tolist()
+            mask_C = made["completion_mask"][number].bool()
+            said = made["completion_ids"][number][mask_C].tolist()
+            answer = {"id": one["prompt"], "prompt_ids": prompt, "said_ids": said}
+            answer |= {"input_ids": [*prompt, *said], "advantage": made["advantages"][number]}
+            answers.append(answer)
+        return answers if self.drawing.reference is None else self._referred(answers)
+
+    @torch.no_grad()
+    def _referred(self, answers: Sequence[Row]) -> list[Row]:
+        """The answers with the log-probabilities that the model as it was gives their tokens."""
+        found: dict[int, torch.Tensor] = {}
+        assert self.drawing.reference is not None
+        with self.drawing.reference():
+            for group in self._groups(answers):
+                batch = self._side_by_side([answers[n] for n in group])
+                for number, scored_C in zip(group, self.scored(batch), strict=True):
+                    found[number] = scored_C[: len(answers[number]["said_ids"])]
+        return [{**answer, "reference_C": found[n]} for n, answer in enumerate(answers)]
+
+    def scored(self, batch: Batch) -> torch.Tensor:
+        """Log-probabilities of a micro-batch's answers by TRL's head, in nats, shape (B, C)."""
+        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+        count = batch["completion_ids"].shape[1]
+        logps_BC: torch.Tensor = self._get_per_token_logps_and_entropies(
+            self.model, ids, mask, count
+        )[0]
+        return logps_BC
+
+    def items(self, rows: Sequence[Row]) -> int:
+        """Tokens of the answers, or answers."""
+        return sum(len(row["said_ids"]) for row in rows) if self._by_token else len(rows)
+
+    def micro_batches(self, rows: Sequence[Row]) -> list[Batch]:
+        """Answers of like length side by side, prompts filled up on the left as TRL has them."""
+        return [self._side_by_side([rows[n] for n in group]) for group in self._groups(rows)]
+
+    def _groups(self, rows: Sequence[Row]) -> list[list[int]]:
+        arrangement = replace(self.arrangement, kind="padded", by_row=False)
+        return arrange([len(row["input_ids"]) for row in rows], arrangement)
+
+    def _side_by_side(self, rows: Sequence[Row]) -> Batch:
+        device, pad = self.args.device, self._tokenizer.pad_token_id
+        prompts, said = ([row[key] for row in rows] for key in ("prompt_ids", "said_ids"))
+        longest_P, longest_C = (max(map(len, ids)) for ids in (prompts, said))
+        on_left = [[0] * (longest_P - len(ids)) + [1] * len(ids) for ids in prompts]
+        on_right = [[1] * len(ids) + [0] * (longest_C - len(ids)) for ids in said]
+        made = {
+            "prompt_ids": [[pad] * (longest_P - len(ids)) + ids for ids in prompts],
+            "prompt_mask": on_left,
+            "completion_ids": [ids + [pad] * (longest_C - len(ids)) for ids in said],
+            "completion_mask": on_right,
+            "labels": [ids + [IGNORED] * (longest_C - len(ids)) for ids in said],
+        }
+        batch: Batch = {name: torch.tensor(ids, device=device) for name, ids in made.items()}
+        batch["advantages"] = torch.stack([row["advantage"] for row in rows])
+        batch["num_items_in_batch"] = torch.tensor(1.0, device=device)  # `dapo` gives a sum then
+        batch |= {"row_ids": [row["id"] for row in rows]}
+        batch["tokens"] = sum(len(row["input_ids"]) for row in rows)
+        if not self._by_token:
+            batch["items"] = len(rows)
+        if "reference_C" in rows[0]:
+            kept = [row["reference_C"] for row in rows]
+            batch["ref_per_token_logps"] = torch.nn.utils.rnn.pad_sequence(kept, batch_first=True)
+        return batch
+
+    def summed_loss(self, model: Any, inputs: Batch) -> torch.Tensor:
+        """TRL's loss of a micro-batch as a sum: of tokens, or of the means of its answers."""
+        self.beta = self.drawing.beta
+        loss: torch.Tensor = GRPOTrainer._compute_loss(self, model, inputs)
+        self.beta = 0.0
+        return loss if self._by_token else loss * len(inputs["row_ids"])
+
+    def step_metrics(self) -> dict[str, float]:
+        """The rewards of the step's answers and how they spread, see `told`.
+
+        `kl` and `entropy` are in nats a token, the mean over the micro-batches of their means.
+        """
+        kept = self._metrics["train"]
+        passes = {name: kept[name] for name in ("kl", "entropy") if kept[name]}
+        return {**self.drawn, **{name: sum(of) / len(of) for name, of in passes.items()}}
+
+    @property
+    def _by_token(self) -> bool:
+        return bool(self.loss_type == "dapo")
+
+
+def told(
+    answers: Sequence[Row], metrics: Mapping[str, list[float]], drawing: Drawing
+) -> dict[str, float]:
+    """What a line of `metrics.jsonl` says of a step's answers.
+
+    `reward` is the mean of the weighted sums and `reward_std` their standard deviation (n - 1) over
+    all answers of the step; `reward_<kind>` the mean of one reward before it is weighed;
+    `groups_alike` the share of questions whose answers all had one reward, so that nothing was
+    learned from them; `answers` and `answer_tokens` count what was drawn, `stopped` those that the
+    model ended itself.
+    """
+    stopped = sum(answer["said_ids"][-1] in drawing.stop_ids for answer in answers)
+    kinds = {one.kind: f"rewards/{one.kind}/mean" for one in drawing.rewards}
+    return {
+        "reward": metrics["reward"][-1],
+        "reward_std": metrics["reward_std"][-1],
+        **{f"reward_{kind}": metrics[name][-1] for kind, name in kinds.items()},
+        "groups_alike": metrics["frac_reward_zero_std"][-1],
+        "answers": len(answers),
+        "answer_tokens": sum(len(answer["said_ids"]) for answer in answers),
+        "stopped": stopped,
+    }

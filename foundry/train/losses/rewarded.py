@@ -1,0 +1,211 @@
+"""The objective of `grpo`: what TRL is told, and its numbers written out by hand before they count.
+
+What was drawn cannot be held against the shards. Instead the log-probabilities of drawn answers,
+their advantages and their loss are computed once more from logits and rewards alone, and in the end
+every token that was learned from must be one that was drawn.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from trl import GRPOConfig
+
+from foundry.core.errors import Problem, RecipeError
+from foundry.core.language import gettext as _
+from foundry.core.records import EncodedRow
+from foundry.train import proof
+from foundry.train.batches.collate import on_device
+from foundry.train.inputs import FitInputs
+from foundry.train.losses.grouped import Drawing, GroupTrainer, Loss
+from foundry.train.losses.objective import Objective
+from foundry.train.losses.rewarding import total
+from foundry.train.steps import Row
+
+PROBE_QUESTIONS = 2
+# What TRL adds to a group's standard deviation before it divides (`grpo_trainer.py:2745`).
+STD_FLOOR = 1e-4
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the recipe chose of GRPO."""
+
+    group_size: int
+    max_new_tokens: int
+    temperature: float
+    loss: Loss
+    scale_rewards: str
+
+
+class Rewarded(Objective):
+    """Learn from how a group of drawn answers compares by the recipe's rewards."""
+
+    config, trainer = GRPOConfig, GroupTrainer
+    can_try = False  # most of a step is drawing
+
+    def __init__(self, drawing: Drawing, choices: Choices) -> None:
+        self.drawing, self.choices = drawing, choices
+
+    def settings(self) -> dict[str, Any]:
+        """Each of TRL's own defaults that matters is stated."""
+        chosen = self.choices
+        return {
+            "num_generations": chosen.group_size,
+            # A multiple of the group whatever the questions are; `GroupTrainer` draws by itself.
+            "steps_per_generation": chosen.group_size,
+            "num_iterations": 1,  # each answer is learned from once, so that no ratio is clipped
+            "max_completion_length": chosen.max_new_tokens,
+            "temperature": chosen.temperature,
+            "loss_type": chosen.loss.replace("-", "_"),
+            "scale_rewards": chosen.scale_rewards,
+            "reward_weights": [reward.weight for reward in self.drawing.rewards],
+            "beta": 0.0,  # `GroupTrainer` sets it, since TRL would load a reference by its name
+            "disable_dropout": True,  # or what is drawn is not drawn from what is trained
+            "use_vllm": False,
+        }
+
+    def further(self, inputs: FitInputs) -> dict[str, Any]:
+        """The questions, rewards, ends and the reference."""
+        return {"drawing": self.drawing}
+
+    def head(self, inputs: FitInputs) -> None:
+        """TRL's own head is used, which scores what was drawn in tiles of the vocabulary."""
+
+    def probe(self, trainer: Any, rows: Sequence[EncodedRow], count: int) -> dict[str, Any]:
+        """Draw answers to two questions, and compare all that TRL makes of them with logits.
+
+        No random number is used up, and nothing of it is learned from.
+        """
+        if trainer.zeros:
+            what = _(
+                "the class {name} wants further inputs with every token, which is not done here"
+            )
+            fix = _("train it with `train.kind: sft`, or choose a model for text alone")
+            name = type(trainer.accelerator.unwrap_model(trainer.model)).__name__
+            raise RecipeError(Problem("train.kind", what.format(name=name), fix))
+        names = [row.id for row in rows[:PROBE_QUESTIONS]]
+        devices = [trainer.args.device] if trainer.args.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            trainer.model.train()
+            answers = trainer.draw(names)
+            found = self._checked(trainer, answers)
+        trainer._metrics["train"].clear()
+        return found
+
+    def _checked(self, trainer: Any, answers: Sequence[Row]) -> dict[str, Any]:
+        model, items = trainer.model, trainer.items(answers)
+        advantages = self.advantages(trainer, answers)
+        off = max(abs(float(a["advantage"]) - b) for a, b in zip(answers, advantages, strict=True))
+        if off > proof.LOSS_TOLERANCE:
+            what = _("an advantage differs by {off:.3g} from what the rewards say by hand")
+            raise proof.refuse("train.loss", what.format(off=off))
+        # Those of a group add up to 0, in which a wrong divisor would hide.
+        tried = [float(number) for number in range(1, len(answers) + 1)]
+        answers = [
+            {**answer, "advantage": torch.tensor(one, device=model.device)}
+            for answer, one in zip(answers, tried, strict=True)
+        ]
+        model.eval()
+        with torch.no_grad():
+            batches = [on_device(batch, model.device) for batch in trainer.micro_batches(answers)]
+            ours = sum(float(trainer.summed_loss(model, batch)) for batch in batches) / items
+            expected = self.by_hand(trainer, answers, tried) / items
+        model.train()
+        tolerance = proof.LOSS_TOLERANCE
+        if model.dtype != torch.float32:
+            tolerance = proof.LOSS_TOLERANCE_OF_HALF
+        if abs(ours - expected) > tolerance * max(1.0, abs(expected)):
+            what = _("the trainer's loss is {found:.6f}, by hand it is {expected:.6f}")
+            raise proof.refuse("train.loss", what.format(found=ours, expected=expected))
+        batch = on_device(trainer.micro_batches(answers[:1])[0], model.device)
+        with torch.no_grad():
+            scored = trainer.scored(batch)[0].double()
+        noise = self.log_probabilities(trainer, model, answers[0]) - scored
+        if float(noise.abs().max()) > 100 * tolerance:
+            what = _("log-probabilities of a drawn answer differ by {off:.3g} from its logits'")
+            raise proof.refuse("train.loss", what.format(off=float(noise.abs().max())))
+        return {
+            "trainer": round(ours, 7),
+            "by_hand": round(expected, 7),
+            "rows": len(answers),
+            "largest_logprob_difference": float(noise.abs().max()),
+        }
+
+    def advantages(self, trainer: Any, answers: Sequence[Row]) -> list[float]:
+        """What each answer is worth beside its group, from the rewards alone.
+
+        (r - mean) / (std + 1e-4), with the standard deviation (n - 1) of the group, of all answers
+        of the step, or 1 by `scale_rewards`.
+        """
+        rewards = self.drawing.rewards
+        worth = [
+            total(rewards, self.drawing.asked[a["id"]].example, trainer.said(a["said_ids"])) or 0.0
+            for a in answers
+        ]
+        size, made = self.choices.group_size, list[float]()
+        for start in range(0, len(worth), size):
+            group = torch.tensor(worth[start : start + size], dtype=torch.float64)
+            over = {"group": group, "batch": torch.tensor(worth, dtype=torch.float64)}
+            scale = over.get(self.choices.scale_rewards)
+            by = 1.0 if scale is None else float(scale.std()) + STD_FLOOR
+            made += ((group - group.mean()) / by).tolist()
+        return made
+
+    def by_hand(self, trainer: Any, answers: Sequence[Row], advantages: Sequence[float]) -> float:
+        """The summed loss from logits, each answer alone.
+
+        A token's loss is -A + β (exp(q - p) - (q - p) - 1), with p and q the log-probabilities of
+        the model and of the reference: the ratio to what the answer was drawn from is 1, since it
+        is learned from at once.
+        """
+        summed = 0.0
+        for answer, advantage in zip(answers, advantages, strict=True):
+            loss_C = -advantage * torch.ones(len(answer["said_ids"]), dtype=torch.float64)
+            if self.drawing.reference is not None:
+                p_C = self.log_probabilities(trainer, trainer.model, answer)
+                with self.drawing.reference():
+                    q_C = self.log_probabilities(trainer, trainer.model, answer)
+                gap_C = (q_C - p_C).cpu()
+                loss_C += self.drawing.beta * (gap_C.exp() - gap_C - 1)
+            whole = float(loss_C.sum())
+            length = len(answer["said_ids"])
+            by = {"dapo": 1, "grpo": length, "dr-grpo": self.choices.max_new_tokens}
+            summed += whole / by[self.choices.loss]
+        return summed
+
+    @torch.no_grad()
+    def log_probabilities(self, trainer: Any, model: Any, answer: Row) -> torch.Tensor:
+        """Of the tokens of an answer that was drawn, in nats, float64, shape (C,)."""
+        ids_1T = torch.tensor([answer["input_ids"]], device=trainer.model.device)
+        said_C = torch.tensor(answer["said_ids"], device=ids_1T.device)
+        logits_TV = model(input_ids=ids_1T, use_cache=False).logits[0]
+        logits_CV = logits_TV[-len(said_C) - 1 : -1].double() / self.choices.temperature
+        return logits_CV.log_softmax(dim=1).gather(1, said_C[:, None])[:, 0]
+
+    def check_seen(self, trainer: Any, inputs: FitInputs) -> dict[str, Any]:
+        """Every token that was learned from was drawn, and every answer's own end was learned."""
+        lines = inputs.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        steps: list[Mapping[str, Any]] = [json.loads(line) for line in lines]
+        drawn = int(sum(step["answer_tokens"] for step in steps))
+        stopped = int(sum(step["stopped"] for step in steps))
+        seen = {stop: trainer.supervised[stop] for stop in self.drawing.stop_ids}
+        learned = trainer.supervised.total()
+        if learned != drawn or sum(seen.values()) != stopped:
+            what = _(
+                "{drawn} tokens and {stopped} ends were drawn; {learned} and {ends} were learned"
+            )
+            found = {"drawn": drawn, "stopped": stopped, "learned": learned}
+            raise proof.refuse("train.mask", what.format(ends=sum(seen.values()), **found))
+        if all(step["groups_alike"] == 1 for step in steps):
+            what = _("in no group of answers did the rewards differ, so that nothing was learned")
+            fix = _("begin from a model that gets some right, or give `credit: share`")
+            raise proof.refuse("train.rewards", what, fix)
+        ends = {str(stop): count for stop, count in seen.items()}
+        return {"supervised_tokens": learned, "stops": ends, "answers": _answers(steps)}
+
+
+def _answers(steps: Sequence[Mapping[str, Any]]) -> int:
+    return int(sum(step["answers"] for step in steps))

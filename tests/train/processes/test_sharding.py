@@ -1,0 +1,116 @@
+"""A model held in parts by two processes (FSDP2, gloo) trains what one process trains."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundry.core.errors import ResourceError
+from foundry.core.rundir import RunDir
+from foundry.train.processes import sharding
+from foundry.train.processes.crew import Crew
+from tests import crew_run
+from tests.cases import case, change
+from tests.faults import small
+from tests.once import once
+from tests.tiny_recipe import TinyRecipe
+from tests.train.processes.test_processes import TWO, losses, weights
+
+IN_PARTS = ("--set", "compute.strategy=fsdp2")
+
+
+@pytest.fixture(scope="session")
+def parts(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDir, list[Any]]:
+    """Trained in parts by two processes, and how each ended."""
+
+    def build(folder: Path) -> None:
+        made = small.lay_out(folder / "tiny", tiny_base, **crew_run.STEPS)
+        small.again(made, "--until", "encode", *TWO, *IN_PARTS)
+        ended = crew_run.train([made.run, made.run])
+        (folder / "ended.json").write_text(json.dumps(ended), encoding="utf-8")
+
+    folder = once(tmp_path_factory, "parts", build)
+    ended = json.loads((folder / "ended.json").read_text(encoding="utf-8"))
+    return TinyRecipe(folder / "tiny").run, ended
+
+
+def test_model_in_parts_trains_what_one_process_does(parts: Any, alone: TinyRecipe):
+    run, ended = parts
+
+    assert [one.get("error") for one in ended] == [None, None], ended
+    assert ended[0]["result"]["proof"]["processes"] == {"count": 2, "strategy": "fsdp2"}
+    assert losses(run) == pytest.approx(losses(alone.run), rel=1e-5)
+    made, expected = weights(run), weights(alone.run)
+    assert made.keys() == expected.keys()
+    for name, tensor in made.items():
+        assert (tensor - expected[name]).abs().max() < 1e-4, name
+
+
+def replicated(rank: int) -> None:
+    """A library that goes another way without a word, as accelerate does on a processor."""
+    sharding.held = lambda model, place, crew: model
+
+
+def test_model_that_is_held_whole_against_the_plan_is_refused(
+    halfway: TinyRecipe, monkeypatch: pytest.MonkeyPatch
+):  # C72
+    monkeypatch.setattr(crew_run, "fault", replicated)
+
+    ended = crew_run.train([halfway.run, halfway.run])
+
+    said = "the plan's strategy is `fsdp2`, and the model is held as in `ddp`"
+    assert [one.get("problems", [{}])[0].get("what") for one in ended] == [said, said]
+
+
+def test_whole_checkpoint_is_not_gone_on_with_in_parts(tmp_path: Path):
+    with pytest.raises(ResourceError, match="each held the whole model") as error:
+        sharding.check_readable(tmp_path / "step-000002", Crew(0, 2, "fsdp2"))
+
+    assert "set `compute.strategy` to `ddp`" in str(error.value)
+    sharding.check_readable(tmp_path / "step-000002", Crew(0, 2, "ddp"))
+
+
+def test_each_process_wrote_its_part_and_no_pickle(parts: Any):
+    run, _ended = parts
+
+    found = [path.name for path in run.file("checkpoints", "step-000002", "shards").iterdir()]
+
+    assert len(found) == 2
+    assert all(name.endswith(".safetensors") for name in found)
+
+
+@pytest.fixture
+def halfway(parts: Any, tmp_path: Path) -> TinyRecipe:
+    """A copy that stood still after its second step."""
+    made = TinyRecipe(parts[0].path.parents[1]).copy(tmp_path / "tiny")
+    for name in ("adapter", "checkpoints/step-000004"):
+        shutil.rmtree(made.run.file(name))
+    return made
+
+
+def check_same(run: RunDir, straight: RunDir) -> None:
+    """The same float32 numbers, added in another order."""
+    assert losses(run) == pytest.approx(losses(straight), rel=1e-5)
+    now, then = weights(run), weights(straight)
+    assert max(float((now[name] - then[name]).abs().max()) for name in then) < 1e-4
+
+
+def forgetful(rank: int) -> None:
+    sharding._read = lambda state, folder: None
+
+
+@case("C66", {"nothing is read": change(crew_run, "fault", forgetful)})
+def test_parts_of_two_are_gone_on_with_by_two(halfway: TinyRecipe, parts: Any):
+    ended = crew_run.train([halfway.run, halfway.run])
+
+    assert [one.get("error") for one in ended] == [None, None], ended
+    check_same(halfway.run, parts[0])
+
+
+def test_parts_of_two_are_gone_on_with_by_one(halfway: TinyRecipe, parts: Any):
+    small.again(halfway, "--until", "train")
+
+    assert len(losses(halfway.run)) == 4
+    check_same(halfway.run, parts[0])
