@@ -23,7 +23,7 @@ from typer.core import TyperGroup
 
 from foundry.cli import output
 from foundry.cli.progress.ndjson import ndjson
-from foundry.core import plugins, secrets
+from foundry.core import plugins, secrets, shortage
 from foundry.core.environment import LIBRARIES
 from foundry.core.errors import (
     FoundryError,
@@ -196,7 +196,7 @@ def _outcome(given: list[str], events: Events) -> tuple[int, FoundryError | None
         output.silence(sys.stdout)
         return 0, None
     except Exception as error:  # what no one foresaw is told in one line and kept in a file
-        told = _not_installed(error) or _internal(error)
+        told = _not_installed(error) or _not_here(error) or _internal(error)
         return told.exit_code, told
 
 
@@ -245,6 +245,11 @@ def _not_installed(error: Exception) -> ResourceError | None:
         return None
     what, fix = _("the package is not installed"), "pip install 'ai-foundry[train]'"
     return ResourceError(Problem(name.partition(".")[0], what, fix))
+
+
+def _not_here(error: Exception) -> ResourceError | None:
+    """What the system refused of a path that the user named, or of stdout."""
+    return shortage.refused_path(error) if isinstance(error, OSError) else None
 
 
 def _internal(error: Exception) -> FoundryError:

@@ -52,7 +52,7 @@ def new(
     from foundry.planning.new_recipe import Wanted, file_for, look, make, path_from, terms
 
     target = out or file_for(data)
-    if target.exists() and not (force or dry_run):
+    if target.is_file() and not (force or dry_run):
         raise _exists(target)
     block = _read_format(format)
     seen = look(data, target, block)

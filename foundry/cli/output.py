@@ -64,11 +64,19 @@ def is_utf8(stream: TextIO) -> bool:
 
 
 def print_error(error: FoundryError, *, as_json: bool) -> None:
-    """Tell a person on stderr, or a program on stdout, what went wrong; never a token (C78)."""
+    """Tell a person on stderr, or a program on stdout, what went wrong; never a token (C78).
+
+    Where stdout takes nothing any more, it is told on stderr.
+    """
     if as_json:
-        print_json(error.as_dict())
-    else:
-        note(secrets.mask(str(error)))
+        try:
+            print_json(error.as_dict())
+            sys.stdout.flush()
+        except OSError:
+            silence(sys.stdout)
+        else:
+            return
+    note(secrets.mask(str(error)))
 
 
 def note(message: str) -> None:

@@ -1,5 +1,6 @@
 """The only writer of files: temporary file, fsync, rename; a reader never sees half a file."""
 
+import errno
 import hashlib
 import json
 import os
@@ -20,8 +21,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it is synced and takes its place.
 
     On any exception the temporary file is removed and `path` is left as it was.
+
+    Raises:
+        OSError: `path` is a folder; or a device such as /dev/null, which would be gone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_special(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     fault_point("file-write")
     try:
@@ -34,6 +39,13 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def _refuse_special(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.ENODEV, "not a regular file", str(path))
 
 
 @contextmanager

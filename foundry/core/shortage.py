@@ -1,4 +1,4 @@
-"""Whether an error says that the disk or the memory of this machine is at its end.
+"""Whether an error says that the disk or the memory is at its end, or that a path cannot be used.
 
 Libraries say it in their own ways: as an `OSError` with a number, as the text of a `RuntimeError`
 (torch 2.13), or with Rust's `os error 28` (safetensors 0.8, tokenizers).
@@ -65,6 +65,31 @@ def free_bytes(path: Path) -> int:
     """Bytes that may still be written at `path`, which need not exist yet."""
     whole = path.absolute()
     return shutil.disk_usage(next(p for p in (whole, *whole.parents) if p.exists())).free
+
+
+def refused_path(error: OSError) -> ResourceError | None:
+    """What the system has against a path, or the disk it is on; None where it may be our fault.
+
+    Only what a person can mend without us is told so: a folder in the place of a file or a file in
+    that of a folder, a missing right, a full or read-only disk.
+    """
+    named = error.filename2 or error.filename
+    where = "" if named is None else os.fsdecode(named)
+    path, fix = Path(where), _("name another path")
+    if error.errno in REFUSED:
+        what = _("cannot be written ({error})").format(error=os.strerror(error.errno))
+        return ResourceError(Problem(where, what, _("make space on the disk, or use another")))
+    if named is None:
+        return None
+    if error.errno in (errno.EEXIST, errno.ENOTDIR) and not path.is_dir():
+        file = next((p for p in (path, *path.parents) if p.is_file()), path)
+        return ResourceError(Problem(str(file), _("a file; a folder is needed there"), fix))
+    if error.errno == errno.EISDIR and path.is_dir():
+        return ResourceError(Problem(where, _("a folder; a file is needed there"), fix))
+    if error.errno in (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENODEV):
+        what = _("cannot be used ({why})").format(why=error.strerror)
+        return ResourceError(Problem(where, what, fix))
+    return None
 
 
 def refused_folder(path: Path) -> Problem | None:

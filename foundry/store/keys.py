@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from foundry.core import atomic
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
+from foundry.core.shortage import refused_path
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -139,12 +140,16 @@ def new(path: Path, phrase: str | None) -> PublicKey:
     for file, (content, mode) in files.items():
         try:
             atomic.write_new(file, content, mode)
-        except FileExistsError as error:
-            raise _is_there(file) from error
         except OSError as error:
-            what = _("cannot be written ({error})").format(error=error.strerror)
-            raise ResourceError(Problem(str(file), what)) from error
+            raise _unwritable(file, error) from error
     return public
+
+
+def _unwritable(path: Path, error: OSError) -> ResourceError:
+    if path.exists():  # another process made it just now
+        return _is_there(path)
+    what = _("cannot be written ({error})").format(error=error.strerror)
+    return refused_path(error) or ResourceError(Problem(str(path), what))
 
 
 def _is_there(path: Path) -> ResourceError:

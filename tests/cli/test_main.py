@@ -229,6 +229,30 @@ def test_bug_where_no_file_can_be_written_prints_the_traceback(told, failing, mo
     assert err.endswith("fix: report it with the lines above\n")
 
 
+@pytest.mark.parametrize("arguments", [["model", "list"], ["recipe", "list", "--json"]])
+def test_full_disk_behind_stdout_is_no_error_of_the_program(arguments):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = process(
+            "-m", "foundry", *arguments, stdout=full, stderr=subprocess.PIPE, capture_output=False
+        )
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("cannot be written (No space left on device)\n")
+
+
+def test_error_as_json_that_stdout_does_not_take_is_told_on_stderr():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = process(
+            *("-m", "foundry", "run", "show", "none", "--json"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            capture_output=False,
+        )
+
+    assert done.returncode == 2
+    assert "none: no run of this name" in done.stderr
+
+
 def test_reader_that_leaves_is_no_error():
     script = f"{sys.executable} -m foundry recipe schema; echo code $? >&2"  # 60 kB fill the pipe
     shell = ["bash", "-c", f"({script}) | head -c 10 > /dev/null"]

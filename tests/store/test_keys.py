@@ -45,6 +45,13 @@ def test_key_is_never_overwritten(pair: Path, name: str):
     assert not (pair.parent / other).exists()
 
 
+def test_file_in_the_place_of_the_keys_folder_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+
+    with pytest.raises(ResourceError, match="file: a file; a folder is needed there"):
+        keys.new(tmp_path / "file" / "shop.pem", None)
+
+
 def test_link_to_nowhere_is_not_written_through(tmp_path: Path):
     (tmp_path / "shop.pem").symlink_to(tmp_path / "elsewhere")
 
