@@ -183,9 +183,10 @@ def _outcome(given: list[str], events: Events) -> tuple[int, FoundryError | None
     except FoundryError as error:
         return error.exit_code, error
     except typer.TyperException as error:
+        from foundry.cli import usage
+
         verb = " ".join(["foundry", *given[:1]]) if given and given[0] in VERBS else "foundry"
-        fix = _("see `{command}`").format(command=f"{verb} --help")
-        wrong = RecipeError(Problem("", error.format_message(), fix))
+        wrong = RecipeError(usage.problem(error, verb))
         return wrong.exit_code, wrong
     except Terminated:
         what, fix = _("stopped by a signal"), _("run the same command again to go on")

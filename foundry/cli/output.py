@@ -29,7 +29,7 @@ Set = Annotated[
 
 
 def verb_app(help: str) -> typer.Typer:
-    """The Typer object of a verb; `foundry VERB` alone prints its help."""
+    """The Typer object of a verb."""
     return typer.Typer(help=help, rich_markup_mode=None, add_completion=False)
 
 

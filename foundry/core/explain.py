@@ -99,7 +99,7 @@ def _problem(
         return Problem(where, _("this key is required"), fix)
     if first["type"] == "value_error":
         return _own(where, first["ctx"]["error"])
-    alternatives = dict.fromkeys(_expected(detail, field) for detail in details)
+    alternatives = dict.fromkeys(expected(detail, field) for detail in details)
     wanted = _(" or ").join(alternatives)
     what = _("must be {wanted}; got {found}").format(wanted=wanted, found=found(node))
     key = path[-1] if path and isinstance(path[-1], str) else None
@@ -129,7 +129,8 @@ def found(node: Node | None) -> str:
     return _("the number {text}").format(text=text)
 
 
-def _expected(detail: ErrorDetails, field: FieldInfo | None) -> str:
+def expected(detail: ErrorDetails, field: FieldInfo | None) -> str:
+    """What should stand there, in words: of one of pydantic's errors, and of the field if known."""
     kind, ctx = detail["type"], detail.get("ctx", {})
     types = {
         "bool_type": _("`true` or `false`"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -109,21 +110,48 @@ def test_unknown_verb_like_no_other_points_at_the_help(told):
     assert told("zzz")[2].endswith("fix: use `foundry --help`\n")
 
 
+SEE = "see `foundry {} --help`"
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message", "command"),
+    ("line", "said", "fix"),
     [
-        (["--zzz"], "No such option: --zzz", "foundry --help"),
-        (["recipe", "chek"], "No such command 'chek'", "foundry recipe --help"),
-        (["recipe", "check"], "Missing argument 'RECIPE'", "foundry recipe --help"),
-        (["recipe", "check", "a", "b"], "unexpected extra argument", "foundry recipe --help"),
+        ("--zzz", "--zzz: no such option", "see `foundry --help`"),
+        ("train a --untill b", "--untill: no such option", "use `--until`"),
+        ("train a --until", "--until: needs a value", SEE.format("train")),
+        ("compare --allow-unequal=x", "--allow-unequal: takes no value", SEE.format("compare")),
+        ("recipe chek", "unknown command `chek`", "use `foundry recipe check`"),
+        ("recipe", "foundry recipe: is one of: list, show, check, fill, new", SEE.format("recipe")),
+        ("recipe check", "RECIPE: is needed, and was not given", SEE.format("recipe check")),
+        ("recipe check a b", "more words than there is use for: b", SEE.format("recipe check")),
+        ("train a --seeds x", "--seeds: must be a whole number; got x", SEE.format("train")),
+        ("train a --seeds 0", "--seeds: must be a number of at least 1; got 0", SEE.format("train")),
+        (
+            "licence gemma --lang fr",
+            "--lang: must be one of zh-TW, en, both; got fr",
+            SEE.format("licence"),
+        ),
+        (
+            "registry mark a@1 erased --reason b",
+            "KIND: must be one of erased-subject, expired-data; got erased",
+            "use `erased-subject`",
+        ),
     ],
 )
-def test_wrong_usage_ends_with_2_and_points_at_the_help(told, arguments, message, command):
-    code, out, err = told(*arguments)
+def test_wrong_usage_ends_with_2_and_says_what_and_where(told, line, said, fix):
+    code, out, err = told(*line.split())
 
     assert (code, out) == (2, "")
-    assert message in err
-    assert err.endswith(f"fix: see `{command}`\n")
+    assert err.startswith(said)
+    assert err.endswith(f"\n  fix: {fix}\n")
+
+
+def test_no_wrong_usage_is_told_in_the_words_of_a_library(told, monkeypatch):
+    monkeypatch.setenv("FOUNDRY_LANG", "zh_TW")
+
+    for line in ("--zzz", "recipe", "recipe check", "train a --seeds x", "train a --until"):
+        err = told(*line.split())[2]
+        assert not set(re.findall("[a-z]+", err)) & {"such", "missing", "input", "requires"}
 
 
 def test_wrong_usage_as_json_is_one_document(told):
