@@ -125,7 +125,7 @@ SEE = "see `foundry {} --help`"
         ("recipe check", "RECIPE: is needed, and was not given", SEE.format("recipe check")),
         ("recipe check a b", "more words than there is use for: b", SEE.format("recipe check")),
         ("train a --seeds x", "--seeds: must be a whole number; got x", SEE.format("train")),
-        ("train a --seeds 0", "--seeds: must be a number of at least 1; got 0", SEE.format("train")),
+        ("train a --seeds 0", "--seeds: must be a number of at least 1; got", SEE.format("train")),
         (
             "licence gemma --lang fr",
             "--lang: must be one of zh-TW, en, both; got fr",

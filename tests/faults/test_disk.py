@@ -158,7 +158,9 @@ def test_folder_that_cannot_be_written_is_refused_by_the_plan(
         outcome = small.told(recipe, "--until", "plan", "--runs", str(runs))
 
     assert (outcome.code, outcome.document["error"]) == (3, "resource"), outcome
-    assert str(runs) in outcome.document["problems"][0]["where"]
+    problem = outcome.document["problems"][0]
+    assert str(runs) in problem["where"]
+    assert "`--runs`" in problem["fix"]  # the plan's words, before anything was tried
 
 
 def broken(_descriptor: int) -> None:
