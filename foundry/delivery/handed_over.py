@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from foundry.evals.answers import Item
 from foundry.evals.benchmark import Task, draw
 from foundry.evals.comparison import same
 from foundry.evals.metrics import that_score
-from foundry.evals.subjects import Form, Subject
+from foundry.evals.subjects import Form, Subject, Tools
 from foundry.models.fetch import locate
 from foundry.models.load import load_tokenizer
 from foundry.train.adapter_files import load_tuned
@@ -131,13 +132,13 @@ class HandedOver:
             encoder = self._encoder(base)
             return Form(
                 encoder.template,
-                lambda turns: encoder.render(turns, add_generation_prompt=True),
+                partial(encoder.render, add_generation_prompt=True),
                 self._stop_ids(base),
             )
         chat = self.chat
         template = (self.folder / chat.template).read_text(encoding="utf-8")
 
-        def rendered(turns: Sequence[Turn]) -> str:
+        def rendered(turns: Sequence[Turn], tools: Tools = ()) -> str:
             first = [Turn("system", chat.system)] if chat.system else []
             own = bool(turns) and turns[0].role == "system"
             return render(
@@ -146,6 +147,7 @@ class HandedOver:
                 bos_token=chat.bos_token,
                 eos_token=chat.eos_token,
                 add_generation_prompt=True,
+                tools=tools,
             )
 
         return Form(template, rendered, chat.stop_ids)

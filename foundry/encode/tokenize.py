@@ -5,7 +5,7 @@ the BOS (C09). A token that straddles the seam between prompt and answer counts 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,7 +69,13 @@ class Encoder:
             return (Turn("system", self.system), *turns)
         return tuple(turns)
 
-    def render(self, turns: Sequence[Turn], *, add_generation_prompt: bool = False) -> str:
+    def render(
+        self,
+        turns: Sequence[Turn],
+        tools: Sequence[Mapping[str, Any]] = (),
+        *,
+        add_generation_prompt: bool = False,
+    ) -> str:
         """The conversation as text; see `encode.render`."""
         return render(
             self.with_system(turns),
@@ -77,11 +83,17 @@ class Encoder:
             bos_token=self.bos_token,
             eos_token=self.eos_token,
             add_generation_prompt=add_generation_prompt,
+            tools=tools,
         )
 
-    def prompt_ids(self, turns: Sequence[Turn]) -> list[int]:
-        """The ids from which the model goes on with its answer; the BOS once at the head."""
-        return self.ids(self.render(turns, add_generation_prompt=True))
+    def prompt_ids(
+        self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> list[int]:
+        """The ids from which the model goes on with its answer; the BOS once at the head.
+
+        The tools that the conversation offers are said as in training (C59).
+        """
+        return self.ids(self.render(turns, tools, add_generation_prompt=True))
 
     def ids(self, text: str) -> list[int]:
         """`text` as ids, with the model's BOS once at the head whether the text has it or not."""

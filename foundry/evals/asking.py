@@ -28,7 +28,10 @@ def asked_of(
 def in_template(encoder: Encoder, items: Sequence[Item], name: str, decoding: Decoding) -> Asked:
     """The prompts of training: the chat template up to the answer, and the answer's opening."""
     prompts = {
-        i.example.id: [*encoder.prompt_ids(i.example.prompt), *plain_ids(encoder, i.opening)]
+        i.example.id: [
+            *encoder.prompt_ids(i.example.prompt, i.example.tools),
+            *plain_ids(encoder, i.opening),
+        ]
         for i in items
     }
     first = encoder.with_system(items[0].example.prompt)[0]

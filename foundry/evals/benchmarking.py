@@ -172,7 +172,7 @@ def _prompt(speech: Speech, task: Task, item: Item, subject: Subject) -> list[in
             raise ResourceError(Problem(subject.name, what))
         return [speech.start_id]
     if task.form == "chat":
-        return speech.chat(task.turns(item.example))
+        return speech.chat(task.turns(item.example), item.example.tools)
     return speech.ids(task.text(item.example))
 
 
@@ -182,8 +182,10 @@ def _questions(task: Task) -> str:
         texts = [[i.example.text, [t.as_dict() for t in i.example.prompt]] for i in task.items]
         return atomic.fingerprint([texts, task.system])
     if task.form == "chat":
-        turns = [[t.as_dict() for t in task.turns(i.example)] for i in task.items]
-        return atomic.fingerprint(turns)
+        asked = [i.example for i in task.items]
+        turns = [[t.as_dict() for t in task.turns(example)] for example in asked]
+        tools = [example.tools for example in asked]
+        return atomic.fingerprint([turns, tools] if any(tools) else turns)
     return atomic.fingerprint([task.text(item.example) for item in task.items])
 
 

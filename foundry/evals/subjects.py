@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from foundry.core import atomic
 from foundry.core.errors import Problem, ResourceError
@@ -18,6 +18,15 @@ from foundry.models.load import load_model, load_tokenizer, open_tokenizer, own_
 from foundry.runtime.contract import Runtime
 
 TOKENIZE_ONLY = 64  # tokens of context for a server that only makes prompts
+
+
+Tools = Sequence[Mapping[str, Any]]
+
+
+class Renders(Protocol):
+    """A conversation as text up to the answer, with the tools that it offers (OpenAI's form)."""
+
+    def __call__(self, turns: Sequence[Turn], tools: Tools = ()) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -36,17 +45,17 @@ class Speech:
     """
 
     plain: Callable[[str], list[int]]
-    rendered: Callable[[Sequence[Turn]], str] | None
+    rendered: Renders | None
     template: str
     bos_id: int | None
     start_id: int | None
     stop_ids: tuple[int, ...]
     context: int
 
-    def chat(self, turns: Sequence[Turn]) -> list[int]:
+    def chat(self, turns: Sequence[Turn], tools: Tools = ()) -> list[int]:
         """A conversation's ids up to the answer; only where the model has a chat template."""
         assert self.rendered is not None
-        return self.ids(self.rendered(turns))
+        return self.ids(self.rendered(turns, tools))
 
     def ids(self, text: str) -> list[int]:
         """A text's ids with the BOS once at the head where the model has one (C09)."""
@@ -60,7 +69,7 @@ class Form:
     """The chat form a model was trained in: its template, how it renders, what ends an answer."""
 
     template: str
-    render: Callable[[Sequence[Turn]], str]
+    render: Renders
     stop_ids: tuple[int, ...]
 
 
@@ -240,13 +249,17 @@ def _speech_of_onnx(folder: Path) -> Speech:
     tokenizer = open_tokenizer(folder)
     bos, template = own_bos(tokenizer), tokenizer.chat_template
     ends = ends_of(folder)
-    rendered = partial(
-        render,
-        template=template,
-        bos_token=tokenizer.bos_token or "",
-        eos_token=tokenizer.eos_token or "",
-        add_generation_prompt=True,
-    )
+
+    def rendered(turns: Sequence[Turn], tools: Tools = ()) -> str:
+        return render(
+            turns,
+            template,
+            bos_token=tokenizer.bos_token or "",
+            eos_token=tokenizer.eos_token or "",
+            add_generation_prompt=True,
+            tools=tools,
+        )
+
     return Speech(
         plain=lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]),
         rendered=None if template is None else rendered,

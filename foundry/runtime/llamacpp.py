@@ -15,7 +15,7 @@ import socket
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -110,9 +110,11 @@ class LlamaCppRuntime:
         (model,) = self._get("/v1/models")["data"]
         return int(model["meta"]["n_ctx_train"])
 
-    def rendered(self, turns: Sequence[Turn]) -> str:
+    def rendered(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """The prompt that the file's own chat template makes of a conversation."""
-        body = {"messages": [turn.as_dict() for turn in turns]}
+        body: dict[str, Any] = {"messages": [turn.as_dict() for turn in turns]}
+        if tools:
+            body["tools"] = [dict(tool) for tool in tools]
         return str(self._post("/apply-template", body)["prompt"])
 
     def generate(

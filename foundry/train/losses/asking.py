@@ -42,7 +42,7 @@ def questions(
         row = whole.get(example.id)
         if row is None:
             continue
-        ids = tuple(encoder.prompt_ids(example.prompt))
+        ids = tuple(encoder.prompt_ids(example.prompt, example.tools))
         if len(ids) < len(row.input_ids):
             made[row.id] = Asked(example, ids, row)
     return made
