@@ -12,7 +12,7 @@ from typing import Any
 from foundry.core.records import Example
 from foundry.data.normalising import normalise
 from foundry.evals.answers import Answer, Column, Item
-from foundry.evals.questions import question_of
+from foundry.evals.questions import answer_of, question_of
 
 LONGEST_GRAM = 3
 DECIMALS = 12
@@ -27,10 +27,10 @@ def most_frequent_answer(train: Sequence[Example], items: Sequence[Item]) -> Col
     Raises:
         ValueError: `train` is empty.
     """
-    counts = Counter(example.answer for example in train)
-    first = min(train, key=lambda example: (-counts[example.answer], example.id))
+    counts = Counter(answer_of(example) for example in train)
+    first = min(train, key=lambda example: (-counts[answer_of(example)], example.id))
     title = {"en": "Always the commonest answer", "zh-TW": "永遠回最常見的答案"}
-    return _column("most-frequent-answer", title, {i.example.id: first.answer for i in items})
+    return _column("most-frequent-answer", title, {i.example.id: answer_of(first) for i in items})
 
 
 def nearest_question(train: Sequence[Example], items: Sequence[Item]) -> Column:
@@ -49,7 +49,7 @@ def nearest_question(train: Sequence[Example], items: Sequence[Item]) -> Column:
         raise ValueError("no training rows")
     rows = sorted(train, key=lambda example: example.id)
     nearest = _nearest([_question(row) for row in rows], [_question(i.example) for i in items])
-    answers = {i.example.id: rows[row].answer for i, row in zip(items, nearest, strict=True)}
+    answers = {i.example.id: answer_of(rows[row]) for i, row in zip(items, nearest, strict=True)}
     title = {"en": "The nearest trained question's answer", "zh-TW": "抄最像的訓練題的答案"}
     return _column("nearest-question", title, answers)
 

@@ -8,7 +8,7 @@ import re
 from typing import Literal
 
 from foundry.core.records import Example
-from foundry.evals.questions import question_of
+from foundry.evals.questions import answer_of, question_of
 
 VERSION = 1
 
@@ -48,7 +48,7 @@ def prompt(example: Example, a: str, b: str, *, criteria: str | None) -> str:
         criteria=f" In this case also: {criteria}" if criteria else "",
         question=asked.text,
         facts=_tagged("facts", asked.context),
-        reference=_tagged("reference_answer", example.answer),
+        reference=_tagged("reference_answer", answer_of(example)),
         a=a,
         b=b,
     )

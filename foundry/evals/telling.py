@@ -11,7 +11,7 @@ from typing import Any
 from foundry.evals.answers import Column, Item
 from foundry.evals.comparison import Comparison
 from foundry.evals.metrics import DECLINES, WRONGLY_DECLINED
-from foundry.evals.questions import question_of
+from foundry.evals.questions import answer_of, question_of
 
 MOST = 20
 KINDS = (
@@ -160,7 +160,7 @@ def entry(
         "metric": case.metric,
         "question": question.text,
         "context": question.context,
-        "reference": example.answer,
+        "reference": answer_of(example),
         "answers": [_said(column, case, comparison) for column in columns],
     }
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from foundry.core.records import Example, ToolCall, Turn
 from foundry.evals.prompts import ENGLISH, Labels, few_shot_text, pick_shots
 from foundry.evals.questions import Question, question_of
 
@@ -72,3 +73,26 @@ def test_english_labels_have_a_space_but_none_at_the_end(shop):
     text = few_shot_text([shot], shop.example("b", "Why?", "So."), ENGLISH)
 
     assert text == "Question: How much?\nAnswer: 95.\n\nQuestion: Why?\nAnswer:"
+
+
+def test_conversation_is_told_from_its_beginning_and_tools_once(shop):
+    call = Turn("assistant", "", tool_calls=(ToolCall("lookup", {"city": "東京"}),))
+    turns = (
+        Turn("user", "東京呢？"),
+        call,
+        Turn("tool", "晴", name="lookup"),
+        Turn("assistant", "晴天。"),
+        Turn("user", "臺北呢？"),
+        call,
+    )
+    tools = ({"type": "function", "function": {"name": "lookup"}},)
+    shot, asked = (Example(key, turns, "t", 1, key, tools=tools) for key in "ab")
+
+    text = few_shot_text([shot], asked, Labels())
+
+    written = '<tool_call>{"name": "lookup", "arguments": {"city": "東京"}}</tool_call>'
+    talk = f"問題：東京呢？\n回答：{written}\n結果：晴\n回答：晴天。\n問題：臺北呢？\n回答："
+    offer = '工具：\n[{"type": "function", "function": {"name": "lookup"}}]\n'
+    assert text == f"{offer}{talk}{written}\n\n{talk}"
+    none = few_shot_text([shot], shop.example("c", "好嗎？", "好。"), Labels())
+    assert none.endswith("\n\n工具：\n[]\n問題：好嗎？\n回答：")

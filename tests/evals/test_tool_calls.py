@@ -7,13 +7,21 @@ import pytest
 from foundry.core.errors import RecipeError
 from foundry.core.records import Example, ToolCall, Turn
 from foundry.evals.answers import Answer, Item
+from foundry.evals.baselines import most_frequent_answer
 from foundry.evals.evaluators import tool_calls
 from foundry.evals.metrics import metrics_of
+from foundry.evals.questions import answer_of
 from tests.family_talks import TOOLS
 
 SPEC = tool_calls.Spec()
 TAIPEI = ToolCall("lookup", {"city": "臺北", "days": 2})
 TOKYO = ToolCall("lookup", {"city": "東京"})
+EARLIER = (
+    Turn("user", "東京呢？"),
+    Turn("assistant", "", tool_calls=(TOKYO,)),
+    Turn("tool", "晴", name="lookup"),
+    Turn("assistant", "晴天。"),
+)
 
 
 def item(key: str, *calls: ToolCall, before: tuple[Turn, ...] = (), **fields: str) -> Item:
@@ -85,15 +93,8 @@ def test_where_no_call_is_due_none_must_be_made():
 
 
 def test_a_conversation_is_judged_by_its_last_turn():
-    before = (
-        Turn("user", "東京呢？"),
-        Turn("assistant", "", tool_calls=(TOKYO,)),
-        Turn("tool", "晴", name="lookup"),
-        Turn("assistant", "晴天。"),
-    )
-
-    assert score(item("a", TAIPEI, before=before), write(TAIPEI)) == 1.0
-    assert score(item("a", TAIPEI, before=before), write(TOKYO)) == 0.0
+    assert score(item("a", TAIPEI, before=EARLIER), write(TAIPEI)) == 1.0
+    assert score(item("a", TAIPEI, before=EARLIER), write(TOKYO)) == 0.0
 
 
 def test_other_right_answers_stand_in_a_column():
@@ -127,10 +128,28 @@ def test_a_question_without_tools_is_not_scored(shop):
     assert score(shop.facts[0], "售價100元。") is None
 
 
+def test_reference_that_people_and_base_are_shown_is_the_call_and_read_as_one():
+    asked = item("a", TAIPEI, TOKYO)
+
+    assert answer_of(asked.example).count("<tool_call>") == 2
+    assert score(asked, answer_of(asked.example)) == 1.0
+    assert "\n" not in answer_of(asked.example)  # where the answer of a base ends
+    copied = most_frequent_answer([asked.example], [asked])
+    assert score(asked, copied.answers["a"].text) == 1.0
+
+
 def test_mock_models_score_exactly_what_they_are_known_for(shop):
     """30 of 40 right; of the 10 others 4 are malformed, 3 have a wrong argument, 3 call a tool
-    where none is due."""
-    due = [item(f"c{n:02}", ToolCall("lookup", {"city": f"城{n}"})) for n in range(32)]
+    where none is due. The first 8 want two calls, the first 10 stand after an earlier answer."""
+    due = [
+        item(
+            f"c{n:02}",
+            ToolCall("lookup", {"city": f"城{n}"}),
+            *([TOKYO] if n < 8 else []),
+            before=EARLIER if n < 10 else (),
+        )
+        for n in range(32)
+    ]
     shop.items = [*due, *(item(f"n{n:02}") for n in range(8))]
     place = {asked.example.id: n for n, asked in enumerate(shop.items)}
 
@@ -139,7 +158,7 @@ def test_mock_models_score_exactly_what_they_are_known_for(shop):
         if n < 4:
             return write(*calls)[:-20]
         if n < 7:
-            return write(TOKYO)
+            return write(*[TOKYO] * len(calls))
         if n >= 37:
             return write(TOKYO)
         return write(*calls) or "不客氣。"
@@ -152,8 +171,10 @@ def test_mock_models_score_exactly_what_they_are_known_for(shop):
     found = {m["name"]: shop.score(report, "tuned", m["name"])["mean"] for m in report["metrics"]}
     assert found == {
         "tool-calls": 30 / 40,
-        "tool-calls-right-tool": 28 / 32,
+        "tool-calls-right-tool": 28 / 32,  # the malformed ones call none
         "tool-calls-malformed": 4 / 40,
         "tool-calls-abstention": 5 / 8,
+        "tool-calls-parallel": 1 / 8,
+        "tool-calls-multi-turn": 3 / 10,
     }
     assert shop.score(report, "base", "tool-calls")["mean"] == 8 / 40

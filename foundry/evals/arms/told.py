@@ -7,7 +7,7 @@ from foundry.evals.aggregates import Mean
 from foundry.evals.arms import pairs
 from foundry.evals.arms.arm import Arm
 from foundry.evals.comparison import rounded
-from foundry.evals.questions import question_of
+from foundry.evals.questions import answer_of, question_of
 from foundry.evals.swaps import SAME
 
 
@@ -50,6 +50,6 @@ def _told(
         "item": key,
         "part": field.part,
         "question": question_of(item.example).text,
-        "reference": item.example.answer,
+        "reference": answer_of(item.example),
         "said": sorted(said.values(), key=lambda one: -field.metric.sign * one["score"]),
     }

@@ -176,6 +176,15 @@ def _right_tools(item: Item, answer: Answer, spec: Spec) -> float | None:
     return float(called == Counter(one.name for one in due))
 
 
+def _parallel(item: Item, answer: Answer, spec: Spec) -> float | None:
+    return score(item, answer, spec) if len(_due(item, spec)) > 1 else None
+
+
+def _later(item: Item, answer: Answer, spec: Spec) -> float | None:
+    is_later = any(turn.role == "assistant" for turn in item.example.prompt)
+    return score(item, answer, spec) if is_later else None
+
+
 def _malformed(item: Item, answer: Answer, spec: Spec) -> float | None:
     return float(_written(item, answer).malformed) if _applies(item, spec) else None
 
@@ -215,5 +224,24 @@ COMPANIONS = (
             "zh-TW": "用不到工具的題目，答案沒有呼叫工具。",
         },
         _abstains,
+    ),
+    Companion(
+        "tool-calls-parallel",
+        {"en": "Several calls in one turn", "zh-TW": "一次呼叫好幾個"},
+        {
+            "en": "Where several calls are due in one turn, all are right and no other is made.",
+            "zh-TW": "一次該呼叫好幾個工具時，每一個都對，也沒有多的。",
+        },
+        _parallel,
+    ),
+    Companion(
+        "tool-calls-multi-turn",
+        {"en": "Later turns of a conversation", "zh-TW": "多輪對話的後續回合"},
+        {
+            "en": "Where the conversation has earlier answers or results of tools, the calls of "
+            "the last turn are right.",
+            "zh-TW": "對話裡已有先前的回答或工具結果時，最後一回合的呼叫是對的。",
+        },
+        _later,
     ),
 )

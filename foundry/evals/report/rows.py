@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foundry.core import atomic
 from foundry.evals.compare import Measured
-from foundry.evals.questions import question_of
+from foundry.evals.questions import answer_of, question_of
 from foundry.evals.report.spreadsheet import Cell, write_csv
 
 SCORES = (
@@ -65,7 +65,7 @@ def _answers(measured: Measured) -> Iterator[Row]:
                 "role": role,
                 "question": question.text,
                 "context": question.context,
-                "reference": example.answer,
+                "reference": answer_of(example),
                 "answer": answer.text,
                 "tokens": answer.tokens,
                 "stopped": answer.stopped,
