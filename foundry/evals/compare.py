@@ -68,13 +68,13 @@ class Evidence:
 class Measured:
     """Every answer with its scores, before it is put into words and numbers.
 
-    `overlaps` are the questions that training rows hold too.
+    `overlaps` are the questions that training rows hold too; None where nobody looked.
     """
 
     columns: Sequence[Column]
     comparison: Comparison
     gates: Sequence[Gate]
-    overlaps: Sequence[Overlap] = ()
+    overlaps: Sequence[Overlap] | None = None
 
     @property
     def reference(self) -> Column:
@@ -114,7 +114,8 @@ def report_on(measured: Measured, evidence: Evidence) -> dict[str, Any]:
     comparison, columns = measured.comparison, measured.columns
     scores = comparison.scores
     gates = judge(measured.gates, comparison)
-    overlap = contamination(comparison, measured.overlaps, measured.gates)
+    found = measured.overlaps
+    overlap = None if found is None else contamination(comparison, found, measured.gates)
     report = {
         "schema_version": SCHEMA_VERSION,
         "title": evidence.title,
@@ -122,7 +123,7 @@ def report_on(measured: Measured, evidence: Evidence) -> dict[str, Any]:
         "method": method(scores.seed),
         "headlines": [
             *_headlines(comparison, columns),
-            *contamination_headlines(overlap, comparison),
+            *([] if overlap is None else contamination_headlines(overlap, comparison)),
         ],
         "gates_passed": all(gate["passed"] for gate in gates),
         "gates": gates,

@@ -5,10 +5,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from foundry.core.recipe import Gate
-from foundry.evals.comparison import Comparison, rounded
+from foundry.evals.comparison import Comparison, Contrast, rounded
 from foundry.evals.contamination import GRAM, NEAR, Overlap
 from foundry.evals.gates import judge
-from foundry.evals.statistics import verdict
+from foundry.evals.multiplicity import judged_together
+from foundry.evals.statistics import Difference, verdict
 from foundry.evals.telling import main_metric
 from foundry.evals.wording import VERDICTS, say
 
@@ -37,7 +38,7 @@ def contamination(
         "count": len(found),
         "items": [asdict(overlap) for overlap in found],
         "scores": [row for place in touched for row in _scores(comparison, clean, *place)],
-        "verdicts": [row for place in touched for row in _verdicts(comparison, clean, *place)],
+        "verdicts": list(_verdicts(comparison, clean, touched)),
         "gates": _changed_gates(comparison, clean, gates) if found else [],
     }
 
@@ -83,24 +84,43 @@ def _scores(
 
 
 def _verdicts(
-    comparison: Comparison, clean: Comparison, metric: str, part: str
+    comparison: Comparison, clean: Comparison, touched: Sequence[tuple[str, str]]
 ) -> Iterator[dict[str, Any]]:
-    """Tuned and delivered against the better base, which is chosen with every question."""
-    base = comparison.best_base(metric, part)
-    for column in comparison.roles.candidates if base is not None else ():
-        before = comparison.scores.difference(metric, part, column, str(base))
-        after = clean.scores.difference(metric, part, column, str(base))
-        if before is not None and (after is None or after.n != before.n):
+    """Tuned and delivered against the better base, which is chosen with every question.
+
+    Both verdicts are corrected for all comparisons of the report, as the report's own are.
+    """
+    without = _without(comparison, clean, touched) if touched else {}
+    for contrast in comparison.contrasts:
+        before, after = contrast.difference, without.get(contrast)
+        is_touched = (contrast.metric, contrast.part) in touched
+        if not (is_touched and contrast.kind.endswith("-base")):
+            continue
+        if after is None or after.n != before.n:
             yield {
-                "metric": metric,
-                "part": part,
-                "a": column,
-                "b": base,
+                "metric": contrast.metric,
+                "part": contrast.part,
+                "a": contrast.a,
+                "b": contrast.b,
                 "mean": rounded(before.mean),
                 "verdict": verdict(before),
                 "mean_without": None if after is None else rounded(after.mean),
                 "verdict_without": NOTHING_LEFT if after is None else verdict(after),
             }
+
+
+def _without(
+    comparison: Comparison, clean: Comparison, touched: Sequence[tuple[str, str]]
+) -> dict[Contrast, Difference]:
+    """The report's differences without the overlap, judged together; none where nothing is left."""
+    found = {
+        one: clean.scores.difference(one.metric, one.part, one.a, one.b)
+        if (one.metric, one.part) in touched
+        else one.difference
+        for one in comparison.contrasts
+    }
+    left = {one: difference for one, difference in found.items() if difference is not None}
+    return dict(zip(left, judged_together([*left.values()]), strict=True))
 
 
 def _changed_gates(

@@ -142,6 +142,21 @@ def test_a_verdict_that_only_the_overlap_bears_out_is_a_warning(unchanged_shop):
     assert "重疊" in warning["zh-TW"]
 
 
+def test_verdicts_are_those_of_the_report_corrected_for_its_comparisons(shop):
+    """Alone the gain is clear, among the comparisons of the report it is not."""
+    train = [row(shop.facts[n].example.prompt[-1].content, line=n) for n in (38, 39)]
+
+    made = shop.report(
+        [shop.column("base", shop.right(20)), shop.column("tuned", shop.right(32))], trained=train
+    )
+
+    place = {"metric": "required-facts", "a": "tuned", "b": "base"}
+    (own,) = [one for one in made["differences"] if place.items() <= one.items()]
+    (told,) = [one for one in made["contamination"]["verdicts"] if place.items() <= one.items()]
+    assert own["p_value"] < 0.05 < own["p_adjusted"]
+    assert told["verdict"] == own["verdict"] == "NO DIFFERENCE"
+
+
 def test_where_every_question_was_trained_on_nothing_can_be_said(unchanged_shop):
     made = report(unchanged_shop, 30, range(40))
 
@@ -170,6 +185,22 @@ def test_page_names_the_questions_and_scores_them_without(unchanged_shop):
     assert page.count("train.csv:19") == 2  # once per language
     assert "same question, another answer" in page
     assert ">+50.0<" in page and ">0.0<" in page
+
+
+def test_where_nobody_looked_no_page_says_that_nothing_overlaps(unchanged_shop):
+    measured = measure(
+        unchanged_shop.items,
+        [unchanged_shop.column("tuned", unchanged_shop.right(30))],
+        measures=Measures([unchanged_shop.required(parts=["facts"])]),
+        roles=Roles(tuned="tuned"),
+        part_titles={},
+        seed=7,
+    )
+
+    made = report_on(measured, Evidence({"en": "x", "zh-TW": "x"}))
+
+    assert made["contamination"] is None
+    assert WORDS["en"]["overlap"] not in render(made)
 
 
 def test_page_says_that_nothing_overlaps(unchanged_shop):
