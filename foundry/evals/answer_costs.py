@@ -7,19 +7,22 @@ assumed to draw what the plan states for it. Either way the report says which.
 from collections.abc import Sequence
 from typing import Any
 
-from foundry.evals.answers import Column
+from foundry.evals.answers import Column, Item
 from foundry.evals.comparison import rounded
 from foundry.store.ledger import JOULES_PER_KWH, Charges
 
 ANSWERS = 1000
 
 
-def answer_costs(columns: Sequence[Column], charges: Charges) -> dict[str, Any]:
+def answer_costs(
+    columns: Sequence[Column], items: Sequence[Item], charges: Charges
+) -> dict[str, Any]:
     """Per model column `{column, seconds, kwh, kwh_from, twd, rent_twd}` for a thousand answers.
 
-    A number is None where it is not known: seconds of a column that was answered in two sittings,
-    money without a price. Beside the columns stand the assumptions: `watts`, `watts_from`,
-    `twd_per_kwh`, `price_from`, `twd_per_hour`, `rent_from`.
+    What evaluators bring among `items` counts neither as answers nor as seconds. A number is None
+    where it is not known: money without a price, anything of a column without seconds. Beside the
+    columns stand the assumptions: `watts`, `watts_from`, `twd_per_kwh`, `price_from`,
+    `twd_per_hour`, `rent_from`.
     """
     return {
         "answers": ANSWERS,
@@ -29,12 +32,12 @@ def answer_costs(columns: Sequence[Column], charges: Charges) -> dict[str, Any]:
         "price_from": charges.price_from,
         "twd_per_hour": charges.twd_per_hour,
         "rent_from": charges.rent_from,
-        "columns": [_cost(column, charges) for column in columns if column.settings],
+        "columns": [_cost(one, len(one.own(items)), charges) for one in columns if one.settings],
     }
 
 
-def _cost(column: Column, charges: Charges) -> dict[str, Any]:
-    scale = ANSWERS / max(1, len(column.answers))
+def _cost(column: Column, answers: int, charges: Charges) -> dict[str, Any]:
+    scale = ANSWERS / max(1, answers)
     seconds = None if column.seconds is None else column.seconds * scale
     metered = column.joules if charges.is_metered else None
     assumed = None if None in (charges.watts, seconds) else charges.watts * seconds

@@ -8,7 +8,7 @@ another model must never be taken for this one's.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,9 @@ class Column:
     """One answerer (a model, a file, a baseline) and what it said to each item.
 
     `title` maps `en` and `zh-TW` to a name a person reads. `settings` has the keys `SETTINGS`
-    where a model answered and is empty for a baseline. `seconds` is for all answers together, and
-    `joules` what the processors' meter counted meanwhile; each is None where it is not known.
+    where a model answered and is empty for a baseline. `seconds` is what all answers to the
+    recipe's questions took together, those that evaluators bring left out, and `joules` what the
+    processors' meter counted meanwhile; each is None where it is not known.
     """
 
     name: str
@@ -104,6 +105,11 @@ class Column:
     answers: Mapping[str, Answer]
     seconds: float | None = None
     joules: float | None = None
+
+    def own(self, items: Iterable[Item]) -> list[Answer]:
+        """The answers to the recipe's questions among `items`, which `seconds` are of."""
+        own = (item.example.id for item in items if item.brought_by is None)
+        return [self.answers[key] for key in own if key in self.answers]
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def report_on(measured: Measured, evidence: Evidence) -> dict[str, Any]:
         "contamination": overlap,
         "tables": list(tables_of(scores, columns)),
         "telling": _telling(columns, comparison),
-        "costs": answer_costs(columns, evidence.charges),
+        "costs": answer_costs(columns, scores.items, evidence.charges),
         "curve": evidence.curve,
         "facts": evidence.facts,
     }
@@ -232,8 +232,9 @@ def _metric(name: str, scores: Scores) -> dict[str, Any]:
 
 
 def _column(column: Column, tuned: Column, comparison: Comparison) -> dict[str, Any]:
-    every = {i.example.id: i for i in comparison.scores.items if i.example.id in column.answers}
-    answers = [column.answers[key] for key, item in every.items() if item.brought_by is None]
+    items = comparison.scores.items
+    every = [i.example.id for i in items if i.example.id in column.answers]
+    answers = column.own(items)
     role, n = comparison.roles.of(column.name), max(1, len(answers))
     common = {
         "name": column.name,

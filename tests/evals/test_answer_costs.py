@@ -7,6 +7,7 @@ import pytest
 from foundry.evals.answer_costs import answer_costs
 from foundry.evals.report.costs import amount
 from foundry.store.ledger import Charges
+from tests.evals.conftest import Shop
 
 CHARGES = Charges(
     watts=100.0,
@@ -26,8 +27,22 @@ def column(shop):
 
 
 def cost(column, charges):
-    (found,) = answer_costs([column], charges)["columns"]
+    """Of the 50 questions of `column`."""
+    (found,) = answer_costs([column], Shop().items[:50], charges)["columns"]
     return found
+
+
+def test_what_an_evaluator_brings_makes_no_answer_cheaper(shop, column):
+    report = shop.report([replace(column, name="base"), column])
+    brought = [replace(shop.item(n), brought_by="controls", part="controls") for n in range(60, 92)]
+    shop.items = [*shop.items, *brought]
+    more = replace(column, answers=shop.column("tuned", shop.right(0)).answers)
+    with_more = shop.report([replace(more, name="base"), more])
+
+    def taken(made):
+        return made["costs"]["columns"][1]["seconds"], made["columns"][1]["seconds_per_answer"]
+
+    assert taken(with_more) == taken(report) == (3600.0, 3.6)
 
 
 def test_assumed_draw_gives_energy_and_money(column):
@@ -51,10 +66,10 @@ def test_meter_is_believed_where_it_counts_what_answers(column):
 
 
 def test_what_is_not_known_is_not_made_up(column):
-    in_two_sittings = cost(replace(column, seconds=None), CHARGES)
+    untimed = cost(replace(column, seconds=None), CHARGES)
     without_price = cost(column, Charges())
 
-    assert {in_two_sittings[key] for key in ("seconds", "kwh", "twd", "rent_twd")} == {None}
+    assert {untimed[key] for key in ("seconds", "kwh", "twd", "rent_twd")} == {None}
     assert without_price["seconds"] == 3600.0
     assert {without_price[key] for key in ("kwh", "twd", "rent_twd")} == {None}
 
@@ -62,7 +77,7 @@ def test_what_is_not_known_is_not_made_up(column):
 def test_baseline_costs_nothing_and_is_left_out(shop, column):
     copied = shop.column("look-up", shop.right(1), {})
 
-    found = answer_costs([copied, column], CHARGES)
+    found = answer_costs([copied, column], shop.items, CHARGES)
 
     assert [row["column"] for row in found["columns"]] == ["tuned"]
     assert (found["watts"], found["twd_per_kwh"], found["price_from"]) == (100.0, 4.0, "a bill")

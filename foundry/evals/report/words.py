@@ -32,7 +32,7 @@ PAGE: Mapping[str, Words] = {
         "twd_head": "電費 NT$",
         "rent_head": "租機器 NT$",
         "costs_seconds": "秒數是這次評估分批作答的實測時間，再換算成 {answers} 題；"
-        "分兩次才答完的不知道秒數。",
+        "中斷過的把各次加在一起。",
         "costs_metered": "用電是處理器計量器量到的，不含機器的其他部分。",
         "costs_assumed": "用電是假設整台機器一直耗 {watts} 瓦（{watts_from}）。",
         "costs_price": "電價每度 NT${price}（{price_from}）。",
@@ -124,7 +124,7 @@ PAGE: Mapping[str, Words] = {
         "twd_head": "electricity, NT$",
         "rent_head": "rent, NT$",
         "costs_seconds": "Seconds are those of this evaluation, answering in batches, scaled to "
-        "{answers} answers; of what was answered in two sittings they are not known.",
+        "{answers} answers; those of several sittings are added up.",
         "costs_metered": "The electricity is what the processors' meter counted, without the rest "
         "of the machine.",
         "costs_assumed": "The electricity assumes that the whole machine draws {watts} W "
