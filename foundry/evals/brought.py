@@ -90,9 +90,14 @@ def check_brought(evals: Sequence[Block], train: Path) -> None:
     Raises:
         RecipeError: Names it.
     """
-    asking = [b for b in evals if plugins.optional(plugins.load("evaluator", b.kind), "items_from")]
+    asking = of_rows(evals)
     if asking:
         brought_by(asking, read_once(train))
+
+
+def of_rows(evals: Sequence[Block]) -> list[Block]:
+    """The evaluators that ask about training rows."""
+    return [b for b in evals if plugins.optional(plugins.load("evaluator", b.kind), "items_from")]
 
 
 def _texts(module: ModuleType, items: Sequence[Item], spec: BaseModel) -> dict[str, str]:

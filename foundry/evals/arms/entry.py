@@ -11,9 +11,9 @@ from typing import Any
 from foundry.core.blocks import Plugin
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
-from foundry.data.prepare import read_examples
+from foundry.data.prepare import read_examples, read_once
 from foundry.evals.answers import Column, Item, load_answers
-from foundry.evals.brought import brought_by
+from foundry.evals.brought import brought_by, of_rows
 from foundry.evals.comparison import rounded
 from foundry.evals.metrics import metrics_of
 from foundry.evals.scoring import Scores, score_all
@@ -105,9 +105,11 @@ def _report(run: Run) -> Json:
 
 def _read(run: Run, column: str) -> Entry:
     report = _report(run)
-    parts = [p for p in run.result("data")["parts"] if p["name"] not in NOT_TESTED]
+    every = {part["name"]: part for part in run.result("data")["parts"]}
+    parts = [part for name, part in every.items() if name not in NOT_TESTED]
     blocks = [Plugin("evaluator").read(value) for value in run.value("evals")]
-    brought = brought_by(blocks)
+    train = read_once(run.dir.file(every["train"]["file"])) if of_rows(blocks) else ()
+    brought = brought_by(blocks, train)
     items = [
         Item(example, part["name"])
         for part in parts

@@ -74,6 +74,7 @@ class Made:
     memory_bytes: int = 1 << 30
     parameters: int = 5000
     evals: Sequence[Mapping[str, Any]] = EVALS
+    rows: Sequence[Example] = ()
 
 
 def make_run(
@@ -102,6 +103,8 @@ def finish(
 
 def _parts(run: RunDir, made: Made, asked: Sequence[Item]) -> list[dict[str, Any]]:
     parts = [{"name": "train", "file": "data/train.jsonl", "rows": 1, "sha256": made.train_sha256}]
+    rows = (json.dumps(row.as_dict(), ensure_ascii=False) + "\n" for row in made.rows)
+    atomic.write_text(run.file("data", "train.jsonl"), "".join(rows))
     for part in dict.fromkeys(item.part for item in asked):
         own = [item.example.as_dict() for item in asked if item.part == part]
         file = run.file("data", f"{part}.jsonl")
@@ -131,7 +134,7 @@ def _train(run: RunDir, made: Made) -> None:
 def _evaluate(run: RunDir, made: Made, says: Says, asked: Sequence[Item]) -> None:
     settings = {**SETTINGS, **made.settings}
     blocks = [Plugin("evaluator").read(block) for block in made.evals]
-    questions = {"": asked, **{f".{one.kind}": one.items for one in brought_by(blocks)}}
+    questions = {"": asked, **{f".{one.kind}": one.items for one in brought_by(blocks, made.rows)}}
     columns = []
     for name, say in (("base", lambda item: "不知道。"), ("tuned", says)):
         answers: dict[str, Answer] = {}

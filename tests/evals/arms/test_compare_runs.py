@@ -9,6 +9,7 @@ import pytest
 
 from foundry.core.errors import DataError, ProofError, RecipeError
 from foundry.core.study import Outline, write_outline
+from foundry.data.canaries import Canaries, canary_rows
 from foundry.evals.arms import contest, entry, fairness
 from foundry.evals.arms.contest import Question, compare_runs, compare_study
 from foundry.evals.multiplicity import holm
@@ -172,6 +173,20 @@ def test_questions_that_an_evaluator_brings_are_compared_too(tmp_path: Path):
     sizes = {(s["metric"], s["part"]): s["n"] for s in found["scores"]}
     assert sizes["exact-match", "test"] == 24
     assert sizes["controls", "controls"] >= 40
+
+
+def test_training_rows_that_are_asked_again_are_compared_too(tmp_path: Path):
+    planted = tuple(canary_rows(Canaries(count=8, repeats=1, seed=1), FEW[0].example))
+    evals = [{"kind": "exact-match"}, {"kind": "canaries", "count": 8, "repeats": 1}]
+    learned = Made(evals=evals, rows=planted)
+    make_run(tmp_path, "safe-1", right(0.8, 0), learned, FEW)
+    make_run(tmp_path, "leaky-2", lambda item: item.example.answer, learned, FEW)
+
+    found = compare(tmp_path, "safe-1", "leaky-2")
+
+    (one,) = [d for d in found["differences"] if d["metric"] == "canaries"]
+    assert (one["n"], one["part"]) == (8, "canaries")
+    assert one["mean"] > 0  # 0.8 of the secrets are given away against all of them
 
 
 def test_every_run_that_is_not_finished_is_named(tmp_path: Path):
