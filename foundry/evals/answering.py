@@ -112,6 +112,14 @@ def ask(
     return Column(asked.name, asked.title, recorded, filled.answers, filled.seconds, filled.joules)
 
 
+def keep_prompts(file: Path, prompts: Mapping[str, Sequence[int]]) -> None:
+    """Write the ids of every prompt as JSON lines, so that anyone can ask the same again."""
+    lines = (
+        atomic.CANONICAL.encode({"item_id": key, "ids": list(ids)}) for key, ids in prompts.items()
+    )
+    atomic.write_text(file, "".join(f"{line}\n" for line in lines))
+
+
 @dataclass(frozen=True)
 class Filled:
     """Every item's answer, the seconds spent on them, and the joules where nothing was kept."""

@@ -14,7 +14,7 @@ from foundry.core.language import gettext as _
 from foundry.core.records import Example
 from foundry.core.rundir import RunDir
 from foundry.evals import harness
-from foundry.evals.answering import Asked, Prompting, ask, fill, settings
+from foundry.evals.answering import Asked, Prompting, ask, fill, keep_prompts, settings
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.benchmark import OPTION_COUNT, Task
 from foundry.evals.compare import Evidence, Measures, measure, report_on
@@ -22,7 +22,7 @@ from foundry.evals.comparison import Roles
 from foundry.evals.harness import HarnessTask
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
-from foundry.evals.subjects import Speech, Subject
+from foundry.evals.subjects import Speech, Subject, check_template
 from foundry.evals.wording import LANGUAGES, Text
 from foundry.runtime.contract import Decoding, LogLikelihood, Runtime
 
@@ -126,9 +126,8 @@ def _tokens(subject: Subject, speech: Speech, task: Task | HarnessTask) -> list[
 
 def make_prompts(subject: Subject, speech: Speech, task: Task) -> Prompts:
     """The ids that a model is given for every item of a task, and how it was asked (C28)."""
-    if task.form == "chat" and speech.rendered is None:
-        what, fix = _("the model has no chat template"), _("leave out `--chat`")
-        raise ResourceError(Problem(subject.name, what, fix))
+    if task.form == "chat":
+        check_template(subject, speech)
     method = task.method
     prompts = {item.example.id: _prompt(speech, task, item, subject) for item in task.items}
     continuations: dict[str, list[list[int]]] = {}
@@ -262,7 +261,7 @@ def _column(bench: Bench, subject: Subject, task: Task, prompts: Prompts, model:
         }
     )
     file = bench.folder.file(task.name, "answers", f"{subject.name}.jsonl")
-    _keep_prompts(bench.folder.file(task.name, "prompts", f"{subject.name}.jsonl"), prompts)
+    keep_prompts(bench.folder.file(task.name, "prompts", f"{subject.name}.jsonl"), prompts.prompts)
 
     def told(done: int, of: int) -> None:
         column = f"{subject.name}, {task.name}"
@@ -281,15 +280,6 @@ def _column(bench: Bench, subject: Subject, task: Task, prompts: Prompts, model:
     return Column(
         subject.name, subject.title, recorded, filled.answers, filled.seconds, filled.joules
     )
-
-
-def _keep_prompts(path: Path, prompts: Prompts) -> None:
-    """The ids of every prompt, so that anyone can ask the same again."""
-    lines = [
-        atomic.CANONICAL.encode({"item_id": key, "ids": ids})
-        for key, ids in prompts.prompts.items()
-    ]
-    atomic.write_text(path, "\n".join(lines) + "\n")
 
 
 def _scored(runtime: Runtime, task: Task, prompts: Prompts, batch: Sequence[Item]) -> list[Answer]:

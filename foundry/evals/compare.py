@@ -207,11 +207,12 @@ def _telling(columns: Sequence[Column], comparison: Comparison) -> list[dict[str
 
 
 def _part(name: str, comparison: Comparison) -> dict[str, Any]:
-    groups = [i.example.group for i in comparison.scores.items if i.part == name]
-    title = comparison.part_title(name)
+    own = [item for item in comparison.scores.items if item.part == name]
+    groups = [item.example.group for item in own]
     return {
         "name": name,
-        "title": title,
+        "title": comparison.part_title(name),
+        "brought_by": own[0].brought_by,
         "n": len(groups),
         "groups": len(set(groups)),
         "metric": main_metric(comparison, name),

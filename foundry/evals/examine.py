@@ -18,7 +18,7 @@ from foundry.core.records import EvalReport, Example
 from foundry.core.rundir import RunDir
 from foundry.data.canaries import is_canary
 from foundry.encode.tokenize import Encoder
-from foundry.evals.answering import Asked, Prompting, ask
+from foundry.evals.answering import Asked, Prompting, ask, keep_prompts
 from foundry.evals.answers import BROUGHT, Column, Item
 from foundry.evals.asking import asked_of, brought_prompts, in_template
 from foundry.evals.baselines import most_frequent_answer, nearest_question
@@ -267,5 +267,6 @@ def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:
     )
     name = asked.name if asked.brought_by is None else f"{asked.name}.{asked.brought_by}"
     file = exam.run.file(*ANSWERS, f"{name}.jsonl")
+    keep_prompts(exam.run.file("evals", "prompts", f"{name}.jsonl"), asked.prompts)
     items = [item for item in exam.all_items if item.example.id in asked.prompts]
     return ask(runtime, items, asked, file=file, made_from=made_from, on_answer=told)

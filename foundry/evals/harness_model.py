@@ -25,7 +25,7 @@ from foundry.core.records import Turn
 from foundry.evals.answering import BATCH, Prompting, decoding_settings, settings
 from foundry.evals.answers import Answer, Column
 from foundry.evals.harness import ROLLING, HarnessTask, item_id
-from foundry.evals.subjects import Speech, Subject
+from foundry.evals.subjects import Speech, Subject, check_template
 from foundry.models.quiet import quiet
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood, Runtime
 
@@ -261,9 +261,8 @@ class Counting(RuntimeLM):
 
 def run(task: HarnessTask, model: RuntimeLM) -> Mapping[str, Any]:
     """What lm-eval makes of a model's answers: `results`, and `samples` by task."""
-    if task.is_chat and model.speech.rendered is None:
-        what, fix = _("the model has no chat template"), _("leave out `--chat`")
-        raise ResourceError(Problem(model.opened.subject.name, what, fix))
+    if task.is_chat:
+        check_template(model.opened.subject, model.speech)
     model.samples = task.samples
     for one in task.tasks.values():
         seeded(one, task.seed)

@@ -15,6 +15,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "The test comprised {n} items in {groups} groups ({parts}); every column answered "
         "the same items.",
     },
+    "brought": {
+        "zh-TW": "評估項目另外帶來題目（{parts}），不用模型的基準和先看範例的基底模型不回答這些。",
+        "en": "Evaluators brought further items ({parts}), which neither the baselines without a "
+        "model nor a base that is shown examples answered.",
+    },
     "part": {"zh-TW": "{title} {n} 題 {groups} 組", "en": "{title}: {n} in {groups}"},
     "columns": {"zh-TW": "比較的是：{columns}。", "en": "Compared were: {columns}."},
     "decoding": {
@@ -84,13 +89,15 @@ def _sentences(report: Report, language: str) -> Iterator[str]:
     def say(key: str, **values: Any) -> str:
         return SENTENCES[key][language].format(**values)
 
-    parts, method = report["parts"], report["method"]
-    yield say(
-        "items",
-        n=sum(part["n"] for part in parts),
-        groups=sum(part["groups"] for part in parts),
-        parts=comma.join(say("part", **{**p, "title": p["title"][language]}) for p in parts),
-    )
+    def listed(parts: Sequence[Report]) -> str:
+        return comma.join(say("part", **{**p, "title": p["title"][language]}) for p in parts)
+
+    method, brought = report["method"], [p for p in report["parts"] if p["brought_by"]]
+    own = [part for part in report["parts"] if not part["brought_by"]]
+    n, groups = (sum(part[key] for part in own) for key in ("n", "groups"))
+    yield say("items", n=n, groups=groups, parts=listed(own))
+    if brought:
+        yield say("brought", parts=listed(brought))
     titles = [column["title"][language] for column in report["columns"]]
     yield say("columns", columns=comma.join(titles))
     yield from _asking(report, language)

@@ -98,6 +98,17 @@ class Subject:
         return same(self.name)
 
 
+def check_template(subject: Subject, speech: Speech) -> None:
+    """Refuse a model that is to be spoken to in its chat template and has none.
+
+    Raises:
+        ResourceError: It has none.
+    """
+    if speech.rendered is None:
+        fix = _("name one that has one, or ask in plain text, without `--chat`")
+        raise ResourceError(Problem(subject.name, _("the model has no chat template"), fix))
+
+
 def of_folder(
     name: str,
     base: BaseModel,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from foundry.core import atomic
 from foundry.data.prepare import read_examples
 from foundry.encode.tokenize import Encoder, open_encoder
 from foundry.evals import answering, answers, asking, examine
@@ -97,6 +98,11 @@ def test_report_says_how_each_model_was_asked_and_they_were_asked_alike(finished
         assert said[name]["stop_ids"] == said["tuned"]["stop_ids"] != []
         assert said[name]["decoding"]["max_new_tokens"] == 16
         assert columns[name]["asked_unlike_tuned"] == []
+    for name, settings in said.items():
+        lines = finished.run.file("evals", "prompts", f"{name}.jsonl").read_text().splitlines()
+        prompts = {line["item_id"]: line["ids"] for line in map(json.loads, lines)}
+        assert atomic.fingerprint([*prompts.values()]) == settings["prompts_sha256"]
+        assert prompts[first.id][:20] == settings["first_prompt_ids"]
     assert columns["base-few-shot"]["asked_unlike_tuned"][0] == "template_sha256"
 
 

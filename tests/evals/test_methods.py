@@ -55,6 +55,16 @@ def test_paragraph_states_items_models_training_statistics_and_software(report):
     assert "AI Foundry 0.1.0, Python 3.11.7, torch 2.13.0; scipy 1.17.1." in said
 
 
+def test_items_that_evaluators_bring_are_told_apart(report):
+    brought = {"name": "controls", "title": {"en": "General", "zh-TW": "一般"}, "n": 32}
+    brought |= {"groups": 30, "brought_by": "controls"}
+
+    said = methods({**report, "parts": [*report["parts"], brought]})["en"]
+
+    assert "The test comprised 52 items in 32 groups (facts: 40 in 20; outside: 12 in 12)" in said
+    assert "Evaluators brought further items (General: 32 in 30), which neither" in said
+
+
 def test_both_languages_hold_the_same_numbers(report):
     chinese = report["methods"]["zh-TW"]
 

@@ -28,6 +28,7 @@ FILES = {
     "scores.csv": "file_scores",
     "answers.csv": "file_answers",
     "answers/*.jsonl": "file_jsonl",
+    "prompts/*.jsonl": "file_prompts",
     "figures/*.svg": "file_figures",
 }
 
