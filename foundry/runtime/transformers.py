@@ -104,8 +104,9 @@ class TransformersRuntime:
     ) -> list[dict[int, float]]:
         """See `Runtime.next_logprobs`; each prefix alone, so padding cannot matter."""
         results = []
+        device = self.model.get_input_embeddings().weight.device
         for prefix in prefixes:
-            ids_1T = torch.tensor([list(prefix)])
+            ids_1T = torch.tensor([list(prefix)], device=device)
             out = self.model(input_ids=ids_1T, logits_to_keep=1, use_cache=False)
             logprobs_V = torch.log_softmax(out.logits[0, -1].float(), dim=-1)
             top = logprobs_V.topk(top_n)

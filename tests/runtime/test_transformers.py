@@ -1,11 +1,14 @@
 """The live model: batches change nothing, and it ends where it is told to (C26)."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from foundry.models.fetch import locate
+from foundry.models.load import load_model
 from foundry.runtime import likelihood, transformers
 from foundry.runtime.contract import Decoding
 from foundry.runtime.likelihood import Scored, scored_batch
@@ -123,6 +126,23 @@ def test_logprobs_are_those_of_the_most_likely_ids(trained: Trained):
     assert list(found) == wanted.topk(5).indices.tolist()
     # Float32 against float64.
     assert all(abs(wanted[token] - value) < 1e-5 for token, value in found.items())
+
+
+def test_prefix_lies_where_the_model_does(tiny_llama: Path):
+    """`meta` stands for a GPU here: ids on the processor would be refused there too."""
+    model = load_model(locate(str(tiny_llama), tiny_llama)).to("meta")
+    seen = []
+
+    def look(_model: Any, _given: Any, named: dict[str, torch.Tensor]) -> None:
+        seen.append(named["input_ids"].device.type)
+        raise StopIteration  # numbers cannot be read from there
+
+    model.register_forward_pre_hook(look, with_kwargs=True)
+
+    with pytest.raises(StopIteration):
+        TransformersRuntime(model, None).next_logprobs([SHORT], top_n=1)
+
+    assert seen == ["meta"]
 
 
 def test_logprobs_of_all_ids_sum_to_one(trained: Trained):
