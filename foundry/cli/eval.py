@@ -37,8 +37,8 @@ Tasks = Annotated[
         "--tasks",
         metavar="TASK[,TASK]",
         help=_(
-            "Benchmarks, or `lm-eval:NAME`. Without them, a package or run is asked its own test "
-            "rows."
+            "Benchmarks, or `lm-eval:NAME`. Without them, the first model, a package or run, lends "
+            "its own test rows."
         ),
     ),
 ]

@@ -1,7 +1,7 @@
 """`foundry eval`: which models a person names, and what they are asked."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,31 +113,35 @@ def own_tests(
 ) -> Order:
     """What a package or run hands over, asked the recipe's own test rows.
 
-    The safetensors are the reference; the GGUF file is compared with them.
+    The safetensors are the reference; the GGUF file is compared with them. With further models all
+    are peers, each asked in its own chat template and compared with the safetensors.
 
     Raises:
-        RecipeError: Not one package or run is named.
-        ResourceError: Its rows or its base model are not here.
+        RecipeError: The first model is no package or run.
+        ResourceError: Its rows, its base model or a further model are not here.
         DataError: The rows are not those it was tested on.
     """
     if is_vllm:
         what = _("vLLM runs a base model or a merged folder here")
         raise RecipeError(Problem("--vllm", what, _("leave out `--vllm`")))
-    found = handed_over.find(_place(models[0])) if len(models) == 1 else None
+    found = handed_over.find(_place(models[0]))
     if found is None:
-        what = _("without `--tasks`, one package or run is asked its own test rows")
+        what = _("without `--tasks`, the first model must be a package or run and lends its rows")
         fix = _("name a benchmark, such as `--tasks drcd --data FILE`")
-        raise RecipeError(Problem(", ".join(models), what, fix))
+        raise RecipeError(Problem(models[0], what, fix))
     if not found.pieces:
         what, fix = _("no export of it can be run"), _("add `- kind: gguf` under `exports`")
         raise ResourceError(Problem(models[0], what, fix))
     task = handed_over.tests_of(found, data, limit=wanted.limit, seed=wanted.seed)
-    asked = tuple(found.subject(piece, piece.name) for piece in found.pieces)
+    pieces = sorted(found.pieces, key=lambda piece: piece.kind not in SAFETENSORS)
+    asked = tuple(found.subject(piece, piece.name) for piece in pieces)
+    taken = {piece.name for piece in pieces}
+    others = _named(models[1:], taken=taken, is_vllm=False)
     tuned, delivered = found.first(*SAFETENSORS), found.first(GGUF)
     roles = None
-    if tuned is not None:
+    if tuned is not None and not others:
         roles = Roles(tuned=tuned.name, delivered=None if delivered is None else delivered.name)
-    return Order(asked, (task,), roles, found)
+    return Order((*asked, *others), (task,), roles, found)
 
 
 def _place(given: str) -> Path:
@@ -146,10 +150,10 @@ def _place(given: str) -> Path:
     return path if path.exists() else (named_package(given) or path)
 
 
-def _named(models: Sequence[str], *, is_vllm: bool) -> list[Subject]:
-    """Each model as a column of a name of its own."""
+def _named(models: Sequence[str], *, taken: Collection[str] = (), is_vllm: bool) -> list[Subject]:
+    """Each model as a column of a name of its own, that is not `taken`."""
     found: list[Subject] = []
-    taken: set[str] = set()
+    taken = {*taken}
     for given in models:
         name = base = NOT_IN_A_NAME.sub("-", _name(given)).strip("-.") or "model"
         number = 2

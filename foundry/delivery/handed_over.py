@@ -248,7 +248,7 @@ def tests_of(found: HandedOver, data: Path | None, *, limit: int | None, seed: i
         items=tuple(item for item in items if item.example.id in chosen),
         evals=evals,
         text=_no_text,
-        turns=_prompt,
+        turns=partial(with_system, system=values["encode"]["system"]),
         template="",
         said={"name": found.name, "version": found.plan["fingerprint"], "evals": said},
         system=values["encode"]["system"],
@@ -297,8 +297,11 @@ def _no_text(example: Example) -> str:
     return ""
 
 
-def _prompt(example: Example) -> Sequence[Turn]:
-    return example.prompt
+def with_system(example: Example, *, system: str | None) -> Sequence[Turn]:
+    """The turns before the answer, with the recipe's system text unless they have their own."""
+    own = bool(example.prompt) and example.prompt[0].role == "system"
+    needed = system is not None and system != "" and bool(example.prompt) and not own
+    return [*([Turn("system", str(system))] if needed else []), *example.prompt]
 
 
 def _block(entry: Mapping[str, Any]) -> Block:

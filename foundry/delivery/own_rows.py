@@ -8,16 +8,16 @@ from its beginning, as a text file is.
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.load import load_recipe
-from foundry.core.records import Example, Turn
 from foundry.data.prepare import prepare, read_examples
 from foundry.delivery import handed_over
-from foundry.delivery.handed_over import LEARNED, HandedOver
+from foundry.delivery.handed_over import LEARNED, HandedOver, with_system
 from foundry.evals.answers import Item
 from foundry.evals.benchmark import Task, Wanted, draw, evaluators_of
 from foundry.evals.benchmarks import perplexity
@@ -63,12 +63,6 @@ def likelihood_task(data: Path, wanted: Wanted) -> Task:
     if not chosen:
         what, fix = _("it has no test rows"), _("name test parts under `data.tests`")
         raise DataError(Problem(str(data), what, fix))
-    first = [Turn("system", rows.system)] if rows.system else []
-
-    def turns(example: Example) -> Sequence[Turn]:
-        own = bool(example.prompt) and example.prompt[0].role == "system"
-        return [*([] if own or not example.prompt else first), *example.prompt]
-
     return Task(
         name=NAME,
         title=perplexity.TITLE,
@@ -77,7 +71,7 @@ def likelihood_task(data: Path, wanted: Wanted) -> Task:
         items=tuple(_text(item) for item in rows.items if item.example.id in chosen),
         evals=evaluators_of(perplexity),
         text=lambda example: few_shot_text([], example, Labels()),
-        turns=turns,
+        turns=partial(with_system, system=rows.system),
         template="",
         said=_said(rows),
         system=rows.system,

@@ -362,7 +362,7 @@ def test_what_cannot_be_asked_is_refused_with_a_way_out(
 ):
     tasks = ("--tasks", "drcd", "--data")
     for outcome, code, said in (
-        (refused(tiny_llama), 2, "one package or run is asked its own test rows"),
+        (refused(tiny_llama), 2, "the first model must be a package or run"),
         (refused(tiny_llama, "--tasks", "drcd"), 2, "add `--data FILE`"),
         (refused(tiny_llama, "--tasks", "drdc", "--data", drcd), 2, "use `drcd`"),
         (refused(tiny_llama, *tasks, "none.json"), 3, "no such file"),
@@ -386,4 +386,4 @@ def test_model_without_a_chat_template_is_asked_in_plain_text_alone(
     outcome = refused(tiny_llama, "--tasks", "drcd", "--data", drcd, "--chat")
 
     assert outcome.code == ResourceError.exit_code
-    assert "leave out `--chat`" in outcome.err
+    assert "without `--chat`" in outcome.err

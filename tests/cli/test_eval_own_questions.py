@@ -128,6 +128,22 @@ def test_perplexity_takes_the_rows_of_the_one_run_that_is_named(finished: TinyRe
     assert [one["items"] for one in alone.document["asked"]] == [len(rows)] * 2
 
 
+def test_other_models_stand_beside_a_package_on_its_own_rows(
+    finished: TinyRecipe, tiny_gemma3: Path
+):
+    made = ran(finished.package, finished.folder / "base", tiny_gemma3, "--limit", 3)
+
+    names = [column["name"] for column in made["columns"]]
+    assert names == ["adapter", "gguf-q8_0", "gguf-adapter-f32", "base", "tiny-gemma3"]
+    pairs = [(d["a"], d["b"]) for d in made["differences"] if d["metric"] == "exact-match"]
+    assert pairs == [(name, names[0]) for name in names[1:]]
+    tuned, base = (made["columns"][n]["settings"] for n in (0, 3))
+    assert base["prompts_sha256"] == tuned["prompts_sha256"]
+    assert {c["settings"]["questions_sha256"] for c in made["columns"]} == {
+        tuned["questions_sha256"]
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
