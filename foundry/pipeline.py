@@ -25,7 +25,6 @@ from foundry.planning.outcome import beside
 from foundry.planning.plan import make_plan
 from foundry.planning.settled import as_settled
 from foundry.planning.shortfalls import tell_shortfalls
-from foundry.planning.teachers import teacher_of
 from foundry.planning.trainers import not_read
 from foundry.planning.unchanged import refuse_changed
 from foundry.store.ledger import recorded
@@ -66,13 +65,10 @@ class Walk:
     @cached_property
     def stop_ids(self) -> tuple[int, ...]:
         """Every id that ends an answer."""
-        from foundry.delivery.artefact import all_stop_ids
+        from foundry.encode.ends import ends_of
 
-        path = Path(self.plan.base.folder) / "generation_config.json"
-        declared = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        eos = self.encoder.tokenizer.eos_token_id
         trained = self.results["encode"]["stop_ids"]
-        return all_stop_ids(trained, declared.get("eos_token_id"), eos)
+        return ends_of(self.plan.base, trained, self.encoder.tokenizer.eos_token_id)
 
     @cached_property
     def tuned(self) -> "Tuned":
@@ -280,26 +276,15 @@ def _fit(way: Walk) -> Result:
 
 
 def _fit_here(way: Walk) -> TrainResult:
-    from foundry.encode.shards import read_held
     from foundry.models.quiet import quiet
 
     with quiet():
-        from foundry.train.assemble import Material, assemble
-        from foundry.train.losses.asking import read_questions
+        from foundry.train.assemble import assemble
+        from foundry.train.material import material_of
 
-    encoded = way.results["encode"]
-    material = Material(
-        rows=way.rows,
-        validation=read_held(way.run.file("data", "shards"), encoded["validation"]),
-        stop_ids=tuple(encoded["stop_ids"]),
-        tokenizer=way.encoder.tokenizer,
-    )
+    material = material_of(way.plan, way.run, way.encoder, way.rows)
     inputs, settings = assemble(way.plan, material, way.run, way.events)
     trainer = plugins.load("trainer", way.loaded.recipe.train.kind)
-    inputs = replace(inputs, teacher=teacher_of(way.loaded), ends=way.stop_ids)
-    if plugins.optional(trainer, "ASKS"):
-        asked = read_questions(way.run.file(_part(way, "train").file), way.rows, way.encoder)
-        inputs = replace(inputs, asked=asked)
     fitted: TrainResult = trainer.fit(inputs, settings)
     return fitted
 

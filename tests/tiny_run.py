@@ -9,9 +9,10 @@ from typing import Any
 from foundry.core.events import Event, Events
 from foundry.core.records import EncodedRow, Example
 from foundry.core.rundir import RunDir
-from foundry.delivery.artefact import Tuned, all_stop_ids
+from foundry.delivery.artefact import Tuned
 from foundry.delivery.gguf_files import write_model
 from foundry.delivery.parity import Reference, reference
+from foundry.encode.ends import all_stop_ids
 from foundry.encode.tokenize import open_encoder
 from foundry.models.fetch import locate
 from foundry.models.load import load_model

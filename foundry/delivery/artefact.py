@@ -1,6 +1,5 @@
 """What exporters are given, and what they must be able to say about what they wrote."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,15 +45,3 @@ class Tuned:
     def untrained(self) -> AbstractContextManager[Any]:
         """The base, inside the block; the live model is not to be asked there."""
         return untrained(self.model, self.base)
-
-
-def all_stop_ids(trained: Sequence[int], declared: Any, eos: int | None) -> tuple[int, ...]:
-    """Trained terminators and the base's own end tokens, each once (C36, C80).
-
-    Args:
-        trained: Ids that the rows supervise at the end of each assistant turn.
-        declared: `eos_token_id` of the base's generation config: an int, a list or None.
-        eos: The tokenizer's EOS, or None.
-    """
-    others = declared if isinstance(declared, list) else [declared]
-    return tuple(dict.fromkeys(i for i in [*trained, *others, eos] if i is not None))

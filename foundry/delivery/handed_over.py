@@ -15,7 +15,7 @@ from foundry.core.records import BaseModel, Example, Turn
 from foundry.core.rundir import RunDir
 from foundry.data.prepare import read_examples
 from foundry.delivery import package_record
-from foundry.delivery.artefact import all_stop_ids
+from foundry.encode.ends import ends_of
 from foundry.encode.render import render
 from foundry.encode.tokenize import Encoder, open_encoder
 from foundry.evals import subjects
@@ -164,10 +164,7 @@ class HandedOver:
         if self.chat is not None:
             return tuple(self.chat.stop_ids)
         stamp = RunDir(self.folder).stamp("encode") or {"result": {"stop_ids": []}}
-        path = Path(base.folder) / "generation_config.json"
-        declared = _json(path).get("eos_token_id") if path.is_file() else None
-        eos = load_tokenizer(base).eos_token_id
-        return all_stop_ids(stamp["result"]["stop_ids"], declared, eos)
+        return ends_of(base, stamp["result"]["stop_ids"], load_tokenizer(base).eos_token_id)
 
 
 def find(folder: Path) -> HandedOver | None:

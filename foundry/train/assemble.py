@@ -1,29 +1,18 @@
 """From a plan and what was encoded to what a trainer is given; the same for any process."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from foundry.core import plugins
 from foundry.core.events import Events
-from foundry.core.records import EncodedRow, Plan
+from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
 from foundry.train.batches.arrange import resolved_arrangement
 from foundry.train.inputs import FitInputs
+from foundry.train.material import Material
 from foundry.train.opening import as_planned, open_model, open_place
 from foundry.train.processes import sharding
 from foundry.train.processes.crew import ALONE, Crew
-
-
-@dataclass(frozen=True)
-class Material:
-    """What is learned from: encoded rows, rows to measure on, and what their tokens mean."""
-
-    rows: Sequence[EncodedRow]
-    validation: Sequence[EncodedRow]
-    stop_ids: Sequence[int]
-    tokenizer: Any
 
 
 def assemble(
@@ -60,6 +49,9 @@ def assemble(
         optimizer=own_optimizer(adapter, spec),
         times_rate=getattr(adapter, "TIMES_RATE", 1.0),
         crew=crew,
+        teacher=material.teacher,
+        ends=material.ends,
+        asked=material.asked,
     )
     return inputs, as_planned(settings, plan)
 

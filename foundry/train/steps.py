@@ -91,8 +91,14 @@ class StepTrainer:
         """
         raise NotImplementedError
 
-    def before_step(self, model: Any, batches: Sequence[Batch]) -> None:
-        """Find out what the loss of one micro-batch needs to know of all; nothing by default."""
+    def before_step(self, model: Any, batches: Sequence[Batch], rows: Sequence[Row]) -> None:
+        """Find out what the loss of one micro-batch needs to know of all; nothing by default.
+
+        Args:
+            model: Whose loss it is.
+            batches: The micro-batches of this process.
+            rows: All rows of the step, the same in each process; all must call.
+        """
 
     def summed_loss(self, model: Any, inputs: Batch) -> torch.Tensor:
         """The sum of the losses of a micro-batch's items, a float32 scalar with a gradient."""
@@ -110,7 +116,7 @@ class StepTrainer:
         items = self.items(rows)
         loss = torch.zeros((), device=self.args.device)
         batches = self.shared(rows)
-        self.before_step(model, batches)
+        self.before_step(model, batches, rows)
         with self.crew.own_noise(self.args.seed, self.state.global_step):
             for micro_batch in batches:
                 loss += super().training_step(model, micro_batch, items)  # type: ignore[misc]

@@ -95,7 +95,7 @@ def validation_loss(trainer: StepTrainer, rows: Sequence[EncodedRow], at_once: i
             given = [entry(row) for row in rows[start : start + at_once]]
             items += trainer.items(given)
             batches = trainer.shared(given)
-            trainer.before_step(model, batches)
+            trainer.before_step(model, batches, given)
             for batch in batches:
                 prepared = trainer._prepare_inputs(batch)
                 counts = not prepared.pop("idle", False)

@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 from foundry.core.errors import ProofError
 from foundry.core.rundir import RunDir
 from foundry.delivery import gguf_files
-from foundry.delivery.artefact import all_stop_ids
 from foundry.delivery.export import export_name
 from foundry.delivery.gguf_files import read_model
 from foundry.delivery.parity import TEXTS
+from foundry.encode.ends import all_stop_ids
 from foundry.models.load import load_model, open_tokenizer
 from foundry.runtime.contract import Decoding
 from foundry.runtime.llamacpp import LlamaCppRuntime

@@ -9,9 +9,10 @@ import pytest
 from foundry.core import atomic
 from foundry.core.recipe import Encode
 from foundry.delivery import hf_files
-from foundry.delivery.artefact import Tuned, all_stop_ids
+from foundry.delivery.artefact import Tuned
 from foundry.encode import tokenize
 from foundry.encode.batches import encoded_tables
+from foundry.encode.ends import all_stop_ids
 from foundry.encode.mask_report import MaskReport
 from foundry.encode.tables import rows_of
 from foundry.encode.tokenize import IGNORED, encoder_of

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from foundry.core import atomic
-from foundry.delivery import artefact, gguf_files, hf_files
+from foundry.delivery import gguf_files, hf_files
 from foundry.delivery.artefact import Tuned
+from foundry.encode import ends
 from tests.mutants.mutant import Mutant, Patch
 
 
@@ -25,7 +26,7 @@ def in_the_gguf(patch: Patch) -> None:
 
 
 def everywhere(patch: Patch) -> None:
-    patch.setattr(artefact, "all_stop_ids", lambda _trained, _declared, eos: (eos,))
+    patch.setattr(ends, "all_stop_ids", lambda _trained, _declared, eos: (eos,))
 
 
 MISSING = "stop ids are missing in the file"

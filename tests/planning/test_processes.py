@@ -12,6 +12,7 @@ from foundry.planning.accelerator import Card, Look
 from foundry.planning.cost import rates
 from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
 from foundry.planning.plan import make_plan
+from foundry.train.trainers import orpo
 from tests.tiny_recipe import TinyRecipe
 
 SHOP, TAIDE = "retail/customer-service", ["base_model=gemma-3-taide-12b"]
@@ -71,10 +72,15 @@ def test_contradiction_is_a_fault_of_the_recipe(settings: list[str], said: str):
     ("trainer", "strategy", "said"),
     [
         ("dpo", "fsdp2", "compute.strategy: the trainer `dpo` needs the whole model in each"),
-        ("kto", "ddp", "compute.processes: the trainer `kto` works in one process"),
+        ("kto", "fsdp2", "compute.strategy: the trainer `kto` needs the whole model in each"),
+        ("orpo", "ddp", "compute.processes: the trainer `orpo` works in one process"),
     ],
 )
-def test_trainer_that_cannot_be_shared_so_is_refused(trainer: str, strategy: str, said: str):
+def test_trainer_that_cannot_be_shared_so_is_refused(
+    trainer: str, strategy: str, said: str, monkeypatch: pytest.MonkeyPatch
+):
+    """`orpo` as a trainer of somebody else's, which says nothing of processes."""
+    monkeypatch.delattr(orpo, "MANY_PROCESSES")
     settings = [f"train.kind={trainer}", "compute.processes=2", f"compute.strategy={strategy}"]
 
     with pytest.raises(RecipeError, match=said):

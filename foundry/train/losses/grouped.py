@@ -1,13 +1,15 @@
 """GRPO: draw a group of answers to each question of a step, and learn from how they compare.
 
-A batch of the data loader is the questions of one optimizer step. TRL's `GRPOTrainer` draws the
-answers, asks for their rewards and turns them into advantages; its loss is taken, one micro-batch
-of answers at a time, and divided by the items of the whole step. Ours are the prompts' ids, the ids
-that end an answer, the rewards, and the check of every number by hand before the first step.
+A batch of the data loader is the questions of one optimizer step. TRL's `GRPOTrainer` has the
+answers drawn, asks for their rewards and turns them into advantages; its loss is taken, one
+micro-batch of answers at a time, and divided by the items of the whole step. Ours are the prompts'
+ids, the drawing, which several processes share group by group (`noise.py`), the ids that end an
+answer, the rewards, and the check of every number by hand before the first step. Each process
+knows all answers of a step, and takes the gradients of its share.
 Sources: Shao et al. (2024), "DeepSeekMath", section 4.1, https://arxiv.org/abs/2402.03300; Yu et
 al. (2025), "DAPO", https://arxiv.org/abs/2503.14476; Liu et al. (2025), "Understanding
 R1-Zero-Like Training" (Dr. GRPO), https://arxiv.org/abs/2503.20783; TRL 1.16,
-`trl/trainer/grpo_trainer.py:2324` (drawing, advantages) and `:3020` (loss).
+`trl/trainer/grpo_trainer.py:2324` (advantages) and `:3020` (loss).
 """
 
 # A answers of a step, B of a micro-batch, P and C tokens of the longest prompt and answer
@@ -17,12 +19,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-from transformers import Trainer
+from transformers import LogitsProcessorList, Trainer
 from trl import GRPOTrainer
+from trl.models.utils import unwrap_model_for_generation
 
 from foundry.encode.tokenize import IGNORED
 from foundry.train.batches.arrange import arrange
 from foundry.train.losses.asking import Asked
+from foundry.train.losses.noise import OwnNoise, seeds_of
 from foundry.train.losses.reference import Reference
 from foundry.train.losses.rewarding import Reward, Said
 from foundry.train.steps import Batch, Row, StepTrainer
@@ -53,13 +57,17 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
     def __init__(self, *args: Any, drawing: Drawing, data_collator: Any, **kwargs: Any) -> None:
         self.drawing = drawing
         self.drawn: dict[str, float] = {}
+        self.sums: dict[str, float] = {}
         functions = [self._function(reward) for reward in drawing.rewards]
         super().__init__(*args, reward_funcs=functions, **kwargs)
         self.data_collator = data_collator
         self.args.steps_per_generation = 1  # each step draws its own answers, see `settings`
         self.eos_token_ids = list(drawing.stop_ids)
-        self.generation_config.eos_token_id = self.eos_token_ids
-        self.generation_kwargs["eos_token_id"] = self.eos_token_ids
+        # The likeliest token is taken after noise was added, see `OwnNoise`.
+        own = {"eos_token_id": self.eos_token_ids, "do_sample": False}
+        own |= dict.fromkeys(("temperature", "top_p", "top_k"))
+        self.generation_config.update(**own)
+        self.generation_kwargs |= own
         self.beta = 0.0  # but in the loss: what the reference says is found out here, not by TRL
 
     def get_train_dataloader(self) -> Any:
@@ -76,6 +84,46 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
         """The prompts are names of rows; their ids are our renderer's (engines.md 4)."""
         return [list(self.drawing.asked[name].prompt_ids) for name in prompts], None, {}
+
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *_given: Any, **_named: Any
+    ) -> tuple[list[list[int]], None]:
+        """An answer to each prompt, where a group of them is one question; all must call.
+
+        Each process draws its share of the groups and hears the others'.
+        """
+        size = self.num_generations
+        prompts = prompt_ids[::size]
+        costs = [len(ids) + self.max_completion_length for ids in prompts]
+        own = self.crew.shares([*range(len(prompts))], costs)[self.crew.rank]
+        said = self._said([prompts[number] for number in own], own) if own else []
+        groups = [(number, said[n * size : (n + 1) * size]) for n, number in enumerate(own)]
+        found = [pair for heard in self.crew.heard(groups) for pair in heard]
+        return [ids for _number, group in sorted(found) for ids in group], None
+
+    @torch.no_grad()
+    def _said(self, prompts: Sequence[list[int]], numbers: Sequence[int]) -> list[list[int]]:
+        """A group of answers to each prompt, question by question; with its end where it has one.
+
+        Args:
+            prompts: Ids of each question.
+            numbers: Of the questions in the step.
+        """
+        size, device = self.num_generations, self.args.device
+        filled = on_left([ids for ids in prompts for _one in range(size)], self._pad)
+        ids_AP, mask_AP = (torch.tensor(each, device=device) for each in filled)
+        seeds = seeds_of(self.args.seed, self.state.global_step, numbers)
+        noise = OwnNoise(seeds, size, self.temperature, device)
+        named = {"generation_kwargs": self.generation_kwargs}
+        with unwrap_model_for_generation(self.model_wrapped, self.accelerator, **named) as model:
+            made = model.generate(
+                input_ids=ids_AP,
+                attention_mask=mask_AP,
+                generation_config=self.generation_config,
+                logits_processor=LogitsProcessorList([noise]),
+            )
+        drawn = made[:, ids_AP.shape[1] :].tolist()
+        return [until_its_end(ids, self.drawing.stop_ids) for ids in drawn]
 
     def _function(self, reward: Reward) -> Any:
         """A reward as TRL calls one; NaN stands for one that does not apply."""
@@ -127,19 +175,15 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
             answer = {"id": one["prompt"], "prompt_ids": prompt, "said_ids": said}
             answer |= {"input_ids": [*prompt, *said], "advantage": made["advantages"][number]}
             answers.append(answer)
-        return answers if self.drawing.reference is None else self._referred(answers)
+        return answers
 
-    @torch.no_grad()
-    def _referred(self, answers: Sequence[Row]) -> list[Row]:
-        """The answers with the log-probabilities that the model as it was gives their tokens."""
-        found: dict[int, torch.Tensor] = {}
-        assert self.drawing.reference is not None
-        with self.drawing.reference():
-            for group in self._groups(answers):
-                batch = self._side_by_side([answers[n] for n in group])
-                for number, scored_C in zip(group, self.scored(batch), strict=True):
-                    found[number] = scored_C[: len(answers[number]["said_ids"])]
-        return [{**answer, "reference_C": found[n]} for n, answer in enumerate(answers)]
+    def before_step(self, model: Any, batches: Sequence[Batch], rows: Sequence[Row]) -> None:
+        """The log-probabilities that the model as it was gives the answers of the micro-batches."""
+        if self.drawing.reference is None:
+            return
+        with torch.no_grad(), self.drawing.reference():
+            for batch in batches:
+                batch["ref_per_token_logps"] = self.scored(batch)
 
     def scored(self, batch: Batch) -> torch.Tensor:
         """Log-probabilities of a micro-batch's answers by TRL's head, in nats, shape (B, C)."""
@@ -157,22 +201,20 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
 
     def micro_batches(self, rows: Sequence[Row]) -> list[Batch]:
         """Answers of like length side by side, prompts filled up on the left as TRL has them."""
-        return [self._side_by_side([rows[n] for n in group]) for group in self._groups(rows)]
-
-    def _groups(self, rows: Sequence[Row]) -> list[list[int]]:
         arrangement = replace(self.arrangement, kind="padded", by_row=False)
-        return arrange([len(row["input_ids"]) for row in rows], arrangement)
+        groups = arrange([len(row["input_ids"]) for row in rows], arrangement)
+        return [self._side_by_side([rows[n] for n in group]) for group in groups]
 
     def _side_by_side(self, rows: Sequence[Row]) -> Batch:
-        device, pad = self.args.device, self._tokenizer.pad_token_id
+        device = self.args.device
         prompts, said = ([row[key] for row in rows] for key in ("prompt_ids", "said_ids"))
-        longest_P, longest_C = (max(map(len, ids)) for ids in (prompts, said))
-        on_left = [[0] * (longest_P - len(ids)) + [1] * len(ids) for ids in prompts]
+        longest_C = max(map(len, said))
         on_right = [[1] * len(ids) + [0] * (longest_C - len(ids)) for ids in said]
+        prompt_ids, prompt_mask = on_left(prompts, self._pad)
         made = {
-            "prompt_ids": [[pad] * (longest_P - len(ids)) + ids for ids in prompts],
-            "prompt_mask": on_left,
-            "completion_ids": [ids + [pad] * (longest_C - len(ids)) for ids in said],
+            "prompt_ids": prompt_ids,
+            "prompt_mask": prompt_mask,
+            "completion_ids": [ids + [self._pad] * (longest_C - len(ids)) for ids in said],
             "completion_mask": on_right,
             "labels": [ids + [IGNORED] * (longest_C - len(ids)) for ids in said],
         }
@@ -183,9 +225,6 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
         batch["tokens"] = sum(len(row["input_ids"]) for row in rows)
         if not self._by_token:
             batch["items"] = len(rows)
-        if "reference_C" in rows[0]:
-            kept = [row["reference_C"] for row in rows]
-            batch["ref_per_token_logps"] = torch.nn.utils.rnn.pad_sequence(kept, batch_first=True)
         return batch
 
     def summed_loss(self, model: Any, inputs: Batch) -> torch.Tensor:
@@ -193,20 +232,45 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
         self.beta = self.drawing.beta
         loss: torch.Tensor = GRPOTrainer._compute_loss(self, model, inputs)
         self.beta = 0.0
+        self._add_up(int(inputs["completion_mask"].sum()))
         return loss if self._by_token else loss * len(inputs["row_ids"])
 
     def step_metrics(self) -> dict[str, float]:
         """The rewards of the step's answers and how they spread, see `told`.
 
-        `kl` and `entropy` are in nats a token, the mean over the micro-batches of their means.
+        `kl` and `entropy` are in nats, the mean over all tokens drawn; all must call.
         """
-        kept = self._metrics["train"]
-        passes = {name: kept[name] for name in ("kl", "entropy") if kept[name]}
-        return {**self.drawn, **{name: sum(of) / len(of) for name, of in passes.items()}}
+        said, self.sums = self.crew.heard(self.sums), {}
+        tokens = self.drawn["answer_tokens"]
+        names = dict.fromkeys(name for one in said for name in one)
+        return {**self.drawn, **{n: sum(one.get(n, 0.0) for one in said) / tokens for n in names}}
+
+    def _add_up(self, tokens: int) -> None:
+        """Count what TRL has just noted of a micro-batch, a mean over its tokens."""
+        for name in ("kl", "entropy") if self.model.training else ():
+            if noted := self._metrics["train"][name]:
+                self.sums[name] = self.sums.get(name, 0.0) + noted[-1] * tokens
+
+    @property
+    def _pad(self) -> int:
+        return int(self._tokenizer.pad_token_id)
 
     @property
     def _by_token(self) -> bool:
         return bool(self.loss_type == "dapo")
+
+
+def on_left(prompts: Sequence[list[int]], pad: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Prompts filled up on the left to the longest, and masks that are 1 at their own tokens."""
+    longest = max(map(len, prompts))
+    filled = [[pad] * (longest - len(ids)) + ids for ids in prompts]
+    return filled, [[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts]
+
+
+def until_its_end(ids: list[int], stop_ids: Sequence[int]) -> list[int]:
+    """An answer without what fills up after its end, beside longer ones."""
+    ends = (place for place, one in enumerate(ids, start=1) if one in stop_ids)
+    return ids[: next(ends, len(ids))]
 
 
 def told(

@@ -95,8 +95,8 @@ class AnswerTrainer(StepTrainer):
                 [answer_log_probs(model, side, self.zeros, self.head) for side in sides]
             )
 
-    def before_step(self, model: Any, batches: Sequence[Batch]) -> None:
-        """What the reference says of all answers of the step."""
+    def before_step(self, model: Any, batches: Sequence[Batch], rows: Sequence[Row]) -> None:
+        """What the reference says of all answers in the micro-batches."""
         if self.reference is None:
             return
         with torch.no_grad(), self.reference():
@@ -213,12 +213,13 @@ class Preference(Objective):
             ProofError: One of them is not so.
         """
         rows = proof.uneven(rows, count)
-        batches = trainer.micro_batches([entry(row) for row in rows])
+        entries = [entry(row) for row in rows]
+        batches = trainer.micro_batches(entries)
         proof.check_collated(batches, rows)
         model, was_training = trainer.model, trainer.model.training
         model.eval()
         with quiet(), torch.no_grad():
-            trainer.before_step(model, batches)
+            trainer.before_step(model, batches, entries)
             found = _by_row(trainer, model, batches)
             loss = _loss(trainer, model, batches, len(rows))
             trainer.first_said = _said_by_reference(trainer, model, rows)

@@ -77,7 +77,7 @@ class Rewarded(Objective):
     def probe(self, trainer: Any, rows: Sequence[EncodedRow], count: int) -> dict[str, Any]:
         """Draw answers to two questions, and compare all that TRL makes of them with logits.
 
-        No random number is used up, and nothing of it is learned from.
+        Nothing of it is learned from.
         """
         if trainer.zeros:
             what = _(
@@ -87,11 +87,8 @@ class Rewarded(Objective):
             name = type(trainer.accelerator.unwrap_model(trainer.model)).__name__
             raise RecipeError(Problem("train.kind", what.format(name=name), fix))
         names = [row.id for row in rows[:PROBE_QUESTIONS]]
-        devices = [trainer.args.device] if trainer.args.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            trainer.model.train()
-            answers = trainer.draw(names)
-            found = self._checked(trainer, answers)
+        trainer.model.train()
+        found = self._checked(trainer, trainer.draw(names))
         trainer._metrics["train"].clear()
         return found
 
@@ -111,6 +108,7 @@ class Rewarded(Objective):
         model.eval()
         with torch.no_grad():
             batches = [on_device(batch, model.device) for batch in trainer.micro_batches(answers)]
+            trainer.before_step(model, batches, answers)
             ours = sum(float(trainer.summed_loss(model, batch)) for batch in batches) / items
             expected = self.by_hand(trainer, answers, tried) / items
         model.train()

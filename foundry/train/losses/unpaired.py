@@ -5,7 +5,7 @@ https://arxiv.org/abs/2402.01306, equations 7 and 8; TRL 1.16, `trl/trainer/kto_
 `KTOTrainer._compute_loss`. The point that gains and losses are measured from is how far the model
 has moved from the reference: the mean log-ratio of answers to questions that are not theirs, at
 least 0. TRL takes it over the rows of one pass; here it is that of the whole step, so that it does
-not depend on how a step is cut (engines.md 5).
+not depend on how a step is cut or on how many processes share it (engines.md 5).
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from trl import KTOConfig, KTOTrainer
 from foundry.encode.tokenize import IGNORED
 from foundry.train.batches.arrange import arrange
 from foundry.train.losses.preference import Absent, AnswerTrainer, Preference, said
-from foundry.train.steps import Batch, Row
+from foundry.train.steps import Batch, Row, tokens_of
 
 # The one loss of TRL's that measures from 0 instead.
 WITHOUT_KL = "apo_zero_unpaired"
@@ -35,29 +35,34 @@ class UnpairedTrainer(AnswerTrainer, KTOTrainer):  # type: ignore[misc]
         self.args.train_sampling_strategy = "random"
 
     def _joined(self, rows: Sequence[Row]) -> Batch:
-        sides = {row["id"]: row for row in rows}
         labels_R = torch.tensor([bool(row["label"]) for row in rows])
-        return {**super()._joined(rows), "label": labels_R, "sides": sides}
+        return {**super()._joined(rows), "label": labels_R}
 
-    def before_step(self, model: Any, batches: Sequence[Batch]) -> None:
+    def before_step(self, model: Any, batches: Sequence[Batch], rows: Sequence[Row]) -> None:
         """The reference's log-probabilities, and the step's mean log-ratio of strange answers."""
-        super().before_step(model, batches)
-        kl = self._kl(model, batches) if self.calculate_KL else torch.zeros(())
+        super().before_step(model, batches, rows)
+        kl = self._kl(model, rows) if self.calculate_KL else torch.zeros(())
         self.add("kl", kl.clamp(min=0))
         for batch in batches:
             batch["kl"] = kl
 
     @torch.no_grad()
-    def _kl(self, model: Any, batches: Sequence[Batch]) -> torch.Tensor:
-        own = sorted((row for one in batches for row in one["sides"].values()), key=_name)
-        rows = exchanged(own)
-        groups = arrange([len(row["input_ids"]) for row in rows], self.arrangement)
-        passes = [self.answers_of([rows[index] for index in group]) for group in groups]
-        policy_R = torch.cat([self.log_probs(model, one).sums_R for one in passes])
+    def _kl(self, model: Any, rows: Sequence[Row]) -> torch.Tensor:
+        """The mean over the step; each process reads its share of the answers."""
+        strange = exchanged(sorted(rows, key=_name))
+        own = self.crew.shares(strange, [tokens_of(row) for row in strange])[self.crew.rank]
+        groups = arrange([len(row["input_ids"]) for row in own], self.arrangement)
+        passes = [self.answers_of([own[index] for index in group]) for group in groups]
+        policy = self._sums(model, passes)
         assert self.reference is not None
         with self.reference():
-            reference_R = torch.cat([self.log_probs(model, one).sums_R for one in passes])
-        return (policy_R - reference_R).mean()
+            reference = self._sums(model, passes)
+        apart = [p - q for p, q in zip(policy, reference, strict=True)]
+        found = [ratio for said in self.crew.heard(apart) for ratio in said]
+        return torch.tensor(found, device=self.args.device).mean()
+
+    def _sums(self, model: Any, passes: Sequence[Batch]) -> list[float]:
+        return [nats for one in passes for nats in self.log_probs(model, one).sums_R.tolist()]
 
     def _compute_kl_logps(self, _model: Any, batch: Batch) -> torch.Tensor:
         kl: torch.Tensor = batch["kl"]

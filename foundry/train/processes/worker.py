@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -94,11 +93,22 @@ def train(plan_file: Path, events: Events) -> dict[str, Any]:
     torch.set_num_threads(max(1, cores() // place["LOCAL_WORLD_SIZE"]))
     with joined(place["RANK"], place["WORLD_SIZE"], plan.resolved["strategy"]) as crew:
         check_agreed(crew.heard(found(plan, run, place["WORLD_SIZE"])), plan)
-        inputs, settings = assemble(plan, material_of(plan, run), run, events, crew)
+        inputs, settings = assemble(plan, _material(plan, run), run, events, crew)
         check_held(inputs.model, plan.resolved["strategy"])
         fitted = plugins.load("trainer", plan.values["train"]["kind"]).fit(inputs, settings)
         result: dict[str, Any] = fitted.as_dict()
         return result
+
+
+def _material(plan: Plan, run: RunDir) -> Any:
+    """What is learned from."""
+    from foundry.encode.shards import read_shards
+    from foundry.encode.tokenize import open_encoder
+    from foundry.train.material import material_of, stamped
+
+    encoder = open_encoder(plan.base, plan.values["encode"]["system"])
+    rows = read_shards(run.file("data", "shards", stamped(run, "encode")["file"]))
+    return material_of(plan, run, encoder, rows)
 
 
 def _take_card(number: int) -> None:
@@ -117,16 +127,16 @@ def read_plan(path: Path) -> Plan:
 
 def found(plan: Plan, run: RunDir, size: int) -> dict[str, Any]:
     """What a process found where it is: what all must have found, by name."""
-    encoded = _encoded(run)
-    held = encoded["validation"] or {}
-    files = [encoded["file"], *([held["file"]] if held else [])]
-    hashes = [atomic.sha256(run.file("data", "shards", name)) for name in files]
+    from foundry.train.material import files_of, teacher_of
+
+    teacher, files = teacher_of(plan), files_of(plan, run)
     return {
         "plan": plan.fingerprint,
         "base": plan.base.sha256,
+        "teacher": None if teacher is None else teacher.sha256,
         "processes": size,
-        "rows": hashes,
-        "expected_rows": [encoded["sha256"], *([held["sha256"]] if held else [])],
+        "rows": [atomic.sha256(file) for file, _expected in files],
+        "expected_rows": [expected for _file, expected in files],
     }
 
 
@@ -141,7 +151,7 @@ def check_agreed(said: list[dict[str, Any]], plan: Plan) -> None:
     if {one["processes"] for one in said} | {len(said)} != {size}:
         what = _("planned for {planned} processes, and there are {found}")
         raise ProofError(Problem("compute.processes", what.format(planned=size, found=len(said))))
-    for key in ("plan", "base"):
+    for key in ("plan", "base", "teacher"):
         if others := _unlike([one[key] for one in said], said[0][key]):
             what = _("{ranks} read another {key} than rank 0").format(ranks=_ranks(others), key=key)
             raise ProofError(Problem("train", what, _("give every process the same folders")))
@@ -176,29 +186,6 @@ def _unlike(values: list[Any], first: Any) -> list[int]:
 
 def _ranks(numbers: list[int]) -> str:
     return ", ".join(_("rank {number}").format(number=number) for number in numbers)
-
-
-def material_of(plan: Plan, run: RunDir) -> Any:
-    """What is learned from, as the run directory holds it."""
-    from foundry.encode.shards import read_held, read_shards
-    from foundry.encode.tokenize import open_encoder
-    from foundry.train.assemble import Material
-
-    encoded, folder = _encoded(run), run.file("data", "shards")
-    return Material(
-        rows=read_shards(folder / encoded["file"]),
-        validation=read_held(folder, encoded["validation"]),
-        stop_ids=tuple(encoded["stop_ids"]),
-        tokenizer=open_encoder(plan.base, plan.values["encode"]["system"]).tokenizer,
-    )
-
-
-def _encoded(run: RunDir) -> Mapping[str, Any]:
-    """What the stage `encode` stamped."""
-    stamp = run.stamp("encode")
-    assert stamp is not None, "training is begun after the stage `encode`"
-    made: Mapping[str, Any] = stamp["result"]
-    return made
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from foundry.train.inputs import FitInputs
 
 ACCEPTS = ("conversation", "language-modeling")
+MANY_PROCESSES = ("ddp",)
 TEACHES_END = False  # of an answer: it ends where the teacher's would, see `delivery.parity`
 
 steps_for = settings.steps_for

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ACCEPTS = ("conversation",)
 ASKS = True  # wants the rows as questions, see `foundry.train.losses.asking`
 DROPOUT = False  # or answers are not drawn from what is trained, see `planning.refusals`
+MANY_PROCESSES = ("ddp",)
 TEACHES_END = False  # of an answer, see `delivery.parity`
 VALIDATES = False  # there is no loss of a given answer to measure
 

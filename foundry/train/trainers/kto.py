@@ -22,6 +22,7 @@ ACCEPTS = ("unpaired-preference",)
 # reference for an answer to another question.
 SIDES, REFERENCE_PASSES = 1, 3
 DROPOUT = False  # is refused, see `planning.refusals.check_dropout`
+MANY_PROCESSES = ("ddp",)
 TEACHES_END = False  # of an answer, see `delivery.parity`
 
 steps_for = settings.steps_for

@@ -218,7 +218,7 @@ def test_run_taken_up_again_draws_and_learns_as_the_straight_one(tiny_llama: Pat
 def test_rows_that_no_reward_can_judge_are_left_out_or_refused(tiny_llama: Path, tmp_path: Path):
     facts = {"kind": "required-facts", "required": "應含"}
     told: list[Event] = []
-    rows = [replace(row, fields={"應含": "元"} if n < 5 else {}) for n, row in enumerate(ROWS)]
+    rows = [replace(row, fields={"應含": "鑰匙"} if n < 5 else {}) for n, row in enumerate(ROWS)]
     inputs = asking(Setup(tiny_llama, 1, rows=rows), tmp_path / "some", told.append)
     none = asking(Setup(tiny_llama, 1), tmp_path / "none")
 

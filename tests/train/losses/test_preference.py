@@ -79,10 +79,11 @@ def pair_trainer(
 
 def step_loss(trainer: Any, rows: Any) -> float:
     """As a step has it, in its micro-batches."""
-    batches = trainer.micro_batches([entry(row) for row in rows])
+    entries = [entry(row) for row in rows]
+    batches = trainer.micro_batches(entries)
     assert len(batches) > 1
     with torch.no_grad():
-        trainer.before_step(trainer.model, batches)
+        trainer.before_step(trainer.model, batches, entries)
         losses = [
             trainer.compute_loss(trainer.model, b, num_items_in_batch=len(rows)) for b in batches
         ]
