@@ -2,7 +2,8 @@
 
 An answer's likelihood is asked after its question: in plain text with labels, or with `--chat` in
 each model's own template, with the recipe's system text in front. A row without a question is read
-from its beginning, as a text file is.
+from its beginning, as a text file is. A row whose answer is tool calls alone is left out, for each
+family writes them in its own form.
 """
 
 import tempfile
@@ -58,7 +59,8 @@ def likelihood_task(data: Path, wanted: Wanted) -> Task:
     """
     found = handed_over.find(data) if data.is_dir() else None
     rows = _of_recipe(data) if found is None else _handed_over(found)
-    order = sorted(rows.items, key=lambda item: draw(wanted.seed, item.example.id))
+    texts = [item for item in rows.items if item.example.answer]
+    order = sorted(texts, key=lambda item: draw(wanted.seed, item.example.id))
     chosen = {item.example.id for item in order[: wanted.limit]}
     if not chosen:
         what, fix = _("it has no test rows"), _("name test parts under `data.tests`")
@@ -68,7 +70,7 @@ def likelihood_task(data: Path, wanted: Wanted) -> Task:
         title=perplexity.TITLE,
         method=perplexity.METHOD,
         form="chat" if wanted.chat else "text",
-        items=tuple(_text(item) for item in rows.items if item.example.id in chosen),
+        items=tuple(_text(item) for item in texts if item.example.id in chosen),
         evals=evaluators_of(perplexity),
         text=lambda example: few_shot_text([], example, Labels()),
         turns=partial(with_system, system=rows.system),

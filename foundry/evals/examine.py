@@ -238,7 +238,9 @@ def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
     decoding = Decoding(exam.recipe.evaluation.max_new_tokens, exam.stop_ids, (STOP,))
     template = few_shot_text(shots, shots[0], Labels())
     prompting = Prompting(template, None, exam.encoder.bos_id)
-    return asked_of("base-few-shot", prompts, decoding, prompting)
+    asked = asked_of("base-few-shot", prompts, decoding, prompting)
+    shown = {"few_shot": len(shots), "shots": [shot.id for shot in shots]}
+    return replace(asked, settings={**asked.settings, **shown})
 
 
 def _ask_all(exam: Examination, runtime: Runtime, asked: Sequence[Asked]) -> Column:

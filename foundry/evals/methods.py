@@ -120,10 +120,11 @@ def _asking(report: Report, language: str) -> Iterator[str]:
     settings, training = report["facts"].get("settings"), report["facts"].get("training")
     if not settings or not training:
         return
-    shown = [c["title"][language] for c in report["columns"] if c["name"] == "base-few-shot"]
-    for column in shown:
-        shots = settings["evaluation"]["few_shot"]
-        yield SENTENCES["shots"][language].format(column=column, shots=shots)
+    for column in report["columns"]:
+        if column["name"] == "base-few-shot":
+            shots = column["settings"]["few_shot"]
+            title = column["title"][language]
+            yield SENTENCES["shots"][language].format(column=title, shots=shots)
     yield SENTENCES["training"][language].format(
         base=settings["base_model"],
         adapter=settings["adapter"]["kind"],

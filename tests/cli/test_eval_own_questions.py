@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from foundry.core.blocks import Plugin
+from foundry.core.records import ToolCall, Turn
 from foundry.encode.tokenize import open_encoder
 from foundry.evals.asking import brought_prompts
 from foundry.evals.brought import brought_by
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
+from tests.family_talks import TOOLS
 from tests.tiny_recipe import RECIPE, TinyRecipe, call, lay_out
 
 
@@ -88,7 +90,7 @@ def _likelihood(folder: Path, rows: list[dict[str, Any]]) -> float:
     nats, tokens = 0.0, 0
     for row in rows:
         turns = [(turn["role"], turn["content"]) for turn in row["messages"]]
-        prompt = encoder.prompt_ids([_turn(*turn) for turn in turns[:-1]])
+        prompt = encoder.prompt_ids([Turn(*turn) for turn in turns[:-1]])
         answer = encoder.tokenizer(turns[-1][1], add_special_tokens=False)["input_ids"]
         with torch.no_grad():
             logits = model(input_ids=torch.tensor([[*prompt, *answer]])).logits[0].double()
@@ -96,12 +98,6 @@ def _likelihood(folder: Path, rows: list[dict[str, Any]]) -> float:
         nats += float(chosen.gather(1, torch.tensor(answer)[:, None]).sum())
         tokens += len(answer)
     return math.exp(nats / tokens)
-
-
-def _turn(role: str, content: str) -> Any:
-    from foundry.core.records import Turn
-
-    return Turn(role, content)
 
 
 def test_recipe_without_a_run_lends_its_test_rows(tiny_base: Path, tmp_path: Path):
@@ -116,6 +112,40 @@ def test_recipe_without_a_run_lends_its_test_rows(tiny_base: Path, tmp_path: Pat
     plain, rendered = (encoder.tokenizer.decode(ids) for ids in shown)
     assert plain.rstrip().endswith("回答：")
     assert "店員" in rendered and "店員" not in plain
+
+
+def test_answers_that_are_tool_calls_alone_are_no_texts(tiny_base: Path, tmp_path: Path):
+    recipe = lay_out(tmp_path / "own", tiny_base, data=TALKS)
+    rows = [{"tools": TOOLS, "messages": [turn.as_dict() for turn in talk(n)]} for n in range(20)]
+    text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (recipe.folder / "rows.jsonl").write_text(text, encoding="utf-8")
+
+    made = ran(recipe.folder / "base", "--tasks", "perplexity", "--data", recipe.file, "--chat")
+
+    (part,) = made["parts"]
+    assert 0 < part["n"] < 10  # half of the rows are test rows, half of those call a tool
+    assert all("lookup" in text for text in shown(made, recipe))  # which is offered in any case
+
+
+def shown(made: dict[str, Any], recipe: TinyRecipe) -> list[str]:
+    """The prompts as texts."""
+    encoder = open_encoder(locate(str(recipe.folder / "base"), recipe.folder))
+    return [encoder.tokenizer.decode(ids) for ids in prompts(made, "base").values()]
+
+
+TALKS = {
+    **RECIPE["data"],
+    "sources": [{**RECIPE["data"]["sources"][0], "path": "rows.jsonl"}],
+    "format": {"kind": "chat"},
+    "split": {"test": 0.5},
+}
+
+
+def talk(n: int) -> list[Turn]:
+    """A question that is answered in words, or with a call."""
+    call_it = ToolCall("lookup", {"city": f"城{n}"}, f"call{n}")
+    said = Turn("assistant", f"第 {n} 句。") if n % 2 else Turn("assistant", "", "", (call_it,))
+    return [Turn("user", f"第 {n} 城？"), said]
 
 
 def test_perplexity_takes_the_rows_of_the_one_run_that_is_named(finished: TinyRecipe):

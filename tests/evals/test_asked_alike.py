@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from foundry.core import atomic
-from foundry.data.prepare import read_examples
+from foundry.data.prepare import read_examples, read_once
 from foundry.encode.tokenize import Encoder, open_encoder
 from foundry.evals import answering, answers, asking, examine
 from foundry.evals.answering import Asked
@@ -104,6 +104,9 @@ def test_report_says_how_each_model_was_asked_and_they_were_asked_alike(finished
         assert atomic.fingerprint([*prompts.values()]) == settings["prompts_sha256"]
         assert prompts[first.id][:20] == settings["first_prompt_ids"]
     assert columns["base-few-shot"]["asked_unlike_tuned"][0] == "template_sha256"
+    trained = {row.id for row in read_once(finished.run.file("data", "train.jsonl"))}
+    assert said["base-few-shot"]["few_shot"] == len(said["base-few-shot"]["shots"]) == 1
+    assert {*said["base-few-shot"]["shots"]} <= trained
 
 
 def forgetful(path: Any) -> Any:

@@ -14,7 +14,6 @@ FACTS = {
         "seed": 11,
         "adapter": {"kind": "lora"},
         "train": {"kind": "sft"},
-        "evaluation": {"few_shot": 4},
     },
     "training": {"steps": 75, "tokens": 43210},
     "environment": {
@@ -30,7 +29,7 @@ def report(unchanged_shop):
     shop = unchanged_shop
     columns = [
         shop.column("base", shop.right(4)),
-        shop.column("base-few-shot", shop.right(9)),
+        shop.column("base-few-shot", shop.right(9), {**shop.settings, "few_shot": 4}),
         shop.column("tuned", shop.right(30)),
     ]
     evidence = Evidence({"en": "Shop", "zh-TW": "商店"}, facts=FACTS)
