@@ -17,10 +17,11 @@ class Compute(Closed):
     processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
         "auto", description="How many; `auto` is one for each GPU, and one on a processor."
     )
-    strategy: Literal["auto", "single", "ddp", "fsdp2"] = Field(
+    strategy: Literal["auto", "single", "ddp", "fsdp2", "deepspeed"] = Field(
         "auto",
         description="`ddp`: each process holds the whole model; `fsdp2`: each holds a part of "
-        "every layer; `single`: there is one process. `auto` is `ddp` where the plan finds that "
+        "every layer; `deepspeed`: each holds the whole model and a part of what the optimizer "
+        "keeps (ZeRO-2); `single`: there is one process. `auto` is `ddp` where the plan finds that "
         "the model fits each process, else `fsdp2`.",
     )
     country: Country | None = Field(

@@ -21,7 +21,7 @@ from foundry.planning.estimate.memory import Memory, memory
 from foundry.planning.estimate.rows import Rows, rows_of
 from foundry.planning.estimate.spread import Spread
 from foundry.planning.hardware import Device
-from foundry.planning.processes import DDP, FSDP2, open_strategy
+from foundry.planning.processes import DDP, DEEPSPEED, FSDP2, open_strategy
 from foundry.planning.shapes import KnownShape, known
 
 # Of its memory, what a card's driver and screen leave, and what an operating system leaves that
@@ -139,7 +139,8 @@ def _settings(job: Job, open_keys: set[str], device: Device) -> Iterator[Job]:
     if "gradient_checkpointing" in open_keys:
         checkpointing = [False, True]
     optimizers = [job.optimizer]
-    if "optimizer" in open_keys and job.is_full and device.backend == "cuda":
+    may_be_8bit = job.is_full and device.backend == "cuda" and job.strategy != DEEPSPEED
+    if "optimizer" in open_keys and may_be_8bit:
         optimizers = [job.optimizer, EIGHT_BIT]
     strategies = [job.strategy]
     if job.strategy == DDP and "strategy" in open_keys:

@@ -5,6 +5,7 @@ Neither changes the result: a step is the recipe's `global_batch_size` rows on a
 
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from foundry.core import environment, plugins
 from foundry.core.errors import Problem, RecipeError, ResourceError
@@ -13,9 +14,10 @@ from foundry.core.load import LoadedRecipe
 from foundry.planning import accelerator
 from foundry.planning.accelerator import Look
 
-SINGLE, DDP, FSDP2 = "single", "ddp", "fsdp2"
+SINGLE, DDP, FSDP2, DEEPSPEED = "single", "ddp", "fsdp2", "deepspeed"
 # Updates that nothing but their own tensors is needed for to save, prove and read again.
 IN_PARTS = ("lora", "rslora", "lora-plus", "qlora")
+BY_STRATEGY = {FSDP2: IN_PARTS, DEEPSPEED: ("lora", "rslora", "full")}
 Reasons = dict[str, str]
 
 
@@ -98,7 +100,8 @@ def check_room(loaded: LoadedRecipe, machine: Look) -> None:
 
 def contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[Problem]:
     """What no machine could do: rows too few, one process that shares, a trainer that cannot."""
-    rows = loaded.recipe.train.spec.model_dump()["global_batch_size"]
+    train = loaded.recipe.train.spec.model_dump()
+    rows = train["global_batch_size"]
     if size == 1 and strategy != SINGLE:
         what = _("`{strategy}` shares a model among processes, and there is one")
         fix = _("set `compute.processes` to 2 or more, or `compute.strategy` to `auto`")
@@ -107,11 +110,16 @@ def contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[P
         what = _("`single` is one process (found: {size})").format(size=size)
         yield _problem(loaded, "strategy", what, _("set it to `auto`"))
     adapter = loaded.recipe.adapter.kind
-    if strategy == FSDP2 and adapter not in IN_PARTS:
-        what = _("`fsdp2` is for the adapters {names}; this is `{adapter}`")
-        names = ", ".join(f"`{name}`" for name in IN_PARTS)
+    if adapter not in BY_STRATEGY.get(strategy, (adapter,)):
+        what = _("`{strategy}` is for the adapters {names}; this is `{adapter}`")
+        names = ", ".join(f"`{name}`" for name in BY_STRATEGY[strategy])
+        what = what.format(strategy=strategy, names=names, adapter=adapter)
         fix = _("set `compute.strategy` to `ddp`, or `adapter.kind` to `lora`")
-        yield _problem(loaded, "strategy", what.format(names=names, adapter=adapter), fix)
+        yield _problem(loaded, "strategy", what, fix)
+    if strategy == DEEPSPEED and train["optimizer"] == "adamw-8bit":
+        what = _("`deepspeed` shares out moments in float32, not those of `adamw-8bit`")
+        fix = _("set `train.optimizer` to `auto`, or `compute.strategy` to `ddp`")
+        yield _problem(loaded, "strategy", what, fix)
     if size > rows:
         what = _("{size} processes for {rows} rows in a step: some would have none")
         fix = _("set it to {rows} or less, or raise `train.global_batch_size`")
@@ -122,12 +130,18 @@ def contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[P
     if size > 1 and not known:
         what = _("the trainer `{kind}` works in one process").format(kind=kind)
         yield _problem(loaded, "processes", what, _("set it to 1"))
-    if size > 1 and known and strategy == FSDP2 and FSDP2 not in known:
-        what = _("the trainer `{kind}` needs the whole model in each process").format(kind=kind)
+    if size > 1 and known and strategy not in (SINGLE, *known):
+        what = _("the trainer `{kind}` is not for `{strategy}`")
+        if strategy == FSDP2:
+            what = _("the trainer `{kind}` needs the whole model in each process")
+        what = what.format(kind=kind, strategy=strategy)
         yield _problem(loaded, "strategy", what, _("set it to `ddp`"))
 
 
 def _lacking(loaded: LoadedRecipe, machine: Look, size: int) -> Iterator[Problem]:
+    if loaded.recipe.compute.strategy == DEEPSPEED and find_spec("deepspeed") is None:
+        what, fix = _("the package is not installed"), "pip install 'ai-foundry[deepspeed]'"
+        yield Problem("deepspeed", what, fix)
     if size > 1 and sys.platform == "win32":
         what, fix = _("several processes need Linux or macOS"), _("set it to 1")
         yield _problem(loaded, "processes", what, fix)

@@ -257,7 +257,7 @@ def _prove(
         raise proof.refuse("train.steps", what.format(done=done, planned=steps))
     evidence = {
         "mask": objective.check_seen(trainer, inputs),
-        "optimizer": proof.check_optimizer(trainer.optimizer, model),
+        "optimizer": proof.check_optimizer(trainer.optimized(), model),
         "moved": proof.check_moved(model, before),
         **proof.check_alike(model, inputs.crew),
     }

@@ -39,8 +39,7 @@ class Progress(TrainerCallback):
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop at the first gradient that is not finite."""
-        grads = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
-        if not torch.isfinite(torch.stack([own_part(g).norm() for g in grads])).all():
+        if not self._trainer.gradients_are_finite():
             rows = self._trainer.step_rows
             raise DataError(non_finite(_("gradient"), state.global_step + 1, rows))
 

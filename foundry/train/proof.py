@@ -6,7 +6,7 @@ was found; the numbers go into the run's evidence.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +161,14 @@ def check_seen(
     return {"supervised_tokens": seen.total(), "stops": {str(s): seen[s] for s in stops}}
 
 
-def check_optimizer(optimizer: Any, model: Any) -> dict[str, Any]:
-    """The optimizer holds every trainable tensor, in float32. C23."""
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+def check_optimizer(optimized: Iterable[torch.Tensor], model: Any) -> dict[str, Any]:
+    """The optimizer moves every trainable tensor, in float32. C23.
+
+    Args:
+        optimized: The parameters that it moves.
+        model: Whose tensors are to be among them.
+    """
+    held = {id(p) for p in optimized}
     wrong = [
         name
         for name, p in trainable(model).items()

@@ -5,6 +5,7 @@ not of the micro-batch (C13): supervised tokens where each has its own loss, exa
 is of a whole answer. What was learned from is counted, and held against the shards in the end.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ from foundry.models.language_part import token_type_inputs
 from foundry.train.adapter_files import without_update
 from foundry.train.batches.arrange import Arrangement
 from foundry.train.losses.head import Head
-from foundry.train.processes import sharding
-from foundry.train.processes.crew import ALONE, Crew
+from foundry.train.processes import sharding, zero
+from foundry.train.processes.crew import ALONE, Crew, own_part
 
 SUM_TOLERANCE = 1e-5  # of the same float32 numbers, added in another order
 
@@ -56,6 +57,7 @@ class StepTrainer:
     args: Any
     model: Any
     state: Any
+    optimizer: Any
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class StepTrainer:
         with precision_kept(kwargs["model"]):
             super().__init__(*args, **kwargs)
         self.arrangement, self.head, self.crew = arrangement, head, crew
+        self.engine: Any = None  # DeepSpeed's, where it shares the optimizer
         self.zeros = token_type_inputs(without_update(self.model))
         self.passed: list[dict[str, Any]] = []  # in this process and step
         self.step_loss = 0.0
@@ -118,9 +121,12 @@ class StepTrainer:
         batches = self.shared(rows)
         self.before_step(model, batches, rows)
         with self.crew.own_noise(self.args.seed, self.state.global_step):
-            for micro_batch in batches:
-                loss += super().training_step(model, micro_batch, items)  # type: ignore[misc]
-        self.crew.add_up(self.model.parameters())
+            if self.engine is not None:
+                loss = zero.gradients(self, batches, items)
+            else:
+                for micro_batch in batches:
+                    loss += super().training_step(model, micro_batch, items)  # type: ignore[misc]
+                self.crew.add_up(self.model.parameters())
         said = self.crew.heard([float(loss), self.passed])
         self.passed = []
         for _loss, passes in said:
@@ -131,19 +137,50 @@ class StepTrainer:
     def shared(self, rows: Sequence[Row]) -> list[Batch]:
         """The micro-batches of this process, of rows that all processes share.
 
-        Where each holds a part of the model, all go through it as often; who has nothing left to
-        do goes through it with rows that count for nothing (`idle`).
+        Where they pass on parts of the model or of its gradients, all go through it as often; who
+        has nothing left to do goes through it with rows that count for nothing (`idle`).
         """
         shares = self.crew.shares(rows, [tokens_of(row) for row in rows])
-        if not self.crew.is_sharded:
+        if not self.crew.passes_as_often:
             return self.micro_batches(shares[self.crew.rank])
         passes = [self.micro_batches(share) if share else [] for share in shares]
         own, most = passes[self.crew.rank], max(map(len, passes))
         idle = {**self.micro_batches(rows[:1])[0], "idle": True}
         return [*own, *[idle] * (most - len(own))]
 
+    def create_optimizer(self, *given: Any) -> Any:
+        """The optimizer; DeepSpeed takes it over where it is to be shared out.
+
+        Groups without a tensor, which DeepSpeed leaves out, would make checkpoints differ.
+        """
+        super().create_optimizer(*given)  # type: ignore[misc]
+        groups = self.optimizer.param_groups
+        groups[:] = [group for group in groups if group["params"]]
+        if self.crew.shares_optimizer and self.engine is None:
+            self.engine = zero.begin(self)
+            self.optimizer = zero.taken_over(self.engine)
+        return self.optimizer
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        if self.engine is not None:  # which has clipped
+            return zero.norm(self.engine)
+        return super()._clip_grad_norm(model)  # type: ignore[misc]
+
+    def gradients_are_finite(self) -> bool:
+        """Whether those of the step are, of all that trains."""
+        if self.engine is not None:
+            return math.isfinite(zero.norm(self.engine))
+        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
+        return bool(torch.isfinite(torch.stack([own_part(g).norm() for g in grads])).all())
+
+    def optimized(self) -> list[torch.Tensor]:
+        """The parameters that the optimizer moves."""
+        if self.engine is not None:
+            return zero.trained(self.engine)
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        if self.crew.is_sharded:
+        if self.crew.is_sharded or self.engine is not None:
             name = f"checkpoint-{self.state.global_step}"
             sharding.save(self, Path(self.args.output_dir) / name)
         elif self.crew.is_first:

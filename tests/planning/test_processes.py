@@ -58,6 +58,10 @@ def test_auto_is_one_process_for_each_card(settings: list[str], machine: Look, e
         ),
         (["processes=2", "strategy=single"], "compute.strategy: `single` is one process"),
         (["processes=2", "strategy=fsdp2"], "compute.strategy: `fsdp2` is for the adapters `lora`"),
+        (
+            ["processes=2", "strategy=deepspeed"],
+            "compute.strategy: `deepspeed` is for the adapters `lora`, `rslora`, `full`",
+        ),
         (["processes=9"], "compute.processes: 9 processes for 8 rows in a step"),
     ],
 )
@@ -73,6 +77,7 @@ def test_contradiction_is_a_fault_of_the_recipe(settings: list[str], said: str):
     [
         ("dpo", "fsdp2", "compute.strategy: the trainer `dpo` needs the whole model in each"),
         ("kto", "fsdp2", "compute.strategy: the trainer `kto` needs the whole model in each"),
+        ("dpo", "deepspeed", "compute.strategy: the trainer `dpo` is not for `deepspeed`"),
         ("orpo", "ddp", "compute.processes: the trainer `orpo` works in one process"),
     ],
 )
@@ -112,6 +117,23 @@ def test_more_processes_than_the_machine_has_room_for_are_refused(machine: Look,
     assert "or less" in str(error.value)
 
 
+def test_moments_in_eight_bits_are_not_shared_out():
+    settings = ["train.optimizer=adamw-8bit", "compute.processes=2", "compute.strategy=deepspeed"]
+
+    with pytest.raises(RecipeError, match="moments in float32, not those of `adamw-8bit`"):
+        processes.check_processes(load_recipe(SHOP, settings), NO_CARD)
+
+
+def test_deepspeed_that_is_not_installed_is_a_missing_resource(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(processes, "find_spec", lambda name: None)
+    loaded = load_recipe(SHOP, ["compute.processes=2", "compute.strategy=deepspeed"])
+
+    with pytest.raises(ResourceError, match="the package is not installed") as error:
+        processes.check_room(loaded, NO_CARD)
+
+    assert "pip install 'ai-foundry[deepspeed]'" in str(error.value)
+
+
 @pytest.fixture(scope="module")
 def shop() -> tuple:
     """Shape and rows of the shop on TAIDE, which is gated and not on this machine."""
@@ -145,6 +167,17 @@ def test_model_in_parts_takes_less_of_each_card(shop: tuple):
     for name in ("weights", "adapter", "gradients", "optimizer"):
         assert parts.memory.parts[name].expected < whole.memory.parts[name].expected / 2, name
     assert parts.seconds.expected > whole.seconds.expected  # the layers are sent about
+
+
+def test_shared_optimizer_takes_less_of_each_card_where_all_weights_train(shop: tuple):
+    full = ("adapter.kind=full", "compute.processes=4")
+    whole = made_on(shop, "h100-80g", *full)
+    shared = made_on(shop, "h100-80g", *full, "compute.strategy=deepspeed")
+
+    parts, others = shared.memory.parts, whole.memory.parts
+    assert parts["weights"] == others["weights"]
+    assert parts["gradients"].expected < others["gradients"].expected / 2
+    assert shared.job.optimizer == "adamw"  # moments in eight bits are not shared out
 
 
 def test_auto_holds_in_parts_what_fits_no_other_way(shop: tuple):

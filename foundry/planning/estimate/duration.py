@@ -9,6 +9,7 @@ from foundry.planning.estimate.memory import layer_activations
 from foundry.planning.estimate.spread import Spread, exactly
 from foundry.planning.estimate.stored import teacher_bytes, weight_bytes
 from foundry.planning.hardware import Device
+from foundry.planning.processes import DEEPSPEED
 
 # Reading a frozen NF4 weight back to bfloat16, once forward and once backward: 0.5 byte read and
 # 2 written, then read by the product. AdamW reads and writes weight, gradient and two moments.
@@ -78,10 +79,13 @@ def exchanged(job: Job) -> float:
 
     Of a sum in a ring each sends its gradients twice but for its own part (Patarasuk and Yuan 2009,
     "Bandwidth optimal all-reduce algorithms"). Of a model in parts every pass gathers the layers
-    forward and backward, and scatters the gradients once.
+    forward and backward, and scatters the gradients once. DeepSpeed sends the gradients of every
+    pass to whoever keeps them, and the weights back once.
     """
     others = (job.processes - 1) / job.processes
     gradients = 4 * job.trained_weights * others
+    if job.strategy == DEEPSPEED:
+        return gradients * job.passes + gradients
     if not job.is_sharded:
         return 2 * gradients
     return gradients * job.passes + 2 * weight_bytes(job) * others * job.passes

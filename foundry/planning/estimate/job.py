@@ -11,7 +11,7 @@ from foundry.models.shape import Linear, Shape
 from foundry.planning.estimate.rows import Rows
 from foundry.planning.estimate.spread import Spread, exactly
 from foundry.planning.hardware import THIS_MACHINE, Device
-from foundry.planning.processes import FSDP2, SINGLE, planned
+from foundry.planning.processes import DEEPSPEED, FSDP2, SINGLE, planned
 from foundry.planning.shapes import KnownShape
 from foundry.planning.shapes import known as known_by_name
 from foundry.train.adapter_files import MOVING
@@ -89,6 +89,11 @@ class Job:
     def is_sharded(self) -> bool:
         """Whether each process holds a part of the model."""
         return self.strategy == FSDP2
+
+    @property
+    def optimizer_parts(self) -> int:
+        """In how many parts the processes keep gradients and what the optimizer keeps."""
+        return self.processes if self.strategy in (FSDP2, DEEPSPEED) else 1
 
     @property
     def is_full(self) -> bool:

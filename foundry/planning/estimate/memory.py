@@ -16,6 +16,7 @@ from foundry.planning.estimate.stored import (
     optimizer_bytes,
     teacher_bytes,
 )
+from foundry.planning.processes import DEEPSPEED
 
 MIB = 2**20
 FLOAT32 = 4
@@ -33,6 +34,8 @@ LIBRARIES = {"cpu": (600 * MIB, 900 * MIB, 1500 * MIB), "cuda": (500 * MIB, 900 
 TOKENIZER_BYTES = 1500
 # Of what a GPU's allocator holds, the share that no tensor is in.
 FRAGMENTS = (0.0, 0.05, 0.12)
+# Numbers that DeepSpeed sends at once (`train/processes/zero.py`, `BUCKET`).
+BUCKET = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,11 @@ def _kept(job: Job, backend: str) -> dict[str, Spread]:
     parts: dict[str, float] = {"weights": held_weight_bytes(job)}
     if job.adapter != FULL:
         parts["adapter"] = FLOAT32 * trained
-    parts["gradients"] = FLOAT32 * trained
-    parts["optimizer"] = optimizer_bytes(job) / (job.processes if job.is_sharded else 1)
+    parts["gradients"] = FLOAT32 * job.trained_weights / job.optimizer_parts
+    parts["optimizer"] = optimizer_bytes(job) / job.optimizer_parts
+    if job.strategy == DEEPSPEED:  # its own copy of the part that it moves, and what is on the way
+        parts["optimizer"] += FLOAT32 * job.trained_weights / job.processes
+        parts["gradients"] += FLOAT32 * min(BUCKET, job.trained_weights)
     if job.copies_reference:
         parts["reference"] = FLOAT32 * trained
     if job.teacher is not None:

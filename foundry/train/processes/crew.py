@@ -31,12 +31,22 @@ class LostOthers(RuntimeError):
     """Another process is gone, so that there is nobody to go on with."""
 
 
+def is_loss(error: BaseException) -> bool:
+    """Whether an error says that another process is gone.
+
+    Where a library talks to the others by itself, as FSDP2 and DeepSpeed do, gloo raises a
+    RuntimeError that names a file of its own.
+    """
+    known = (LostOthers, distributed.DistBackendError, distributed.DistNetworkError)
+    return isinstance(error, known) or "gloo/transport" in str(error)
+
+
 @dataclass(frozen=True)
 class Crew:
     """One process among `size`, its number `rank`, and how they share the model.
 
-    `strategy` is `single`, `ddp`, where each holds all of the model, or `fsdp2`, where each holds a
-    part.
+    `strategy` is `single`, `ddp`, where each holds all of the model, `deepspeed`, where each holds
+    all of it and a part of what the optimizer keeps, or `fsdp2`, where each holds a part of both.
     """
 
     rank: int = 0
@@ -47,6 +57,16 @@ class Crew:
     def is_sharded(self) -> bool:
         """Whether each process holds a part of the model."""
         return self.strategy == "fsdp2"
+
+    @property
+    def shares_optimizer(self) -> bool:
+        """Whether each process holds the model, and a part of what the optimizer keeps."""
+        return self.strategy == "deepspeed"
+
+    @property
+    def passes_as_often(self) -> bool:
+        """Whether all must go through the model equally often."""
+        return self.is_sharded or self.shares_optimizer
 
     @property
     def is_first(self) -> bool:

@@ -20,6 +20,7 @@ from foundry.core.language import gettext as _
 from foundry.models.load import Storage
 from foundry.models.place import Place
 from foundry.train.adapter_files import without_update
+from foundry.train.processes import zero
 from foundry.train.processes.crew import Crew
 
 FOLDER, SCHEDULER = "shards", "scheduler.json"
@@ -71,13 +72,13 @@ def is_sharded(checkpoint: Path) -> bool:
 
 
 def check_readable(checkpoint: Path, crew: Crew) -> None:
-    """Refuse to go on in parts from a checkpoint of processes that held the whole model.
+    """Refuse to go on in parts from a checkpoint of processes that held model and optimizer whole.
 
     Raises:
         ResourceError: Names the checkpoint. The other way round is no matter.
     """
-    if crew.is_sharded and not is_sharded(checkpoint):
-        what = _("it was written by processes that each held the whole model")
+    if crew.passes_as_often and not is_sharded(checkpoint):
+        what = _("it was written by processes that each held the whole model and its optimizer")
         fix = _("set `compute.strategy` to `ddp`, or remove {folder} to begin anew")
         fix = fix.format(folder=checkpoint.parent)
         raise ResourceError(Problem(str(checkpoint), what, fix))
@@ -90,7 +91,8 @@ def save(trainer: Any, folder: Path) -> None:
 
     crew: Crew = trainer.crew
     crew.by_first(lambda: folder.joinpath(FOLDER).mkdir(parents=True))
-    state = {**_weights(trainer.model), **_moments(trainer)}
+    kept = zero.moments(trainer) if trainer.engine is not None else _moments(trainer)
+    state = {**_weights(trainer.model), **kept}
     writer = HuggingFaceStorageWriter(str(folder / FOLDER), save_distributed=True)
     distributed.save(state, storage_writer=writer)
     if crew.is_first:
@@ -108,8 +110,14 @@ def load_weights(trainer: Any, folder: Path) -> None:
 def load_state(trainer: Any, folder: Path) -> None:
     """Give optimizer and schedule what such a checkpoint has of them."""
     optimizer = trainer.optimizer
-    _begin(optimizer)
-    _read(_moments(trainer), folder)
+    if trainer.engine is not None:
+        _begin(trainer.engine.optimizer.optimizer)
+        kept = zero.empty_moments(trainer)
+        _read(kept, folder)
+        zero.set_moments(trainer, kept)
+    else:
+        _begin(optimizer)
+        _read(_moments(trainer), folder)
     schedule = json.loads((folder / SCHEDULER).read_text(encoding="utf-8"))
     trainer.lr_scheduler.load_state_dict({**trainer.lr_scheduler.state_dict(), **schedule})
     for group, rate in zip(optimizer.param_groups, schedule["_last_lr"], strict=True):

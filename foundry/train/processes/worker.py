@@ -49,9 +49,9 @@ def ended(plan_file: Path, events: Events) -> dict[str, Any]:
         return error.as_dict()
     except BaseException as error:  # who began the run tells a person
         sys.excepthook(*sys.exc_info())
-        from foundry.train.processes.crew import LostOthers
+        from foundry.train.processes.crew import is_loss
 
-        return told(error) | ({"error": LOST} if isinstance(error, LostOthers) else {})
+        return told(error) | ({"error": LOST} if is_loss(error) else {})
 
 
 def report(run: RunDir, rank: int) -> Path:
@@ -174,7 +174,8 @@ def check_held(model: Any, strategy: str) -> None:
 
     is_sharded = any(isinstance(parameter, DTensor) for parameter in model.parameters())
     held = "fsdp2" if is_sharded else "ddp"
-    if held != strategy:
+    # DeepSpeed takes over an optimizer, and looks by itself when there is one (`zero.py`).
+    if held != {"deepspeed": "ddp"}.get(strategy, strategy):
         what = _("the plan's strategy is `{planned}`, and the model is held as in `{found}`")
         what = what.format(planned=strategy, found=held)
         raise ProofError(Problem("compute.strategy", what))

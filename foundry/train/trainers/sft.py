@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 ACCEPTS = ("conversation", "language-modeling")
 # How it can share the rows of a step among processes.
-MANY_PROCESSES = ("ddp", "fsdp2")
+MANY_PROCESSES = ("ddp", "fsdp2", "deepspeed")
 
 steps_for = settings.steps_for
 
