@@ -1,5 +1,6 @@
 """`foundry study`: train the arms of a study with their seeds, and show how far it has come."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,10 +8,12 @@ import typer
 
 from foundry.cli.output import Json, note, print_json, print_table, verb_app
 from foundry.core import shipped
+from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 
 if TYPE_CHECKING:
     from foundry.core.study import LoadedStudy
+    from foundry.studies.crew import Place
 
 app = verb_app(_("Train the arms of a study, and show how far it has come."))
 
@@ -27,6 +30,39 @@ Parallel = Annotated[
         "--parallel", help=_("Train one run on each GPU at once; without a GPU one at a time.")
     ),
 ]
+
+AtOnce = Annotated[
+    int | None,
+    typer.Option(
+        "--at-once",
+        min=1,
+        metavar="N",
+        help=_("Train N runs at once on the processor, each on its share of the cores."),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """How many runs are trained beside each other: `--parallel` and `--at-once`."""
+
+    parallel: bool
+    at_once: int | None
+
+    def places(self) -> "tuple[Place, ...]":
+        """Where they are trained.
+
+        Raises:
+            RecipeError: Both are given, or the machine has no such places.
+        """
+        from foundry.studies.crew import ALONE, gpus, shares
+
+        if self.parallel and self.at_once is not None:
+            what = _("`--parallel` says how many runs are trained at once")
+            raise RecipeError(Problem("--at-once", what, _("leave out one of the two")))
+        if self.at_once is not None:
+            return shares(self.at_once)
+        return gpus() if self.parallel else (ALONE,)
 
 
 def _help(line: str, command: str) -> str:
@@ -51,13 +87,14 @@ def run(
     ] = None,
     accept_terms: Terms = None,
     parallel: Parallel = False,
+    at_once: AtOnce = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help=_("Only say what would be trained; write nothing.")),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Run what is not run yet, one run at a time."""
+    """Run what is not run yet."""
     from foundry.core.study import load_study
 
     loaded = load_study(study)
@@ -69,7 +106,7 @@ def run(
     accepted = tuple(name.lower() for name in accept_terms or ())
     note_accepted(accepted)
     folder = out or Path(f"study-{loaded.study.name}")
-    train(loaded, folder, accepted, in_parallel=parallel, as_json=json)
+    train(loaded, folder, accepted, Beside(parallel, at_once), as_json=json)
 
 
 @app.command(help=_help(_("Show how far a study has come."), "show study-adapters-shop"))
@@ -85,15 +122,15 @@ def train(
     loaded: "LoadedStudy",
     folder: Path,
     accepted: tuple[str, ...],
+    beside: "Beside",
     *,
-    in_parallel: bool,
     as_json: bool,
 ) -> None:
     """Train what is not trained yet, and show how far it has come."""
-    from foundry.studies.crew import Crew, gpus
+    from foundry.studies.crew import Crew
     from foundry.studies.run import run_study
 
-    crew = Crew(note, gpus()) if in_parallel else Crew(note)
+    crew = Crew(note, beside.places())
     run_study(loaded, folder, accepted_terms=accepted, crew=crew)
     _show(_found(folder), as_json=as_json)
     if not as_json:

@@ -37,7 +37,8 @@ class Options:
     accepted: tuple[str, ...]
     seeds: int | None
     out: Path | None
-    in_parallel: bool
+    parallel: bool
+    at_once: int | None
     dry_run: bool
     as_json: bool
 
@@ -67,7 +68,7 @@ def refuse_beside(
 
 def train_sweep(sweep: list[str], options: Options) -> None:
     """Train every combination with every seed; what is done is not done again."""
-    from foundry.cli.study import show_planned, train
+    from foundry.cli.study import Beside, show_planned, train
     from foundry.cli.train import note_accepted
     from foundry.studies.sweep import Wanted, as_study
 
@@ -78,10 +79,5 @@ def train_sweep(sweep: list[str], options: Options) -> None:
         return
     note_accepted(options.accepted)
     note(_("study: {path}").format(path=folder))
-    train(
-        loaded,
-        folder,
-        options.accepted,
-        in_parallel=options.in_parallel,
-        as_json=options.as_json,
-    )
+    beside = Beside(options.parallel, options.at_once)
+    train(loaded, folder, options.accepted, beside, as_json=options.as_json)

@@ -16,7 +16,7 @@ from foundry.cli.output import (
     refuse_documents,
     verb_app,
 )
-from foundry.cli.study import Parallel
+from foundry.cli.study import AtOnce, Parallel
 from foundry.cli.sweep import Options, Out, Seeds, Sweep, refuse_beside, train_sweep
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.events import Events
@@ -71,6 +71,7 @@ def train(
     seeds: Seeds = None,
     out: Out = None,
     parallel: Parallel = False,
+    at_once: AtOnce = None,
     json: Json = False,
     events: Streams = False,
 ) -> int:
@@ -80,19 +81,16 @@ def train(
     terms = consent(accept_terms, override)
     refuse_beside(
         sweep,
-        {"--seeds": seeds is not None, "--out": out is not None, "--parallel": parallel},
+        {"--seeds": seeds is not None, "--out": out is not None, "--parallel": parallel}
+        | {"--at-once": at_once is not None},
         {"--events": events, "--until": until != STAGES[-1], "--runs": runs != Path("runs")}
         | {"--override": override is not None},
     )
     if sweep:
-        given = (recipe, tuple(set or ()), terms.accepted, seeds, out, parallel, dry_run, json)
-        train_sweep(sweep, Options(*given))
+        how = (seeds, out, parallel, at_once, dry_run, json)
+        train_sweep(sweep, Options(recipe, tuple(set or ()), terms.accepted, *how))
         return 0
-    if until not in STAGES:
-        what = _("unknown stage `{stage}`; there are: {stages}")
-        known = ", ".join(STAGES)
-        problem = Problem("--until", what.format(stage=until, stages=known), f"--until {STAGES[1]}")
-        raise RecipeError(problem)
+    _check_stage(until)
     if events:
         refuse_documents({"--json": json, "--dry-run": dry_run})
     loaded = load_recipe(recipe, set or ())
@@ -143,6 +141,14 @@ def _walk(loaded: "LoadedRecipe", runs: Path, until: str, terms: Consent, events
             accepted_terms=terms.accepted,
             override=terms.override,
         )
+
+
+def _check_stage(name: str) -> None:
+    if name not in STAGES:
+        what = _("unknown stage `{stage}`; there are: {stages}")
+        known = ", ".join(STAGES)
+        problem = Problem("--until", what.format(stage=name, stages=known), f"--until {STAGES[1]}")
+        raise RecipeError(problem)
 
 
 def _dry_run(loaded: "LoadedRecipe", terms: Consent, *, as_json: bool) -> int:

@@ -28,7 +28,7 @@ from foundry.planning.plan import settle
 from foundry.store.runs import Run, find
 from foundry.store.share import share
 from foundry.studies.answers import take_answers
-from foundry.studies.crew import Crew
+from foundry.studies.crew import ALONE, Crew, Place
 
 ERRORS: tuple[type[FoundryError], ...] = (
     *(DataError, RecipeError, ResourceError, LockedError, InterruptedRun, InterruptedByUser),
@@ -63,7 +63,7 @@ class Launch:
         return words + [w for name in self.accepted_terms for w in ("--accept-terms", name)]
 
 
-def launch(one: Launch, where: str, crew: Crew, device: str | None = None) -> Run:
+def launch(one: Launch, where: str, crew: Crew, place: Place = ALONE) -> Run:
     """Train, or find that it was done; what a run beside it has made alike is taken over.
 
     Where others may train at the same time, the rows are prepared before they may look for them.
@@ -72,7 +72,7 @@ def launch(one: Launch, where: str, crew: Crew, device: str | None = None) -> Ru
         one: What is trained.
         where: What it is called in errors.
         crew: Starts its processes.
-        device: What it sees in `CUDA_VISIBLE_DEVICES`; None as it is.
+        place: Where it is trained.
 
     Raises:
         FoundryError: As the command's exit code says; what it said went to stderr.
@@ -88,9 +88,9 @@ def launch(one: Launch, where: str, crew: Crew, device: str | None = None) -> Ru
             share(run, plan, donors, lambda stage: stage_inputs(plan, run, stage))
             take_answers(run, plan, donors)
         code = 0
-        if len(crew.devices) > 1 and not _is_encoded(plan, run):
-            code = crew.call(replace(one, until="encode").command, device)
-    code = code or crew.call(one.command, device)
+        if len(crew.places) > 1 and not _is_encoded(plan, run):
+            code = crew.call(replace(one, until="encode").command, place)
+    code = code or crew.call(one.command, place)
     if code != 0:
         raise _error(code)(_stopped(where, code))
     return Run(run)

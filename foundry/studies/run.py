@@ -1,4 +1,4 @@
-"""Run a study: every arm with every seed, one after the other or one per GPU, into one folder.
+"""Run a study: every arm with every seed, one after the other or some at once, into one folder.
 
 `study.yaml` there is the study as written, `study.json` says how far it has come, `runs/` holds the
 runs. All arms of a seed come before the next seed, so that what there is of an unfinished study is
@@ -17,7 +17,7 @@ from foundry.core.load import load_recipe
 from foundry.core.rundir import RunDir
 from foundry.core.study import FILE, LoadedStudy, Outline, StudyArm, read_outline, write_outline
 from foundry.store.runs import Run
-from foundry.studies.crew import Crew
+from foundry.studies.crew import Crew, Place
 from foundry.studies.launch import Launch, launch
 from foundry.studies.settle import settle
 
@@ -141,8 +141,8 @@ def _go(
 ) -> Outline:
     """Train what is planned, as many at once as there are places."""
     everything = list(planned(loaded))
-    waiting, places = list(enumerate(everything, start=1)), list(crew.devices)
-    running = dict[Future[Run], tuple[StudyArm, int, str | None]]()
+    waiting, places = list(enumerate(everything, start=1)), list(crew.places)
+    running = dict[Future[Run], tuple[StudyArm, int, Place]]()
     with ThreadPoolExecutor(len(places)) as pool:
         try:
             while waiting or running:

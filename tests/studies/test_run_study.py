@@ -1,11 +1,13 @@
 """A study runs every arm with every seed, goes on where it stopped, and is then compared."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from foundry.core import shipped
+from foundry.core.environment import cores
 from foundry.core.errors import DataError, RecipeError
 from foundry.core.load import load_recipe
 from foundry.core.rundir import RunDir
@@ -15,7 +17,7 @@ from foundry.planning.plan import settle as settled_plan
 from foundry.store.runs import Run, find
 from foundry.store.share import share
 from foundry.studies.answers import take_answers
-from foundry.studies.crew import Crew
+from foundry.studies.crew import Crew, shares
 from foundry.studies.launch import Launch, launch
 from foundry.studies.run import run_study
 from foundry.studies.settle import _steps, _too_many, length
@@ -183,20 +185,35 @@ def test_planted_rows_of_another_seed_are_not_taken_over(recipe: TinyRecipe):
 
 
 def test_rows_are_prepared_once_for_runs_that_begin_together(recipe: TinyRecipe):
-    crew = Crew(ignore, devices=("", ""))
+    crew = Crew(ignore, places=shares(2))
     made = [
         Launch(str(recipe.file), (f"adapter.rank={rank}",), recipe.runs, "encode", ACCEPTED)
         for rank in (2, 4)
     ]
 
     with ThreadPoolExecutor(2) as pool:
-        found = [pool.submit(launch, one, "", crew, "") for one in made]
+        begun = zip(made, crew.places, strict=True)
+        found = [pool.submit(launch, one, "", crew, place) for one, place in begun]
         runs = [one.result() for one in found]
 
     told = [[e["event"] for e in run.events if e["stage"] == "encode"] for run in runs]
     assert sorted(events.count("begin") for events in told) == [0, 1]
     assert runs[0].name != runs[1].name
     assert runs[0].stamps["encode"]["outputs"] == runs[1].stamps["encode"]["outputs"]
+
+
+def test_runs_on_one_processor_have_a_share_of_its_cores_each():
+    assert shares(1) == ({"OMP_NUM_THREADS": str(cores())},)
+    seen = "import os, sys; sys.exit(int(os.environ['OMP_NUM_THREADS']))"
+    (place,) = shares(1)
+    assert Crew(ignore).call([sys.executable, "-c", seen], place) == cores()
+
+    with pytest.raises(RecipeError) as error:
+        shares(cores() + 1)
+    (problem,) = error.value.problems
+    assert (problem.where, problem.fix) == ("--at-once", f"--at-once {cores()}")
+    both = call("study", "run", "adapters-shop", "--parallel", "--at-once", "1")
+    assert both.code == 2 and "leave out one of the two" in both.err, both
 
 
 def test_wrong_arm_is_refused_before_any_is_trained(recipe: TinyRecipe, tmp_path: Path):
