@@ -139,14 +139,15 @@ def _settings(job: Job, open_keys: set[str], device: Device) -> Iterator[Job]:
     if "gradient_checkpointing" in open_keys:
         checkpointing = [False, True]
     optimizers = [job.optimizer]
-    may_be_8bit = job.is_full and device.backend == "cuda" and job.strategy != DEEPSPEED
-    if "optimizer" in open_keys and may_be_8bit:
+    if "optimizer" in open_keys and job.is_full and device.backend == "cuda":
         optimizers = [job.optimizer, EIGHT_BIT]
     strategies = [job.strategy]
     if job.strategy == DDP and "strategy" in open_keys:
         strategies = [DDP, FSDP2]
     ways = itertools.product(strategies, optimizers, checkpointing, packs)
     for strategy, kind, twice, tokens in ways:
+        if kind == EIGHT_BIT and strategy in (FSDP2, DEEPSPEED):
+            continue  # is refused, see `planning.processes`
         settings = {"optimizer": kind, "gradient_checkpointing": twice, "pack_tokens": tokens}
         yield replace(job, strategy=strategy, **settings)
 

@@ -15,8 +15,8 @@ from foundry.planning import accelerator
 from foundry.planning.accelerator import Look
 
 SINGLE, DDP, FSDP2, DEEPSPEED = "single", "ddp", "fsdp2", "deepspeed"
-# Updates that nothing but their own tensors is needed for to save, prove and read again.
-IN_PARTS = ("lora", "rslora", "lora-plus", "qlora")
+# What nothing but its own tensors is needed for to save, prove and read again.
+IN_PARTS = ("lora", "rslora", "lora-plus", "qlora", "full")
 BY_STRATEGY = {FSDP2: IN_PARTS, DEEPSPEED: ("lora", "rslora", "full")}
 Reasons = dict[str, str]
 
@@ -116,10 +116,10 @@ def contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[P
         what = what.format(strategy=strategy, names=names, adapter=adapter)
         fix = _("set `compute.strategy` to `ddp`, or `adapter.kind` to `lora`")
         yield _problem(loaded, "strategy", what, fix)
-    if strategy == DEEPSPEED and train["optimizer"] == "adamw-8bit":
-        what = _("`deepspeed` shares out moments in float32, not those of `adamw-8bit`")
+    if strategy in (FSDP2, DEEPSPEED) and train["optimizer"] == "adamw-8bit":
+        what = _("`{strategy}` shares out moments in float32, not those of `adamw-8bit`")
         fix = _("set `train.optimizer` to `auto`, or `compute.strategy` to `ddp`")
-        yield _problem(loaded, "strategy", what, fix)
+        yield _problem(loaded, "strategy", what.format(strategy=strategy), fix)
     if size > rows:
         what = _("{size} processes for {rows} rows in a step: some would have none")
         fix = _("set it to {rows} or less, or raise `train.global_batch_size`")

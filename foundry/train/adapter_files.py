@@ -93,10 +93,19 @@ def on_original(weights: Path, first: Mapping[str, Any], config: Any) -> dict[st
     return {**twice, "init_lora_weights": True}
 
 
-def save_whole(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write a model with all its weights, in safetensors, and its tokenizer."""
+def save_whole(
+    model: Any, tokenizer: Any, folder: Path, state: Mapping[str, Any] | None = None
+) -> None:
+    """Write a model with all its weights, in safetensors, and its tokenizer.
+
+    Args:
+        model: Its weights are written, unless `state` holds them.
+        tokenizer: Of the model.
+        folder: Is replaced.
+        state: The weights of a model that each process holds a part of.
+    """
     with quiet(), atomic.replacing_folder(folder) as temporary:
-        model.save_pretrained(temporary)
+        model.save_pretrained(temporary, state_dict=state)
         tokenizer.save_pretrained(temporary)
 
 

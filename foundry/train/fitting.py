@@ -265,16 +265,19 @@ def _prove(
         drop_steps(trainer.optimizer, model.parameters())
     prefixes, computed = proof.probe_prefixes(rows), model.dtype
     live = objective.says(model, prefixes)
-    with untrained(model, inputs.base, place) as untouched:
+    loading = sharding.where_to_load(place, inputs.crew, inputs.storage)
+    with untrained(model, inputs.base, loading) as untouched:
+        if untouched is not model:
+            untouched = sharding.held(untouched, place, inputs.crew)
         base = objective.says(untouched, prefixes)
     del untouched
     evidence["differs"] = proof.check_differs(live, base, computed=computed)
     folder = inputs.run.file(FOLDERS[_trained(inputs)])
+    state = sharding.whole_state(model, inputs.crew)
     if has_update(model):
-        state = sharding.whole_state(model, inputs.crew)
         inputs.crew.by_first(lambda: save_adapter(model, inputs.base, folder, before, state))
     else:
-        inputs.crew.by_first(lambda: save_whole(model, inputs.tokenizer, folder))
+        inputs.crew.by_first(lambda: save_whole(model, inputs.tokenizer, folder, state))
     if place.is_gpu and not inputs.crew.is_sharded:
         drop_weights(model)
     again = partial(_tuned, inputs)

@@ -117,8 +117,9 @@ def test_more_processes_than_the_machine_has_room_for_are_refused(machine: Look,
     assert "or less" in str(error.value)
 
 
-def test_moments_in_eight_bits_are_not_shared_out():
-    settings = ["train.optimizer=adamw-8bit", "compute.processes=2", "compute.strategy=deepspeed"]
+@pytest.mark.parametrize("strategy", ["deepspeed", "fsdp2"])
+def test_moments_in_eight_bits_are_not_shared_out(strategy: str):
+    settings = ["compute.processes=2", f"compute.strategy={strategy}", "train.optimizer=adamw-8bit"]
 
     with pytest.raises(RecipeError, match="moments in float32, not those of `adamw-8bit`"):
         processes.check_processes(load_recipe(SHOP, settings), NO_CARD)
@@ -171,13 +172,24 @@ def test_model_in_parts_takes_less_of_each_card(shop: tuple):
 
 def test_shared_optimizer_takes_less_of_each_card_where_all_weights_train(shop: tuple):
     full = ("adapter.kind=full", "compute.processes=4")
-    whole = made_on(shop, "h100-80g", *full)
+    whole = made_on(shop, "h100-80g", *full, "compute.strategy=ddp")
     shared = made_on(shop, "h100-80g", *full, "compute.strategy=deepspeed")
 
     parts, others = shared.memory.parts, whole.memory.parts
     assert parts["weights"] == others["weights"]
     assert parts["gradients"].expected < others["gradients"].expected / 2
     assert shared.job.optimizer == "adamw"  # moments in eight bits are not shared out
+
+
+def test_all_weights_in_parts_keep_the_embedding_whole(shop: tuple):
+    full = ("adapter.kind=full", "compute.processes=4")
+    parts = made_on(shop, "h100-80g", *full)
+
+    assert parts.job.strategy == "fsdp2"  # as the whole model fits no other way
+    outside = parts.job.shape.embedding_weights + parts.job.shape.other_parameters
+    layers = parts.job.trained_weights - outside
+    assert parts.memory.parts["gradients"].expected == 4 * (outside + layers / 4)
+    assert parts.memory.parts["optimizer"].expected == 8 * (outside + layers / 4)
 
 
 def test_auto_holds_in_parts_what_fits_no_other_way(shop: tuple):

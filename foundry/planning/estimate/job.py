@@ -91,9 +91,17 @@ class Job:
         return self.strategy == FSDP2
 
     @property
-    def optimizer_parts(self) -> int:
-        """In how many parts the processes keep gradients and what the optimizer keeps."""
-        return self.processes if self.strategy in (FSDP2, DEEPSPEED) else 1
+    def moved_here(self) -> float:
+        """The trained numbers whose gradients and moments one process keeps.
+
+        With `fsdp2` what lies outside of the layers is whole in each (`held_weight_bytes`).
+        """
+        if self.strategy not in (FSDP2, DEEPSPEED):
+            return self.trained_weights
+        outside = 0
+        if self.is_sharded and self.is_full and self.last_layers is None:
+            outside = self.shape.embedding_weights + self.shape.other_parameters
+        return outside + (self.trained_weights - outside) / self.processes
 
     @property
     def is_full(self) -> bool:

@@ -85,8 +85,8 @@ def _kept(job: Job, backend: str) -> dict[str, Spread]:
     parts: dict[str, float] = {"weights": held_weight_bytes(job)}
     if job.adapter != FULL:
         parts["adapter"] = FLOAT32 * trained
-    parts["gradients"] = FLOAT32 * job.trained_weights / job.optimizer_parts
-    parts["optimizer"] = optimizer_bytes(job) / job.optimizer_parts
+    parts["gradients"] = FLOAT32 * job.moved_here
+    parts["optimizer"] = optimizer_bytes(job) * job.moved_here / job.trained_weights
     if job.strategy == DEEPSPEED:  # its own copy of the part that it moves, and what is on the way
         parts["optimizer"] += FLOAT32 * job.trained_weights / job.processes
         parts["gradients"] += FLOAT32 * min(BUCKET, job.trained_weights)

@@ -19,9 +19,9 @@ from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.models.load import Storage
 from foundry.models.place import Place
-from foundry.train.adapter_files import without_update
+from foundry.train.adapter_files import has_update, without_update
 from foundry.train.processes import zero
-from foundry.train.processes.crew import Crew
+from foundry.train.processes.crew import Crew, whole
 
 FOLDER, SCHEDULER = "shards", "scheduler.json"
 
@@ -59,11 +59,16 @@ def held(model: Any, place: Place, crew: Crew) -> Any:
 
 
 def whole_state(model: Any, crew: Crew) -> dict[str, Any] | None:
-    """A model's state with all of what trains, to be saved; None where it is not in parts."""
+    """A model's state with all of what is to be saved; None where it is not in parts.
+
+    That is what trains, or all weights where no update lies beside them.
+    """
     if not crew.is_sharded:
         return None
-    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    return {**model.state_dict(), **{name: p.detach().full_tensor() for name, p in trained.items()}}
+    state = model.state_dict()
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    saved = trained if has_update(model) else state.keys()
+    return {name: whole(t.detach()) if name in saved else t for name, t in state.items()}
 
 
 def is_sharded(checkpoint: Path) -> bool:
@@ -118,10 +123,26 @@ def load_state(trainer: Any, folder: Path) -> None:
     else:
         _begin(optimizer)
         _read(_moments(trainer), folder)
-    schedule = json.loads((folder / SCHEDULER).read_text(encoding="utf-8"))
+    schedule = _for_groups(
+        json.loads((folder / SCHEDULER).read_text(encoding="utf-8")), len(optimizer.param_groups)
+    )
     trainer.lr_scheduler.load_state_dict({**trainer.lr_scheduler.state_dict(), **schedule})
     for group, rate in zip(optimizer.param_groups, schedule["_last_lr"], strict=True):
         group["lr"] = rate
+
+
+def _for_groups(schedule: dict[str, Any], count: int) -> dict[str, Any]:
+    """A schedule for an optimizer of `count` groups.
+
+    transformers 5.24 gives tensors in parts groups of their own (`trainer.py:1287`), whose rates
+    are those of the groups that they are from.
+    """
+    rates = {key: values for key, values in schedule.items() if isinstance(values, list)}
+    if any(len(values) != count and len(set(values)) > 1 for values in rates.values()):
+        raise RuntimeError(f"a schedule of other groups than {count}: {rates}")
+    return schedule | {
+        key: values if len(values) == count else values[:1] * count for key, values in rates.items()
+    }
 
 
 def _read(state: dict[str, Any], folder: Path) -> None:

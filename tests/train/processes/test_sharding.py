@@ -1,11 +1,13 @@
 """A model held in parts by two processes (FSDP2, gloo) trains what one process trains."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from foundry.core.errors import ResourceError
 from foundry.core.rundir import RunDir
@@ -15,8 +17,8 @@ from tests import crew_run
 from tests.cases import case, change
 from tests.faults import small
 from tests.once import once
-from tests.tiny_recipe import TinyRecipe
-from tests.train.processes.test_processes import TWO, losses, weights
+from tests.tiny_recipe import TinyRecipe, lay_out
+from tests.train.processes.test_processes import TWO, apart, losses, weights
 
 IN_PARTS = ("--set", "compute.strategy=fsdp2")
 
@@ -46,6 +48,33 @@ def test_model_in_parts_trains_what_one_process_does(parts: Any, alone: TinyReci
     assert made.keys() == expected.keys()
     for name, tensor in made.items():
         assert (tensor - expected[name]).abs().max() < 1e-4, name
+
+
+def whole_weights(run: RunDir) -> dict[str, Any]:
+    return dict(load_file(run.file("model", "model.safetensors")))
+
+
+@case("C72", {"the embedding is not added up": change(crew_run, "fault", apart)})
+def test_all_weights_in_parts_are_trained_as_one_process_does(tiny_base: Path, tmp_path: Path):
+    folder = tmp_path / os.urandom(4).hex()
+    settings = {**small.SMALL, "adapter": {"kind": "full"}, "exports": [{"kind": "merged"}]}
+    settings["train"] = {**small.TRAIN, **crew_run.STEPS, "learning_rate": 1e-3}
+    one, two = (lay_out(folder / name, tiny_base, **settings) for name in ("one", "two"))
+    small.again(one, "--until", "train")
+    small.again(two, "--until", "encode", *TWO, *IN_PARTS)
+
+    ended = crew_run.train([two.run, two.run])
+
+    assert [one.get("error") for one in ended] == [None, None], ended
+    for straight in (True, False):
+        assert losses(two.run) == pytest.approx(losses(one.run), rel=1e-5)
+        made, expected = whole_weights(two.run), whole_weights(one.run)
+        assert made.keys() == expected.keys()
+        assert max(float((made[n] - expected[n]).abs().max()) for n in expected) < 1e-5
+        if straight:  # and once more from its middle, by one process
+            for name in ("model", "checkpoints/step-000004"):
+                shutil.rmtree(two.run.file(name))
+            small.again(two, "--until", "train")
 
 
 def replicated(rank: int) -> None:
