@@ -93,7 +93,8 @@ class Example(Record):
     a split must not tear apart (the id itself where none is declared).
 
     A conversation ends with the answer to learn. With `rejected` it is a preference: the last
-    turn is the better answer to the turns before, `rejected` the worse one. With `label` it is an
+    turn is the better answer to the turns before, `rejected` the worse one, and `margin`,
+    where it is known, says by how much. With `label` it is an
     unpaired preference: the last turn is a good answer or a bad one. With `text` there is no
     conversation: the text itself is learned.
     """
@@ -108,6 +109,7 @@ class Example(Record):
     rejected: Turn | None = None
     label: bool | None = None
     text: str = ""
+    margin: float | None = None
 
     @property
     def type(self) -> str:
@@ -142,11 +144,8 @@ class Example(Record):
             made["tools"] = [dict(tool) for tool in self.tools]
         if self.rejected is not None:
             made["rejected"] = self.rejected.as_dict()
-        if self.label is not None:
-            made["label"] = self.label
-        if self.text:
-            made["text"] = self.text
-        return made
+        known = {"label": self.label, "margin": self.margin, "text": self.text or None}
+        return made | {key: value for key, value in known.items() if value is not None}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Example":
@@ -249,7 +248,8 @@ class EncodedRow(Record):
     """One example as ids. `labels[t]` is `input_ids[t]` where supervised, -100 elsewhere.
 
     Labels are not shifted, which the model class does itself (C15). A preference holds the same
-    prompt ids twice, before each of its answers; `label` is that of an unpaired preference.
+    prompt ids twice, before each of its answers, and its `margin` where it has one; `label` is that
+    of an unpaired preference.
     """
 
     id: str
@@ -258,6 +258,7 @@ class EncodedRow(Record):
     rejected_input_ids: tuple[int, ...] = ()
     rejected_labels: tuple[int, ...] = ()
     label: bool | None = None
+    margin: float | None = None
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def example_of(row: Row, format: Block, source: str) -> tuple[Example, SettledDr
         tools=draft.tools,
         rejected=settled.rejected,
         label=draft.label,
+        margin=draft.margin,
         text=draft.text,
     )
     return example, settled

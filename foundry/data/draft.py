@@ -19,6 +19,7 @@ class Draft:
     turns: tuple[Turn, ...] = ()
     rejected: tuple[Turn, ...] = ()
     label: bool | None = None
+    margin: float | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
     text: str = ""
     notices: tuple[tuple[str, str], ...] = ()

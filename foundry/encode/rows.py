@@ -34,7 +34,8 @@ class Encoded:
         name, label = self.example.id, self.example.label
         if self.example.rejected is not None:
             a, b = self.pieces
-            return (EncodedRow(name, a.ids, a.labels, b.ids, b.labels),)
+            margin = self.example.margin
+            return (EncodedRow(name, a.ids, a.labels, b.ids, b.labels, margin=margin),)
         if len(self.pieces) == 1:
             return (EncodedRow(name, self.pieces[0].ids, self.pieces[0].labels, label=label),)
         return tuple(

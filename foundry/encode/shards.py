@@ -17,7 +17,7 @@ from foundry.encode.mask_report import MaskReport
 from foundry.encode.tables import ids_of, rows_of, schema
 from foundry.encode.tokenize import Encoder
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TRAIN, SUFFIX, LEFT_OUT = "train", ".parquet", "left_out.jsonl"
 
 

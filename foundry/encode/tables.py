@@ -16,7 +16,7 @@ def schema() -> Any:
     import pyarrow as pa
 
     ids = pa.list_(pa.int32())
-    kinds = {"id": pa.string(), "label": pa.bool_()}
+    kinds = {"id": pa.string(), "label": pa.bool_(), "margin": pa.float64()}
     return pa.schema([(f.name, kinds.get(f.name, ids)) for f in fields(EncodedRow)])
 
 
@@ -50,10 +50,16 @@ def _column(values: Sequence[Any], kind: Any) -> Any:
     import pyarrow as pa
 
     count, of = len(values), pa.Array.from_buffers
+
+    def bits(are: Sequence[bool]) -> Any:
+        return pa.py_buffer(np.packbits(np.array(are, bool), bitorder="little"))
+
+    known = [v is not None for v in values]
     if kind == pa.bool_():
-        known, true = ([v is not None for v in values], [bool(v) for v in values])
-        bits = (np.packbits(np.array(b, bool), bitorder="little") for b in (known, true))
-        return of(kind, count, list(map(pa.py_buffer, bits)))
+        return of(kind, count, [bits(known), bits([bool(v) for v in values])])
+    if kind == pa.float64():
+        numbers = pa.py_buffer(array("d", (v or 0.0 for v in values)))
+        return of(kind, count, [bits(known), numbers])
     is_text = kind == pa.string()
     items = [value.encode("utf-8") for value in values] if is_text else values
     offsets = pa.py_buffer(array("i", accumulate(map(len, items), initial=0)))

@@ -38,6 +38,8 @@ def entry(row: EncodedRow) -> dict[str, Any]:
     if row.rejected_input_ids:
         found["rejected_input_ids"] = list(row.rejected_input_ids)
         found["rejected_labels"] = list(row.rejected_labels)
+    if row.margin is not None:
+        found["margin"] = row.margin
     return found if row.label is None else {**found, "label": row.label}
 
 

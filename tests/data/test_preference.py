@@ -101,6 +101,19 @@ def test_row_that_is_no_pair_is_refused_by_its_own_code(row, code):  # C25
     assert refusal(preference, row) == code
 
 
+@pytest.mark.parametrize("written", ["0.5", JsonNumber("0.5"), JsonNumber("5e-1")])
+def test_margin_is_a_number_in_whatever_form(written):
+    draft = preference.to_draft({**EXPLICIT, "by": written}, preference.Spec(margin="by"))
+
+    assert draft.margin == 0.5
+    assert preference.to_draft({**EXPLICIT, "by": written}, preference.Spec()).margin is None
+
+
+@pytest.mark.parametrize("written", [JsonNumber("-1"), "nan", "inf", "much", "", None, True])
+def test_margin_that_is_no_number_of_nought_or_more_is_refused(written):
+    assert refusal(preference, {**EXPLICIT, "by": written}, margin="by") == "margin"
+
+
 def test_instruction_with_an_input_is_a_prompt():
     row = {"instruction": "翻成英文", "input": "你好", "chosen": "Hello", "rejected": "Hi!"}
 

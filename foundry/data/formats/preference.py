@@ -7,6 +7,7 @@ both answers get one and the same prompt, or the row is refused (cases.md C25).
 Source: https://huggingface.co/docs/trl/dataset_formats#preference; LLaMA-Factory's data/README.md.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from foundry.core.fields import Closed
+from foundry.core.language import gettext as _
 from foundry.data.columns import (
     CHATS,
     CHOSEN,
@@ -26,7 +28,7 @@ from foundry.data.columns import (
 )
 from foundry.data.draft import Draft
 from foundry.data.messages import with_system
-from foundry.data.rows import SCALAR
+from foundry.data.rows import SCALAR, RowError, kept_text
 from foundry.data.sides import is_whole, read_prompt, read_side
 from foundry.data.tool_calls import RESPELLED, find_tools, read_tools
 
@@ -51,6 +53,12 @@ class Spec(Closed):
         description="Column with the better answer: a text, a message or a list of messages.",
     )
     rejected: str = Field("rejected", min_length=1, description="Column with the worse answer.")
+    margin: str | None = Field(
+        None,
+        min_length=1,
+        description="Column with a number of 0 or more: by how much the better answer is better. "
+        "Only the trainer `reward` reads it.",
+    )
     system: str | None = Field(
         None,
         min_length=1,
@@ -66,7 +74,7 @@ class Spec(Closed):
 def columns(spec: Spec) -> tuple[str, ...]:
     """The columns that the data must have."""
     named = spec.prompt if "prompt" in spec.model_fields_set else None
-    wanted = (named, spec.input, spec.chosen, spec.rejected, spec.system, spec.tools)
+    wanted = (named, spec.input, spec.chosen, spec.rejected, spec.margin, spec.system, spec.tools)
     return tuple(name for name in wanted if name is not None)
 
 
@@ -108,6 +116,24 @@ def to_draft(row: Mapping[str, Any], spec: Spec) -> Draft:
     return Draft(
         chosen,
         rejected=rejected,
+        margin=None if spec.margin is None else _margin(row, spec.margin),
         tools=read_tools(find_tools(row, spec.tools), respelled),
         notices=tuple((RESPELLED, number) for number in dict.fromkeys(respelled)),
     )
+
+
+def _margin(row: Mapping[str, Any], field: str) -> float:
+    """The number in a column, of 0 or more.
+
+    Raises:
+        RowError: There is none.
+    """
+    text = kept_text(row.get(field)) or "-"
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        what = _("`{field}` must be a number of 0 or more; found `{found}`")
+        raise RowError("margin", what.format(field=field, found=text))
+    return found
