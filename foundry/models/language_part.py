@@ -11,6 +11,7 @@ from typing import Any
 
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
+from foundry.models.reward_model import is_reward_model
 
 # Say of each token whether it stands for text (0) or for a part of an image, a sound, a film.
 TOKEN_TYPES = ("token_type_ids", "mm_token_type_ids")
@@ -34,14 +35,19 @@ def linear_layers(model: Any) -> dict[str, Any]:
     }
 
 
+def output_head(model: Any) -> Any:
+    """The last layer: what says the next token, or the reward."""
+    return model.score if is_reward_model(model) else model.get_output_embeddings()
+
+
 def language_parameters(model: Any) -> list[Any]:
     """The parameters of the language part and of the head, each once (a tied head is one)."""
-    parts = (model.get_decoder(), model.get_output_embeddings())
+    parts = (model.get_decoder(), output_head(model))
     return list({id(p): p for part in parts for p in part.parameters()}.values())
 
 
 def last_parameters(model: Any, layers: int) -> list[Any]:
-    """The parameters of the last decoder layers and of the norm after them.
+    """The parameters of the last decoder layers, of the norm after them, and of a reward head.
 
     Raises:
         RecipeError: There are fewer layers.
@@ -51,7 +57,8 @@ def last_parameters(model: Any, layers: int) -> list[Any]:
         what = _("{wanted} layers, but the model has {found}")
         shown = what.format(wanted=layers, found=len(decoder.layers))
         raise RecipeError(Problem("adapter.last_layers", shown, _("leave it out to train all")))
-    parts = (*decoder.layers[-layers:], decoder.norm)
+    head = [model.score] if is_reward_model(model) else []  # begins at random
+    parts = (*decoder.layers[-layers:], decoder.norm, *head)
     return [parameter for part in parts for parameter in part.parameters()]
 
 
@@ -62,7 +69,7 @@ def other_parts(model: Any) -> str | None:
     """
     from torch.nn import Linear
 
-    inside, head = linear_layers(model), model.get_output_embeddings()
+    inside, head = linear_layers(model), output_head(model)
     linear = {n: m for n, m in model.named_modules() if isinstance(m, Linear) and m is not head}
     return None if set(linear) == set(inside) else rf"(?!{re.escape(language_name(model))}\.).*"
 

@@ -3,7 +3,7 @@
 Weights are read from safetensors only, and never with remote code (C73, C74).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import util
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -127,18 +127,45 @@ def load_model(
             would put random numbers; or four bits would hold too little of the model.
     """
     where = folder or Path(base.folder)
+    model = open_as(where, _auto_class, storage=storage, place=place)
+    if storage == "nf4":
+        nf4.settle(model, base.name)
+    return model.eval()
+
+
+def open_as(
+    where: Path,
+    class_of: Callable[[Any], Any],
+    *,
+    storage: Storage,
+    place: Place,
+    begins: Sequence[str] = (),
+) -> Any:
+    """Open a folder as the class that `class_of` names for its configuration.
+
+    Args:
+        where: The folder.
+        class_of: One of transformers' automatic classes, of a configuration.
+        storage: See `load_model`.
+        place: Where it lies, and in what numbers.
+        begins: Parts of one label that the folder need not have, and which stay in full.
+
+    Raises:
+        ResourceError: See `load_model`.
+    """
     check_torch()
     check_folder(where)
     with quiet():
         import torch
 
         config = load_config(where)
-        model, told = _auto_class(config).from_pretrained(
+        if begins:
+            config.num_labels = 1
+        quantised = nf4.config(place.weights, in_full=begins) if storage == "nf4" else None
+        model, told = class_of(config).from_pretrained(
             where,
             config=config,
-            quantization_config=nf4.config(place.weights)
-            if storage == "nf4"
-            else _restored(config),
+            quantization_config=quantised or _restored(config),
             dtype=getattr(torch, place.weights),
             device_map={"": place.name} if place.is_gpu else None,
             local_files_only=True,
@@ -147,18 +174,19 @@ def load_model(
             ignore_mismatched_sizes=True,  # or it raises, without a word of which
             output_loading_info=True,
         )
-    lacking = sorted({*told["missing_keys"], *(key for key, *_shapes in told["mismatched_keys"])})
+    lacking = {*told["missing_keys"], *(key for key, *_shapes in told["mismatched_keys"])}
+    lacking -= {f"{name}.weight" for name in begins}
+    fix = _("fetch it again with `foundry model fetch`")
     if lacking:
         what = _("the folder lacks weights of the model: {names}")
-        fix = _("fetch it again with `foundry model fetch`")
-        raise ResourceError(Problem(str(where), what.format(names=", ".join(lacking[:5])), fix))
-    broken = finite.non_finite(model.named_parameters())
+        names = ", ".join(sorted(lacking)[:5])
+        raise ResourceError(Problem(str(where), what.format(names=names), fix))
+    broken = finite.non_finite(
+        (name, p) for name, p in model.named_parameters() if name.partition(".")[0] not in begins
+    )
     if broken:
-        fix = _("fetch it again with `foundry model fetch`")
         raise ResourceError(finite.problem(str(where), broken, fix))
-    if storage == "nf4":
-        nf4.settle(model, base.name)
-    return model.eval()
+    return model
 
 
 def check_precision(folder: Path) -> None:

@@ -5,6 +5,7 @@ is divided by its largest, and these divisors are stored in eight bits themselve
 et al. (2023), "QLoRA", https://arxiv.org/abs/2305.14314, section 3.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from foundry.core.errors import Problem, ResourceError
@@ -14,11 +15,12 @@ from foundry.core.language import gettext as _
 LEAST_SHARE = 0.5
 
 
-def config(computed: str = "float32") -> Any:
+def config(computed: str = "float32", *, in_full: Sequence[str] = ()) -> Any:
     """What transformers is told, so that it stores linear layers so; the head stays in full.
 
     Args:
         computed: The numbers that products are made in; bfloat16 in the paper.
+        in_full: Names of further parts that stay in full.
     """
     import torch
     from transformers import BitsAndBytesConfig
@@ -28,6 +30,7 @@ def config(computed: str = "float32") -> Any:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=getattr(torch, computed),
+        llm_int8_skip_modules=list(in_full) or None,
     )
 
 
