@@ -7,6 +7,8 @@ from typing import Any
 
 from foundry.core import plugins
 from foundry.core.records import Example, TrainResult, Turn
+from foundry.models.reward_model import load_reward_model
+from foundry.train.gives import gives_reward
 from foundry.train.inputs import FitInputs
 from tests.encoders import example
 from tests.tiny_run import Setup, open_run
@@ -39,12 +41,14 @@ def marked() -> list[Example]:
     ]
 
 
-ROWS = {"dpo": pairs, "orpo": pairs, "kto": marked}
+ROWS = {"dpo": pairs, "orpo": pairs, "kto": marked, "reward": pairs}
 
 
 def opened(trainer: str, folder: Path, path: Path, *listeners: Any, **setup: Any) -> FitInputs:
     """A run at `path` on the rows that a trainer reads."""
     rows: Sequence[Example] = setup.pop("rows", None) or ROWS[trainer]()
+    if gives_reward(trainer):
+        setup = {"load": load_reward_model, **setup}
     steps = setup.pop("steps", 4)
     return open_run(Setup(folder, steps, rows=rows, **setup), path, *listeners)
 

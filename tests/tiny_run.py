@@ -62,6 +62,7 @@ class Setup:
     method: Any = lora
     place: Place = CPU
     max_seq_len: int = 128
+    load: Callable[..., Any] = load_model
 
 
 def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> FitInputs:
@@ -73,7 +74,7 @@ def open_run(setup: Setup, path: Path, *listeners: Callable[[Event], None]) -> F
     rows, report = encode_all(setup.rows, encoder, max_seq_len=setup.max_seq_len, overlong="fail")
     with quiet():
         torch.manual_seed(setup.seed)
-        loaded = load_model(base, storage=setup.method.BASE, place=setup.place)
+        loaded = setup.load(base, storage=setup.method.BASE, place=setup.place)
         model = setup.method.attach(loaded, setup.adapter)
     path.mkdir(parents=True, exist_ok=True)
     return FitInputs(

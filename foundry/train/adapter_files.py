@@ -20,6 +20,12 @@ from foundry.models.folder import check_folder
 from foundry.models.load import Storage, load_model
 from foundry.models.place import CPU, Place
 from foundry.models.quiet import quiet
+from foundry.models.reward_model import (
+    HEAD,
+    holds_reward_model,
+    is_reward_model,
+    load_reward_model,
+)
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -86,8 +92,10 @@ def on_original(weights: Path, first: Mapping[str, Any], config: Any) -> dict[st
     for name, tensor in load_file(weights).items():
         if ".lora_A." in name:
             made[name] = torch.cat([tensor, before[name].to(tensor.dtype)]).contiguous()
-        else:
+        elif ".lora_B." in name:
             made[name] = torch.cat([tensor, -before[name].to(tensor.dtype)], dim=1).contiguous()
+        else:  # a reward head, which was no part of the base
+            made[name] = tensor
     save_file(made, weights, metadata={"format": "pt"})
     twice = {key: 2 * config[key] for key in ("r", "lora_alpha")}
     return {**twice, "init_lora_weights": True}
@@ -130,7 +138,8 @@ def merge(model: Any) -> Any:
 def untrained(model: Any, base: BaseModel, place: Place = CPU) -> Iterator[Any]:
     """The model as it was before training; read from the base anew where its weights changed."""
     if not has_update(model) or moves_base(model):
-        yield load_model(base, place=place)
+        fresh = load_reward_model if is_reward_model(without_update(model)) else load_model
+        yield fresh(base, place=place)
         return
     with model.disable_adapter():
         yield model
@@ -152,15 +161,17 @@ def load_tuned(
         ProofError: A tensor of the file found no place in the model, or the other way (C40).
     """
     check_folder(folder)
+    opened = load_reward_model if says_reward(folder) else load_model
     if not (folder / CONFIG).is_file():
-        return load_model(base, folder=folder, place=place)
+        return opened(base, folder=folder, place=place)
     check_finite(folder / WEIGHTS)
-    model = load_model(base, storage=storage, place=place)
+    model = opened(base, storage=storage, place=place)
     with quiet():
         from peft import PeftModel, get_peft_model_state_dict
         from safetensors.torch import load_file
 
         saved = set(load_file(folder / WEIGHTS))
+        _check_head(model, saved, folder.name)
         try:
             # PEFT would read the file onto a GPU wherever there is one.
             tuned = PeftModel.from_pretrained(
@@ -173,6 +184,14 @@ def load_tuned(
     return tuned.eval()
 
 
+def says_reward(folder: Path) -> bool:
+    """Whether what was saved in a folder is a reward model, or an adapter of one."""
+    if not (folder / CONFIG).is_file():
+        return holds_reward_model(folder)
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    return bool(config["task_type"] == "SEQ_CLS")
+
+
 def check_finite(path: Path) -> None:
     """Refuse a file of weights that are no numbers, before a model is loaded or a file packed.
 
@@ -182,6 +201,13 @@ def check_finite(path: Path) -> None:
     broken = finite.non_finite_in(path)
     if broken:
         raise ProofError(finite.problem(str(path), broken, _("do not use this file; train again")))
+
+
+def _check_head(model: Any, saved: set[str], name: str) -> None:
+    """A reward model's head is in the file: the one that begins a training must not stand in."""
+    if is_reward_model(model) and not any(key.endswith(f".{HEAD}.weight") for key in saved):
+        what = _("the adapter lacks the reward head ({head})").format(head=f"{HEAD}.weight")
+        raise ProofError(Problem(name, what, _("do not use this file; train again")))
 
 
 def _check_placed(saved: set[str], placed: set[str], name: str) -> None:

@@ -250,7 +250,7 @@ def _prove(
     inputs: FitInputs, trainer: StepTrainer, before: Any, steps: int, objective: Objective
 ) -> dict[str, Any]:
     """The checks after training; saves the adapter on the way."""
-    model, rows, place = inputs.model, inputs.rows, inputs.place
+    model, place = inputs.model, inputs.place
     if trainer.state.global_step != steps:
         what = _("{done} steps were done, {planned} were planned")
         done = trainer.state.global_step
@@ -263,7 +263,7 @@ def _prove(
     }
     if place.is_gpu:
         drop_steps(trainer.optimizer, model.parameters())
-    prefixes, computed = proof.probe_prefixes(rows), model.dtype
+    prefixes, computed = objective.probes(inputs.rows), model.dtype
     live = objective.says(model, prefixes)
     loading = sharding.where_to_load(place, inputs.crew, inputs.storage)
     with untrained(model, inputs.base, loading) as untouched:

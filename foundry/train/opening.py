@@ -13,6 +13,8 @@ from foundry.core.records import Plan
 from foundry.models.load import load_model
 from foundry.models.place import Place, place_of
 from foundry.models.quiet import quiet
+from foundry.models.reward_model import load_reward_model
+from foundry.train.gives import gives_reward
 from foundry.train.settings import TrainerSettings
 
 Settings = TypeVar("Settings", bound=TrainerSettings)
@@ -49,7 +51,8 @@ def open_model(plan: Plan, kind: str, spec: Any, place: Place) -> Any:
     adapter = plugins.load("adapter", kind)
     with quiet():
         torch.manual_seed(plan.values["seed"])
-        return adapter.attach(load_model(plan.base, storage=adapter.BASE, place=place), spec)
+        load = load_reward_model if gives_reward(plan.values["train"]["kind"]) else load_model
+        return adapter.attach(load(plan.base, storage=adapter.BASE, place=place), spec)
 
 
 def as_planned(spec: Settings, plan: Plan) -> Settings:

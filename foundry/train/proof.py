@@ -73,6 +73,11 @@ def uneven(rows: Sequence[EncodedRow], count: int) -> list[EncodedRow]:
     return [*ordered[: count - count // 2], *ordered[len(ordered) - count // 2 :]]
 
 
+def loss_tolerance(model: Any) -> float:
+    """What a loss may differ by from one by hand, in the numbers that the model computes in."""
+    return LOSS_TOLERANCE if model.dtype == torch.float32 else LOSS_TOLERANCE_OF_HALF
+
+
 def check_collated(micro_batches: Batches, rows: Sequence[EncodedRow]) -> None:
     """The collator keeps every supervised label of the rows, the ends too. C01."""
     seen = Counter(
@@ -125,7 +130,7 @@ def loss_probe(
     )
     expected = (by_hand or reference_loss)(model, rows)
     model.train(was_training)
-    tolerance = LOSS_TOLERANCE if model.dtype == torch.float32 else LOSS_TOLERANCE_OF_HALF
+    tolerance = loss_tolerance(model)
     if abs(found - expected) > tolerance * max(1.0, abs(expected)):
         what = _("the trainer's loss is {found:.6f}, by hand it is {expected:.6f}")
         raise refuse("train.loss", what.format(found=found, expected=expected))

@@ -41,10 +41,12 @@ class BestBy(Closed):
 class TrainerSettings(Closed):
     """How long and how fast to learn.
 
-    `all_weights_rate` is what `learning_rate: auto` means where all weights are trained.
+    `all_weights_rate` is what `learning_rate: auto` means where all weights are trained, and
+    `default_epochs` how long to learn where nothing says so.
     """
 
     all_weights_rate: ClassVar[float] = ALL_WEIGHTS
+    default_epochs: ClassVar[int] = DEFAULT_EPOCHS
 
     max_steps: int | None = Field(
         None, ge=1, description="Optimizer steps to take; give this or `epochs`, not both."
@@ -136,7 +138,7 @@ class TrainerSettings(Closed):
         if not isinstance(values, Mapping):
             return values
         if values.get("max_steps") is None and values.get("epochs") is None:
-            return {**values, "epochs": DEFAULT_EPOCHS}
+            return {**values, "epochs": cls.default_epochs}
         return values
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from pydantic import Field
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.fields import Closed, Many
 from foundry.core.language import gettext as _
+from foundry.models.reward_model import is_reward_model
 
 Targets = Literal["all-linear"] | Many[str]
 
@@ -53,7 +54,9 @@ def attach_update(model: Any, targets: Targets, method: str, **settings: Any) ->
 
         kind = getattr(peft, method)
         settings |= _places(model, targets, may_exclude="exclude_modules" in vars(kind))
-        return peft.get_peft_model(model, kind(task_type=peft.TaskType.CAUSAL_LM, **settings))
+        # Beside the update PEFT then trains a copy of the head, and saves it with the update.
+        task = peft.TaskType.SEQ_CLS if is_reward_model(model) else peft.TaskType.CAUSAL_LM
+        return peft.get_peft_model(model, kind(task_type=task, **settings))
 
 
 def _places(model: Any, wanted: Targets, *, may_exclude: bool) -> dict[str, Any]:
@@ -79,9 +82,9 @@ def _targets(model: Any, wanted: Targets) -> Any:
 
 
 def _check_targets(model: Any, wanted: Sequence[str]) -> None:
-    from foundry.models.language_part import linear_layers
+    from foundry.models.language_part import linear_layers, output_head
 
-    head = next(n for n, m in model.named_modules() if m is model.get_output_embeddings())
+    head = next(n for n, m in model.named_modules() if m is output_head(model))
     found = Counter(name.rsplit(".", 1)[-1] for name in linear_layers(model))
     if all(found[name] for name in wanted):
         return

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from foundry.core.records import EncodedRow
+from foundry.models.reward_model import is_reward_model
 from foundry.train.adapter_files import without_update
 from foundry.train.batches.arrange import Kind
 from foundry.train.batches.attention import attention_by_row
@@ -161,12 +162,20 @@ def _largest_noise(model: Any) -> float:
 def _logits(
     model: Any, batch: Mapping[str, Any], positions: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Float32 logits of a micro-batch at some positions or all, shape (B, T, vocabulary)."""
+    """Float32 logits of a micro-batch at some positions or all, shape (B, T, vocabulary).
+
+    Of a reward model, which has no logits of tokens, the hidden states that its head would read.
+    """
     names = ("input_ids", "position_ids", "row_lengths")
     given = on_device({name: batch[name] for name in names if name in batch}, model.device)
     kept = 0 if positions is None else positions.to(model.device)  # 0: transformers' word for all
     was_training = model.training
     model.eval()
-    logits_BTV: torch.Tensor = model(**given, logits_to_keep=kept, use_cache=False).logits.float()
+    if is_reward_model(without_update(model)):
+        found_BTV = model.get_decoder()(**given, use_cache=False).last_hidden_state
+        found_BTV = found_BTV if positions is None else found_BTV[:, kept]
+    else:
+        found_BTV = model(**given, logits_to_keep=kept, use_cache=False).logits
     model.train(was_training)
+    logits_BTV: torch.Tensor = found_BTV.float()
     return logits_BTV

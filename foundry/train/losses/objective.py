@@ -55,6 +55,10 @@ class Objective:
         seen = (trainer.supervised, trainer.seen_rows, inputs.rows, inputs.stop_ids)
         return proof.check_seen(*seen)
 
+    def probes(self, rows: Sequence[EncodedRow]) -> list[list[int]]:
+        """The ids of what two models are asked to be told apart; of `rows`, the first ones."""
+        return proof.probe_prefixes(rows)
+
     def says(self, model: Any, prefixes: Sequence[Sequence[int]]) -> torch.Tensor:
         """What a model says after each prefix, by which two models are told apart."""
         return proof.next_logits(model, prefixes)
