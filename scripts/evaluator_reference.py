@@ -8,7 +8,7 @@ An evaluator without an example here is refused, and so is an example that its `
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ class Case:
     fields: Mapping[str, str] = field(default_factory=dict)
     calls: tuple[ToolCall, ...] = ()
     text: str = ""
+    worse: str = ""
 
     def item(self, part: str) -> Item:
         """The row as a question of a test part."""
@@ -67,12 +68,19 @@ class Case:
         tools = TOOLS if self.calls else ()
         fields = dict(self.fields)
         row = Example("row", turns, "rows.csv", 2, "row", fields, tools=tools, text=self.text)
-        return Item(row, part)
+        worse = Turn("assistant", self.worse) if self.worse else None
+        return Item(replace(row, rejected=worse), part)
 
 
 def likely(*logprobs: float, tokens: int = 1) -> Answer:
     """What a model says of how likely a text is."""
     return Answer("row", "", tokens, True, logprobs=logprobs)
+
+
+def rewarded(better: float, worse: float) -> Answer:
+    """What a reward model gives to the two answers of a pair."""
+    said = f"{better:g} / {worse:g}"
+    return Answer("row", said, 9, True, scores={"better": better, "worse": worse})
 
 
 def judged(first: str, second: str) -> Answer:
@@ -113,6 +121,13 @@ CASES: Mapping[str, Case] = {
         "產地是哪裡？",
         "日本岐阜",
         ["日本岐阜。", "**日本岐阜**", SHEET],
+    ),
+    "pair-accuracy": Case(
+        {"kind": "pair-accuracy"},
+        "產地是哪裡？",
+        "日本岐阜",
+        [rewarded(1.2, -0.3), rewarded(0.4, 0.4), rewarded(-0.2, 0.7)],
+        worse="不知道，請洽門市。",
     ),
     "json-schema": Case(
         {"kind": "json-schema", "json_schema": SCHEMA},

@@ -70,7 +70,8 @@ class Answer:
     `logprobs` holds the log-probabilities in nats of the texts that were given to the model: of
     each option, or of the one text, instead of an answer, and `tokens` then counts theirs; or of
     the continuations that an evaluator asked about, beside the answer.
-    `scores` are those that lm-eval gave, by its name of the metric.
+    `scores` are those that lm-eval gave, by its name of the metric; or a reward model's of the two
+    answers of a pair, of which `text` is the one that it prefers.
     `judgement` is what a judge said of it beside another model's; its own file keeps that.
     """
 

@@ -30,9 +30,11 @@ from foundry.evals.judging import judged
 from foundry.evals.prompts import STOP, Labels, few_shot_text, pick_shots
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
+from foundry.evals.reward_pairs import LONGER, longer_answer, model_columns, pairs_of
 from foundry.evals.unmeasured import measures_nothing, unmeasured_report
 from foundry.runtime.contract import Decoding, Runtime
 from foundry.store.ledger import Charges
+from foundry.train.gives import gives_reward
 
 # llama.cpp wants a little room beyond the last token.
 SPARE_TOKENS = 8
@@ -101,7 +103,10 @@ def examine(exam: Examination) -> EvalReport:
     if measures_nothing(recipe.evals, exam.items):
         return _written(exam, unmeasured_report(_evidence(exam), exam.items, recipe.seed))
     evidence = _evidence(exam)
-    measured = _measured(exam, evidence)
+    if gives_reward(recipe.train.kind):
+        measured = _rewarded(exam, evidence)
+    else:
+        measured = _measured(exam, evidence)
     write_rows(measured, exam.run.file("evals"))
     return _written(exam, report_on(measured, evidence))
 
@@ -141,6 +146,20 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
     trained = {one.kind for one in exam.brought if one.as_trained}
     unseen = [item for item in exam.all_items if item.brought_by not in trained]
     return replace(measured, overlaps=overlaps(unseen, exam.learned))
+
+
+def _rewarded(exam: Examination, evidence: Evidence) -> Measured:
+    """The same of a reward model, which answers nothing: what it says of held-out pairs."""
+    recipe, pairs = exam.recipe, pairs_of(exam.items, exam.encoder)
+    measured = measure(
+        pairs.items,
+        [*model_columns(exam, pairs), longer_answer(pairs)],
+        measures=Measures(recipe.evals, recipe.gates),
+        roles=Roles(base=(BASE,), tuned="tuned", naive=(LONGER,)),
+        part_titles=evidence.part_titles,
+        seed=recipe.seed,
+    )
+    return replace(measured, overlaps=overlaps(pairs.items, exam.learned))
 
 
 def _written(exam: Examination, report: dict[str, Any]) -> EvalReport:

@@ -79,6 +79,7 @@ def items(unchanged_shop) -> list[Item]:
         say("law", "依據？", "依民法第12條。"),
         Example("text", (), "t.txt", 1, "text", text="臺灣的夏天很熱。"),
         Example("tool", asked, "t.jsonl", 1, "tool", tools=TOOLS),
+        replace(say("pair", "產地？", "日本。"), rejected=Turn("assistant", "不知道，請洽門市。")),
     ]
     own = [*unchanged_shop.items, *(Item(example, "facts") for example in special)]
     learned = [say("row", "問", "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥")]
@@ -123,6 +124,7 @@ def answered(items: list[Item], text: str) -> Column:
     """A model that says one thing to everything, which a judge prefers when it reads it first."""
     judged = Judgement("win", "loss", people="win", as_people="tie")
     more = {"judgement": judged, "logprobs": (-1.0, -2.0, -0.5)}
+    more["scores"] = {"better": 0.5, "worse": -0.5}
     answers = {
         i.example.id: Answer(i.example.id, text, len(text), bool(text), **more) for i in items
     }
