@@ -9,6 +9,7 @@ from foundry.cli.output import print_table
 from foundry.cli.rows import visible
 from foundry.core.language import gettext as _
 from foundry.core.sizes import readable
+from foundry.delivery.parity_record import says_reward
 from foundry.store.run_list import Overview
 from foundry.store.runs import at
 
@@ -133,6 +134,18 @@ def _short(record: Mapping[str, Any]) -> str:
 
 
 def _parity(record: Mapping[str, Any]) -> str:
+    if says_reward(record):
+        text = _(
+            "{runtime}: rewards differ by {difference} at most ({limit} allowed); "
+            "{same} of {pairs} pairs in the same order"
+        )
+        return text.format(
+            runtime=record.get("runtime"),
+            difference=record.get("largest_reward_difference"),
+            limit=at(record, "tolerance", "max"),
+            same=record.get("pairs_ordered_alike"),
+            pairs=record.get("pairs"),
+        )
     text = _(
         "{runtime}: log-probabilities differ by {difference} at most ({limit} allowed); "
         "{same} of {prompts} answers the same"

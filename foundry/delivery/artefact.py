@@ -18,7 +18,8 @@ class Tuned:
 
     `adapter` is the folder of the adapter, or of the whole model where all weights were trained.
     `stop_ids` are all ids that end an answer: the trained terminators first, then the EOS that the
-    base declares. `title` names the model in metadata.
+    base declares. `title` names the model in metadata. `padding` is what a reward model's rows are
+    filled up with, see `padding.py`; None where the model answers.
     """
 
     base: BaseModel
@@ -26,6 +27,7 @@ class Tuned:
     encoder: Encoder
     stop_ids: tuple[int, ...]
     title: str
+    padding: str | None = None
 
     @cached_property
     def model(self) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from foundry.core import plugins
 from foundry.delivery.claims import UNKNOWN, Found, Writer, by, has, plain
 from foundry.delivery.front_matter import column, front_matter, marked
+from foundry.train.gives import gives_reward
 
 LANGUAGES = ("zh-TW", "en")
 HUB = "https://huggingface.co/"
@@ -52,7 +53,9 @@ def _values(sources: Mapping[str, Found]) -> dict[str, Any]:
         "base_name": hub or base["name"],
         "base_linked": ("[", hub, f"]({HUB}", hub, ")") if hub else base["name"],
         "four_bits": plugins.load("adapter", str(values["adapter"]["kind"])).BASE == "nf4",
+        "judges": gives_reward(str(values["train"]["kind"])),
         "adapter": next((e["path"] for e in record["exports"] if e["kind"] == "adapter"), None),
+        "merged": next((e["path"] for e in record["exports"] if e["kind"] == "merged"), None),
         "taint": TAINT,
         "display": _each(s for x in sources["licence"]["licences"] for s in x["display"]),
         "statements": _each(

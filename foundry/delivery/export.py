@@ -12,14 +12,19 @@ from foundry.core.records import EncodedRow, Export
 from foundry.core.rundir import RunDir
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.parity import Reference, Subject, ended, prove, reference
+from foundry.delivery.reward_parity import Rewarded, prove_rewards, rewarded
 
 
-def live_model(tuned: Tuned, rows: Sequence[EncodedRow], trainer: str, events: Events) -> Reference:
+def live_model(
+    tuned: Tuned, rows: Sequence[EncodedRow], trainer: str, events: Events
+) -> Reference | Rewarded:
     """What the live model says, which every artefact must say too.
 
     A trainer that only tells better answers from worse (`TEACHES_END` is false) teaches no end of
     one; then it is told how many answers end, and how many did before the training.
     """
+    if tuned.padding is not None:
+        return rewarded(tuned, rows)
     teaches = plugins.optional(plugins.load("trainer", trainer), "TEACHES_END") is not False
     live = reference(tuned, rows, teaches_end=teaches)
     if teaches:
@@ -30,7 +35,7 @@ def live_model(tuned: Tuned, rows: Sequence[EncodedRow], trainer: str, events: E
 
 
 def export(
-    tuned: Tuned, live: Reference, kind: str, spec: Any, *, run: RunDir, events: Events
+    tuned: Tuned, live: Reference | Rewarded, kind: str, spec: Any, *, run: RunDir, events: Events
 ) -> Export:
     """Write one artefact to `exports/<name>/` and prove it.
 
@@ -44,7 +49,11 @@ def export(
     out = run.file("exports", name)
     with atomic.replacing_folder(out) as temporary:
         exporter.write(tuned, spec, temporary)
-    record = prove(tuned, live, _subject(exporter, tuned, spec, out))
+    if isinstance(live, Rewarded):
+        artefact = exporter.judge(tuned, out)
+        record = prove_rewards(tuned, live, artefact, out, _tolerance(exporter, spec))
+    else:
+        record = prove(tuned, live, _subject(exporter, tuned, spec, out))
     seconds = round(time.monotonic() - started, 1)
     events.emit("export", "end", name=name, seconds=seconds)
     files = sorted(path for path in out.rglob("*") if path.is_file())
@@ -65,13 +74,18 @@ def export_name(kind: str, spec: Any) -> str:
 
 
 def _subject(exporter: Any, tuned: Tuned, spec: Any, out: Path) -> Subject:
-    """The artefact as `prove` wants it; the tolerance of the storage chosen."""
-    tolerance = exporter.TOLERANCE
-    for value in spec.model_dump().values():
-        tolerance = tolerance.get(value, tolerance)
+    """The artefact as `prove` wants it."""
     return Subject(
         name=out.name,
         opened=exporter.opened(tuned, spec, out),
         facts=exporter.facts(tuned, spec, out),
-        tolerance=tolerance,
+        tolerance=_tolerance(exporter, spec),
     )
+
+
+def _tolerance(exporter: Any, spec: Any) -> Any:
+    """The tolerance of the storage chosen."""
+    tolerance = exporter.TOLERANCE
+    for value in spec.model_dump().values():
+        tolerance = tolerance.get(value, tolerance)
+    return tolerance

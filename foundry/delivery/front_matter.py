@@ -12,6 +12,7 @@ import yaml
 from foundry.core.yaml_places import value_spans
 from foundry.delivery.claims import CLOSE, DIGIT, OPEN, YAML, Found, Writer, by, plain
 from foundry.policy.duties import TERMS
+from foundry.train.gives import gives_reward
 
 # Identifiers the hub knows, of those in configs/licences/; any other is `license: other`.
 # Source: https://huggingface.co/docs/hub/repositories-licenses.
@@ -39,14 +40,18 @@ def front_matter(sources: Mapping[str, Found]) -> dict[str, Any]:
     record = sources["record"]
     kinds = [export["kind"] for export in record["exports"]]
     relation, library = next(RELATIONS[kind] for kind in RELATIONS if kind in kinds)
-    results = list(_results(sources["report"]))
-    base, adapter = record["base"], sources["plan"]["values"]["adapter"]["kind"]
-    tags = {str(tag): tag for tag in ("zh-TW", "foundry", adapter, *kinds)}
+    values = sources["plan"]["values"]
+    judges = gives_reward(str(values["train"]["kind"]))
+    task = "text-classification" if judges else "text-generation"
+    results = list(_results(sources["report"], task))
+    base, adapter = record["base"], values["adapter"]["kind"]
+    own = ("zh-TW", "foundry", *["reward-model"] * judges)
+    tags = {str(tag): tag for tag in (*own, adapter, *kinds)}
     return {
         "base_model": base["hub_id"] or base["name"],
         "base_model_relation": relation,
         "library_name": library,
-        "pipeline_tag": "text-generation",
+        "pipeline_tag": task,
         "language": ["zh", "en"],
         **_licence(list(sources["licence"]["licences"])),
         "tags": list(tags.values()),
@@ -79,7 +84,7 @@ def _adds_conditions(licence: Mapping[str, Any]) -> bool:
     return not licence["results_free"] and (not allows or bool(asks))
 
 
-def _results(report: Found) -> Iterator[dict[str, Any]]:
+def _results(report: Found, task: str) -> Iterator[dict[str, Any]]:
     """One result for each test part, of the tuned model, in the hub's model-index form."""
     tuned = column(report, "tuned")
     titles = {str(metric["name"]): metric["title"]["en"] for metric in report["metrics"]}
@@ -92,7 +97,7 @@ def _results(report: Found) -> Iterator[dict[str, Any]]:
         ]
         if metrics:
             yield {
-                "task": {"type": "text-generation"},
+                "task": {"type": task},
                 "dataset": {"name": part["title"]["en"], "type": part["name"], "split": "test"},
                 "metrics": metrics,
             }

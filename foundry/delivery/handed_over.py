@@ -27,6 +27,7 @@ from foundry.evals.subjects import Form, Subject, Tools
 from foundry.models.fetch import locate
 from foundry.models.load import load_tokenizer
 from foundry.train.adapter_files import load_tuned
+from foundry.train.gives import gives_reward
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 LEARNED = ("train", "validation")
@@ -76,9 +77,13 @@ class HandedOver:
         """An artefact as a column.
 
         Raises:
-            ResourceError: Its base model is not on this machine.
+            ResourceError: Its base model is not on this machine; it is a reward model.
             ProofError: The base model here is another one.
         """
+        if gives_reward(str(self.values["train"]["kind"])):
+            what = _("it is a reward model, which says how good an answer is and writes none")
+            fix = _("its own report says how often it prefers the better answer")
+            raise ResourceError(Problem(self.name, what, fix))
         kind, folder = piece.kind, piece.folder
         if kind == GGUF:
             return subjects.of_gguf(name, _gguf(folder), form=self._form())

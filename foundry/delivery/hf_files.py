@@ -1,6 +1,8 @@
 """The files that a Hugging Face folder needs beside its weights: tokenizer, template, stop ids."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,26 @@ PROCESSOR = ("preprocessor_config.json", "processor_config.json", "video_preproc
 
 
 def write_tokenizer(tuned: Tuned, folder: Path) -> None:
-    """Write the tokenizer with the template it was trained with (C37)."""
-    with quiet():
-        tuned.encoder.tokenizer.save_pretrained(folder)
+    """Write the tokenizer with the template it was trained with (C37), and a model's padding."""
+    tokenizer = tuned.encoder.tokenizer
+    with quiet(), padded_with(tokenizer, tuned.padding or tokenizer.pad_token):
+        tokenizer.save_pretrained(folder)
     atomic.write_text(folder / TEMPLATE, tuned.encoder.template)
     path = folder / "tokenizer_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     for key in ("name_or_path", "is_local", "local_files_only", "chat_template"):
         config.pop(key, None)
     atomic.write_json(path, config)
+
+
+@contextmanager
+def padded_with(tokenizer: Any, padding: str | None) -> Iterator[None]:
+    """Inside, a tokenizer fills up with another token of its vocabulary."""
+    before, tokenizer.pad_token = tokenizer.pad_token, padding
+    try:
+        yield
+    finally:
+        tokenizer.pad_token = before
 
 
 def copy_processor(tuned: Tuned, folder: Path) -> None:

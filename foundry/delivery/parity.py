@@ -157,8 +157,8 @@ def prove(tuned: Tuned, live: Reference, subject: Subject) -> dict[str, Any]:
         record: dict[str, Any] = {
             "runtime": artefact.name,
             "tolerance": dict(subject.tolerance),
-            **_token_ids(tuned, artefact),
-            **_templates(tuned, artefact, subject.facts),
+            **token_ids(tuned, artefact),
+            **templates(tuned, artefact, subject.facts),
             **_logprobs(live, artefact),
             **_greedy(live.answers, made, tuned.stop_ids),
             **_stops(to_end, live.ends | {*tuned.stop_ids}, subject.facts),
@@ -188,7 +188,7 @@ def _last(row: EncodedRow) -> int:
     return next(label for label in reversed(row.labels) if label != IGNORED)
 
 
-def _token_ids(tuned: Tuned, artefact: Runtime) -> dict[str, Any]:
+def token_ids(tuned: Tuned, artefact: Runtime) -> dict[str, Any]:
     """C34, C35: the artefact splits texts as the training did."""
     ids = tuned.encoder.tokenizer
     wrong = [
@@ -199,7 +199,7 @@ def _token_ids(tuned: Tuned, artefact: Runtime) -> dict[str, Any]:
     return {"texts": len(TEXTS), "texts_with_other_ids": wrong}
 
 
-def _templates(tuned: Tuned, artefact: Runtime, facts: Mapping[str, Any]) -> dict[str, Any]:
+def templates(tuned: Tuned, artefact: Runtime, facts: Mapping[str, Any]) -> dict[str, Any]:
     """C37: the artefact's own template is the trained one, and makes the same prompts there."""
     if "render" not in facts:
         return {"prompts": 0, "prompts_with_other_ids": []}
@@ -276,7 +276,14 @@ def _stops(
 
 def folder_facts(folder: Path) -> dict[str, Any]:
     """Stop ids of a Hugging Face folder, and its own template with its own tokenizer."""
-    from foundry.delivery.hf_files import TEMPLATE, declared_stop_ids
+    from foundry.delivery.hf_files import declared_stop_ids
+
+    return {"stop_ids": declared_stop_ids(folder), **folder_template(folder)}
+
+
+def folder_template(folder: Path) -> dict[str, Any]:
+    """The template of a Hugging Face folder, and how it renders with the folder's tokenizer."""
+    from foundry.delivery.hf_files import TEMPLATE
 
     tokenizer = open_tokenizer(folder)
     template = (folder / TEMPLATE).read_bytes().decode("utf-8")
@@ -285,7 +292,7 @@ def folder_facts(folder: Path) -> dict[str, Any]:
         bos, eos = tokenizer.bos_token or "", tokenizer.eos_token or ""
         return render(turns, template, bos_token=bos, eos_token=eos, add_generation_prompt=True)
 
-    return {"stop_ids": declared_stop_ids(folder), "render": rendered, "template": template}
+    return {"render": rendered, "template": template}
 
 
 def gguf_facts(tuned: Tuned, path: Path) -> dict[str, Any]:

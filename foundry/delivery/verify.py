@@ -96,6 +96,10 @@ def verify_for_chat(package: Path) -> PackageRecord:
     """
     hashes = sums.read(package).hashes
     record = package_record.read(package)
+    if any(parity_record.says_reward(export.parity) for export in record.exports):
+        what = _("it is a reward model, which says how good an answer is and writes none")
+        fix = _("read under Use in its {card} how to ask it").format(card=CARD)
+        raise ResourceError(Problem(str(package), what, fix))
     if record.chat.artefact is None:
         what, fix = _("no export of it can be run"), _("add `- kind: gguf` under `exports`")
         raise ResourceError(Problem(str(package), what, fix))

@@ -35,7 +35,8 @@ def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
     for file in sorted(tuned.adapter.iterdir()):
         atomic.copy(file, out / file.name)
     write_tokenizer(tuned, out)
-    write_stop_ids(tuned, out)
+    if tuned.padding is None:
+        write_stop_ids(tuned, out)
 
 
 def opened(tuned: "Tuned", spec: Spec, out: Path) -> "AbstractContextManager[Runtime]":
@@ -51,3 +52,19 @@ def facts(tuned: "Tuned", spec: Spec, out: Path) -> dict[str, Any]:
     from foundry.delivery.parity import folder_facts
 
     return folder_facts(out)
+
+
+def judge(tuned: "Tuned", out: Path) -> Any:
+    """A reward model as its user opens it: transformers' class of the base, the adapter upon it."""
+    from foundry.models.quiet import quiet
+
+    with quiet():
+        from peft import PeftModel
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        base = AutoModelForSequenceClassification.from_pretrained(
+            tuned.base.folder, num_labels=1, local_files_only=True, dtype="float32"
+        )
+        tokenizer = AutoTokenizer.from_pretrained(out, local_files_only=True)
+        base.config.pad_token_id = tokenizer.pad_token_id
+        return PeftModel.from_pretrained(base, out, torch_device="cpu").eval()

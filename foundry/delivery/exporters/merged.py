@@ -48,10 +48,13 @@ def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
         merged = merged.to(torch.bfloat16) if spec.dtype == "bfloat16" else merged
         for config in (merged.config, merged.config.get_text_config()):  # one, or two for images
             config.eos_token_id = list(tuned.stop_ids)
+            if tuned.padding is not None:
+                config.pad_token_id = tuned.encoder.tokenizer.convert_tokens_to_ids(tuned.padding)
         merged.save_pretrained(out)
     copy_processor(tuned, out)
     write_tokenizer(tuned, out)
-    write_stop_ids(tuned, out)
+    if tuned.padding is None:
+        write_stop_ids(tuned, out)
 
 
 def opened(tuned: "Tuned", spec: Spec, out: Path) -> "AbstractContextManager[Runtime]":
@@ -68,3 +71,15 @@ def facts(tuned: "Tuned", spec: Spec, out: Path) -> dict[str, Any]:
     from foundry.delivery.parity import folder_facts
 
     return folder_facts(out)
+
+
+def judge(tuned: "Tuned", out: Path) -> Any:
+    """A reward model as its user opens it, in full precision."""
+    from foundry.models.quiet import quiet
+
+    with quiet():
+        from transformers import AutoModelForSequenceClassification
+
+        return AutoModelForSequenceClassification.from_pretrained(
+            out, local_files_only=True, dtype="float32"
+        ).eval()
