@@ -74,9 +74,11 @@ class Walk:
     def tuned(self) -> "Tuned":
         """Base and adapter, for exports and evaluation."""
         from foundry.delivery.artefact import Tuned
+        from foundry.delivery.padding import padding_of
 
         title = f"{self.plan.name} {self.plan.values['package']['version']}"
-        return Tuned(self.plan.base, self.trained, self.encoder, self.stop_ids, title)
+        kind, said = self.loaded.recipe.train.kind, (self.encoder, self.stop_ids)
+        return Tuned(self.plan.base, self.trained, *said, title, padding_of(kind, self.rows, *said))
 
     @property
     def trained(self) -> Path:

@@ -68,12 +68,15 @@ def matrices() -> list[Any]:
     from tests.end_to_end import test_adapters as whole
     from tests.end_to_end import test_methods
     from tests.train import test_adapters, test_every_trainer
-    from tests.train.losses import test_preference
+    from tests.train.losses import test_preference, test_reward
 
     return [
         test_adapters.test_what_was_trained_is_what_is_read_back,
         test_every_trainer.test_every_family_is_trained,
         test_every_trainer.test_every_adapter_is_trained,
+        test_reward.test_pairs_are_told_apart_under_all_proofs,
+        test_reward.test_other_families_learn_rewards,
+        test_reward.test_family_without_a_class_for_it_is_refused,
         test_preference.test_margin_grows_and_every_row_is_accounted_for,
         test_preference.test_every_adapter_learns_pairs_under_all_proofs,
         test_exporters.test_artefact_is_the_live_model,

@@ -16,6 +16,7 @@ from foundry.policy import licence as policy
 from foundry.policy import spdx
 from foundry.policy.licence import Licence
 from foundry.policy.use import binding
+from foundry.train.gives import gives_reward
 
 NAME = "bom.cdx.json"
 MODEL, BASE = "model", "base"
@@ -103,13 +104,14 @@ def _model(inside: Inside) -> Part:
 
 def _parameters(inside: Inside) -> Part:
     plan = inside.plan
+    judges = gives_reward(plan["values"]["train"]["kind"])
     return {
         "approach": {"type": APPROACHES.get(plan["values"]["train"]["kind"], "supervised")},
-        "task": "text-generation",
+        "task": "text-classification" if judges else "text-generation",
         "architectureFamily": plan["base"]["family"],
         "datasets": [{"ref": part["bom-ref"]} for part in _datasets(inside)],
         "inputs": [{"format": "text"}],
-        "outputs": [{"format": "text"}],
+        "outputs": [{"format": "number" if judges else "text"}],
     }
 
 

@@ -31,6 +31,7 @@ from foundry.planning.refusals import (
     check_validation,
 )
 from foundry.planning.resolve import resolve
+from foundry.planning.rewards import check_rewards
 from foundry.planning.settled import as_begun, has_begun, is_alike
 from foundry.planning.teachers import check_teacher, teacher_of
 
@@ -119,6 +120,7 @@ def settle(
     check_validation(loaded)
     check_dropout(loaded)
     check_judge(loaded)
+    check_rewards(loaded, base)
     check_exports(loaded, base)
     check_processes(loaded, accelerator.look())
     check_trackers(loaded)

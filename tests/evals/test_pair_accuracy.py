@@ -46,7 +46,8 @@ def test_pairs_whose_better_answer_is_shorter_are_counted_apart():
 
 def report(right: list[int], count: int = 40) -> dict[str, Any]:
     """Of pairs of which half are better by the longer answer; the model is right on `right`."""
-    items = [pair(n, *((LONG, SHORT) if n % 2 else (SHORT, LONG))) for n in range(count)]
+    sides = [(f"{LONG}{n}", f"{SHORT}{n}") for n in range(count)]
+    items = [pair(n, *(both if n % 2 else both[::-1])) for n, both in enumerate(sides)]
     models = {"base": range(0, count, 2), "tuned": right}
     columns = [
         Column(

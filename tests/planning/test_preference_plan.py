@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+from transformers import LlamaForSequenceClassification
 
 from foundry.core.errors import RecipeError
 from foundry.core.load import load_recipe
@@ -20,6 +21,7 @@ from foundry.planning.estimate.spread import exactly
 from foundry.planning.refusals import check_dropout
 from foundry.planning.resolve import resolve
 from foundry.planning.shapes import KnownShape
+from foundry.train.adapters import lora
 from tests import tiny
 
 TOKENS, SUPERVISED = 32, 12  # of one side
@@ -73,6 +75,21 @@ def test_a_copy_of_what_trains_is_planned_where_the_reference_is_one(
 
     found = parts["reference"].expected if "reference" in parts else 0
     assert found == copies * 4 * job.trained_weights
+
+
+def test_reward_model_is_counted_with_its_own_head_and_no_other():
+    """All numbers that train are those of PEFT; no logit of the vocabulary is made."""
+    config = model().config
+    config.num_labels = 1
+    judge = lora.attach(LlamaForSequenceClassification(config), lora.Spec())
+    dpo, job = planned("dpo", "exports=[]"), planned("reward", "exports=[]")
+
+    trained = sum(p.numel() for p in judge.parameters() if p.requires_grad)
+    assert job.trained_weights == trained
+    logits = [memory(one, "cpu").parts["logits"].expected for one in (job, dpo)]
+    assert logits[0] < 0.1 * logits[1]
+    assert step_flops(job).head == 3 * 2 * config.hidden_size * 2 * 2  # products, sides, rows
+    assert step_flops(job).linear == step_flops(dpo).linear
 
 
 def test_rows_of_two_sides_are_counted_whole(tmp_path: Path):

@@ -44,7 +44,7 @@ def step_flops(job: Job) -> Flops:
     forward_update = 2 * job.update_weights * tokens
     forward_attention = _attention(job)
     again = forward_linear + forward_update + forward_attention
-    forward_head = 2 * job.shape.hidden * job.shape.vocabulary * job.step_supervised
+    forward_head = _forward_head(job)
     return Flops(
         linear=forward_linear * (3 if job.is_full else 2) - _skipped_linear(job, tokens),
         update=forward_update * 3 - _skipped_update(job, tokens),
@@ -54,6 +54,13 @@ def step_flops(job: Job) -> Flops:
         reference=(forward_linear + forward_attention + forward_head) * job.reference_passes,
         beside=_beside(job),
     )
+
+
+def _forward_head(job: Job) -> float:
+    """One product: of the vocabulary at each supervised token, or of a reward at each end."""
+    if job.says_reward:
+        return 2.0 * job.shape.hidden * job.sides * job.global_batch_size
+    return 2 * job.shape.hidden * job.shape.vocabulary * job.step_supervised
 
 
 def _beside(job: Job) -> float:
@@ -74,6 +81,8 @@ def _read(shape: Shape, job: Job) -> float:
 
 def _head_passes(job: Job) -> int:
     """Logits and the gradient of what reaches the head; logits again and its own (`train.head`)."""
+    if job.says_reward:  # whose head is trained in any case
+        return 3
     return 4 if job.is_full else 2
 
 

@@ -15,6 +15,7 @@ from foundry.planning.processes import DEEPSPEED, FSDP2, SINGLE, planned
 from foundry.planning.shapes import KnownShape
 from foundry.planning.shapes import known as known_by_name
 from foundry.train.adapter_files import MOVING
+from foundry.train.gives import gives_reward
 
 # Tokens in one forward pass where the recipe leaves it open. On a CPU of two cores twice as many
 # gain 1 to 7 % on SmolLM2-135M, lose 17 % on Gemma-3-270m, and take a third more memory
@@ -55,6 +56,7 @@ class Job:
         strategy: How they share the model, see `core.compute`.
         teacher: Shape of a frozen model that reads every row too; None where there is none.
         drawn_tokens: Tokens at most of an answer that the model draws; 0 where it draws none.
+        says_reward: Whether the head says one number of a whole side, and no next token.
     """
 
     shape: Shape
@@ -84,6 +86,7 @@ class Job:
     strategy: str = SINGLE
     teacher: Shape | None = None
     drawn_tokens: int = 0
+    says_reward: bool = False
 
     @property
     def is_sharded(self) -> bool:
@@ -128,12 +131,13 @@ class Job:
     @property
     def trained_weights(self) -> int:
         """Numbers that the optimizer changes."""
+        head = self.shape.hidden if self.says_reward else 0
         if not self.is_full:
-            return self.update_weights
+            return self.update_weights + head
         if self.last_layers is None:
-            return self.shape.parameters
+            return self.shape.parameters + head
         of_layers = self.shape.linear_weights + self.shape.norm_weights
-        return of_layers * self.last_layers // self.shape.layers
+        return of_layers * self.last_layers // self.shape.layers + head
 
     @property
     def step_tokens(self) -> float:
@@ -161,7 +165,9 @@ class Job:
 
     @property
     def largest_supervised(self) -> int:
-        """Supervised positions of the largest forward pass, expected."""
+        """Supervised positions of the largest forward pass, expected; of rewards, its sides."""
+        if self.says_reward:
+            return self.sides * min(self.micro_batch_size, self.global_batch_size)
         share = self.rows.supervised.expected / self.rows.tokens.expected
         return max(1, round(self.largest_pass * share))
 
@@ -186,8 +192,11 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         passes = 1
     is_copied = kind.TRAINS == "weights" or recipe.adapter.kind in MOVING
     size, strategy = planned(loaded, is_this_machine=device.name == THIS_MACHINE)
+    says_reward = gives_reward(recipe.train.kind)
+    # The base's own head is not there; one that is tied takes nothing.
+    shape = known.shape.model_copy(update={"tied_head": True}) if says_reward else known.shape
     made = Job(
-        shape=known.shape,
+        shape=shape,
         is_guessed=known.is_guessed,
         adapter=recipe.adapter.kind,
         rank=adapter.get("rank", 0),
@@ -213,6 +222,7 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         strategy=strategy,
         teacher=_teacher(loaded, train),
         drawn_tokens=train.get("max_new_tokens", 0),
+        says_reward=says_reward,
     )
     if made.is_full:
         return made

@@ -142,6 +142,8 @@ def _logits(job: Job) -> Spread:
     """Of the head: a block of logits, the hidden states that reach it, and their gradient."""
     if job.teacher is not None or job.drawn_tokens:
         return _tiles(job)
+    if job.says_reward:
+        return exactly(3 * FLOAT32 * job.largest_supervised * job.shape.hidden)
     block = min(HEAD_BLOCK, job.shape.vocabulary)
     logits = exactly(FLOAT32 * job.largest_supervised * block).times(*HEAD_COPIES)
     return logits.plus(exactly(3 * FLOAT32 * job.largest_supervised * job.shape.hidden))

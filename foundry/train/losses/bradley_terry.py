@@ -53,11 +53,12 @@ class JudgeTrainer(AnswerTrainer, RewardTrainer):  # type: ignore[misc]
         passes = alone(given, self.zeros) if self.arrangement.kind == "single" else [given]
         with self.accelerator.autocast():  # the decoder is asked past what accelerate put around
             hidden_RH = torch.cat([self._at_ends(model, one) for one in passes])
-        return rewards_at(self.model, hidden_RH)
+        return rewards_at(model, hidden_RH)
 
     def _at_ends(self, model: Any, given: Mapping[str, Any]) -> torch.Tensor:
+        """What reaches the head at the last token of each answer, shape (R, H)."""
         names = [name for name in (*FOR_THE_MODEL, *self.zeros) if name in given]
-        decoder = self.model.get_decoder()
+        decoder = model.get_decoder()
         out = decoder(**{name: given[name] for name in names}, use_cache=False)
         hidden_BTH = out.last_hidden_state
         ends_R = torch.tensor(given.get("lengths", [hidden_BTH.shape[1]])) - 1
