@@ -72,7 +72,9 @@ def _part(comparison: Comparison, metric: str, part: str) -> dict[str, str]:
         "n": str(len(comparison.scores.measured(metric, part, tuned))),
     }
     if base is None:
-        return say("headline-alone", **names, tuned=_points(comparison, metric, part, tuned))
+        own = comparison.scores.interval(metric, part, tuned)
+        found, low, high = (points(x or 0.0) for x in (own.mean, own.low, own.high))
+        return say("headline-alone", **names, tuned=found, low=low, high=high)
     key, show = (
         ("headline-count", _count)
         if _whole(comparison, metric)

@@ -25,15 +25,13 @@ def peer_headlines(comparison: Comparison) -> list[dict[str, str]]:
         metric = main_metric(comparison, part)
         if metric is None:
             continue
-        names = {
-            "part": comparison.part_title(part),
-            "metric": comparison.metric_title(metric),
-            "n": str(len(comparison.scores.measured(metric, part, reference))),
-        }
+        names = {"part": comparison.part_title(part), "metric": comparison.metric_title(metric)}
         for column in comparison.roles.peers:
-            found = points(comparison.scores.mean(metric, part, column) or 0.0)
             title = comparison.columns[column]
-            head = say("peer", **names, column=title, found=found)
+            own = comparison.scores.interval(metric, part, column)
+            found, low, high = (points(x or 0.0) for x in (own.mean, own.low, own.high))
+            numbers = {"found": found, "low": low, "high": high, "n": str(own.n)}
+            head = say("peer", **names, column=title, **numbers)
             difference = comparison.difference(metric, part, column, reference)
             if column != reference and difference is not None:
                 other = say("peer-against", other=comparison.columns[reference])

@@ -28,8 +28,10 @@ SENTENCES: Mapping[str, Text] = {
         "en": "{part}, “{metric}”: {tuned} out of 100 after training, {before} before ({base}).",
     },
     "headline-alone": {
-        "zh-TW": "訓練後，「{part}」的「{metric}」是 {tuned} 分（滿分 100，共 {n} 題）。",
-        "en": "{part}, “{metric}”: {tuned} out of 100 after training ({n} questions).",
+        "zh-TW": "訓練後，「{part}」的「{metric}」是 {tuned} 分（滿分 100，共 {n} 題；"
+        "95% 信賴區間 {low} 到 {high}）。",
+        "en": "{part}, “{metric}”: {tuned} out of 100 after training ({n} questions; 95% interval "
+        "{low} to {high}).",
     },
     "BETTER": {
         "zh-TW": "進步 {size} 個百分點，不是碰巧（95% 信賴區間 {low} 到 {high}）。",
@@ -58,8 +60,10 @@ SENTENCES: Mapping[str, Text] = {
         "en": "The same score on average: no difference found.",
     },
     "peer": {
-        "zh-TW": "「{part}」的「{metric}」：{column} {found} 分（滿分 100，共 {n} 題）。",
-        "en": "{part}, “{metric}”: {column} {found} out of 100 ({n} questions).",
+        "zh-TW": "「{part}」的「{metric}」：{column} {found} 分（滿分 100，共 {n} 題；"
+        "95% 信賴區間 {low} 到 {high}）。",
+        "en": "{part}, “{metric}”: {column} {found} out of 100 ({n} questions; 95% interval {low} "
+        "to {high}).",
     },
     "peer-against": {"zh-TW": "與 {other} 相比：", "en": "Against {other}:"},
     "peer-higher": {

@@ -33,9 +33,13 @@ def test_each_model_is_compared_with_the_first(shop: Shop):
         ("b", "a", "WORSE"),
         ("c", "a", "NO DIFFERENCE"),
     ]
-    assert shop.score(made, "a", "required-facts")["mean"] == 0.75
+    own = shop.score(made, "a", "required-facts")
+    assert own["mean"] == 0.75
     assert made["differences"][0]["mean"] == -0.5
-    assert made["headlines"][0]["en"].endswith("75.0 out of 100 (40 questions).")
+    between = f"{100 * own['low']:.1f} to {100 * own['high']:.1f}"
+    assert made["headlines"][0]["en"].endswith(
+        f"75.0 out of 100 (40 questions; 95% interval {between})."
+    )
     assert "50.0 points lower" in made["headlines"][1]["en"]
     assert "訓練" not in "".join(said["zh-TW"] for said in made["headlines"])
 
@@ -46,6 +50,14 @@ def test_single_model_is_reported_without_a_comparison(shop: Shop):
     assert made["differences"] == []
     assert len(made["headlines"]) == 1
     assert {entry["kind"] for entry in made["telling"]} == {"wrong-for-all", "right-for-all"}
+
+
+def test_trained_model_without_its_base_has_an_interval_too(shop: Shop):
+    roles, evals = Roles(tuned="a"), [shop.required(parts=["facts"])]
+    (said,) = shop.report([column(shop, "a", 30)], roles=roles, evals=evals)["headlines"]
+
+    assert "75.0 out of 100 after training (40 questions; 95% interval 5" in said["en"]
+    assert "95% 信賴區間 5" in said["zh-TW"]
 
 
 def test_items_on_which_the_models_differ_come_first(shop: Shop):
