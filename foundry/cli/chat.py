@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foundry.cli.output import Json, note, print_json, verb_app
+from foundry.cli.options import Package
+from foundry.cli.output import Json, note, print_json, verb_app, with_example
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 app = verb_app(_("Ask a package."))
 
-Package = Annotated[
-    str, typer.Argument(metavar="PACKAGE", help=_("A package, a run, or the name of a recipe."))
-]
 Prompt = Annotated[
     str | None,
     typer.Option(
@@ -32,12 +30,12 @@ MaxNewTokens = Annotated[
     int | None,
     typer.Option("--max-new-tokens", min=1, help=_("Longest answer; as evaluated where absent.")),
 ]
-EXAMPLE = "foundry chat retail-customer-service --prompt 請問電風扇保固多久？"
+EXAMPLE = "chat retail-customer-service --prompt 請問電風扇保固多久？"
 
 
 @app.command(
     "chat",
-    help=_("Ask a package.") + "\n\n" + _("Example: {command}").format(command=EXAMPLE),
+    help=with_example(_("Ask a package."), EXAMPLE),
 )
 def chat(
     package: Package,

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from foundry.cli.output import Json, print_json, verb_app
+from foundry.cli.options import RUNS, Runs
+from foundry.cli.output import Json, print_json, verb_app, with_example
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 
@@ -15,7 +16,7 @@ BUDGETS = ("tokens", "steps", "seconds", "trainable-parameters")
 COLUMNS = ("tuned", "delivered")
 
 
-Runs = Annotated[
+Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="RUN...", help=_("Their folders, or the beginnings of their names.")),
 ]
@@ -41,23 +42,23 @@ Metric = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help=_("Write a page, JSON and CSV tables into this folder."))
 ]
-Folder = Annotated[Path, typer.Option("--runs", help=_("Folder of the run directories."))]
 
 
 @app.command(
-    help=_("Compare finished runs; those that differ in the seed only are one arm.")
-    + "\n\n"
-    + _("Example: {command}").format(command="foundry compare tiny-1a2b tiny-9f8e")
+    help=with_example(
+        _("Compare finished runs; those that differ in the seed only are one arm."),
+        "compare tiny-1a2b tiny-9f8e",
+    )
 )
 def compare(
-    run: Runs = None,
+    run: Names = None,
     study: Study = None,
     allow_unequal: Unequal = False,
     budget: Budget = None,
     column: Column = COLUMNS[0],
     metric: Metric = None,
     out: Out = None,
-    runs: Folder = Path("runs"),
+    runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
     """Print the comparison, and write it where that is asked for."""

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import typer
 
-from foundry.cli.output import Json, print_json, print_table, verb_app
+from foundry.cli.output import Json, print_json, print_table, verb_app, with_example
 from foundry.core.errors import ResourceError
 from foundry.core.language import gettext as _
 from foundry.planning.doctor import Check, examine, is_ready
@@ -14,9 +14,7 @@ app = verb_app(_("Say whether this machine can train."))
 HELP = _("Say whether this machine can train, and what to do where it cannot.")
 
 
-@app.command(
-    "doctor", help=HELP + "\n\n" + _("Example: {command}").format(command="foundry doctor")
-)
+@app.command("doctor", help=with_example(HELP, "doctor"))
 def doctor(json: Json = False) -> None:
     """Examine the machine; a required thing that is missing ends with exit code 3."""
     checks = examine()

@@ -14,6 +14,7 @@ from foundry.cli.output import (
     print_table,
     refuse_documents,
     verb_app,
+    with_example,
 )
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
@@ -73,14 +74,12 @@ Vllm = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help=_("Only say what would be asked; load no weights."))
 ]
-EXAMPLE = "foundry eval gemma-3-270m smollm2-135m --tasks drcd --data DRCD_dev.json --limit 200"
+EXAMPLE = "eval gemma-3-270m smollm2-135m --tasks drcd --data DRCD_dev.json --limit 200"
 
 
 @app.command(
     "eval",
-    help=_("Ask models the same questions and compare their answers.")
-    + "\n\n"
-    + _("Example: {command}").format(command=EXAMPLE),
+    help=with_example(_("Ask models the same questions and compare their answers."), EXAMPLE),
 )
 def run(
     context: typer.Context,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from foundry.cli.output import Json, note, print_json, verb_app
+from foundry.cli.output import Json, note, print_json, verb_app, with_example
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.store import keys
@@ -35,9 +35,10 @@ def own(given: Path | None) -> keys.PrivateKey:
 
 @app.command(
     "new",
-    help=_("Make a key pair; the private key stays with you and is never shown.")
-    + "\n\n"
-    + _("Example: {command}").format(command="foundry key new --out shop.pem"),
+    help=with_example(
+        _("Make a key pair; the private key stays with you and is never shown."),
+        "key new --out shop.pem",
+    ),
 )
 def new(
     out: Annotated[
@@ -77,9 +78,7 @@ def _chosen() -> str:
 
 @app.command(
     "show",
-    help=_("Show the fingerprint of a key.")
-    + "\n\n"
-    + _("Example: {command}").format(command="foundry key show shop.pem.pub"),
+    help=with_example(_("Show the fingerprint of a key."), "key show shop.pem.pub"),
 )
 def show(
     file: Annotated[

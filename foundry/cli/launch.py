@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from foundry.cli.output import Json, Set, note, print_json, verb_app
-from foundry.cli.plan import Recipe
-from foundry.cli.train import Consent, Override, Runs, Terms, consent
+from foundry.cli.options import RUNS, Consent, Override, Recipe, Runs, Terms, consent
+from foundry.cli.output import Json, Set, note, print_json, verb_app, with_example
 from foundry.core import atomic, secrets
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
@@ -52,10 +51,9 @@ Submit = Annotated[bool, typer.Option("--submit", help=_("Hand it to sbatch or k
 
 
 @app.command(
-    help=_("Write a job file that goes on after a preemption; hand it in with --submit.")
-    + "\n\n"
-    + _("Example: {command}").format(
-        command="foundry launch retail/customer-service --to slurm --on h100-80g"
+    help=with_example(
+        _("Write a job file that goes on after a preemption; hand it in with --submit."),
+        "launch retail/customer-service --to slurm --on h100-80g",
     )
 )
 def launch(
@@ -71,7 +69,7 @@ def launch(
     set: Set = None,
     accept_terms: Terms = None,
     override: Override = None,
-    runs: Runs = Path("runs"),
+    runs: Runs = RUNS,
     out: Out = None,
     submit: Submit = False,
     json: Json = False,
@@ -86,7 +84,7 @@ def launch(
     options += ["--override", override] if override is not None else []
     options += ["--runs", runs.as_posix()]
     _refuse_tokens(image, claim, *options)
-    job = _planned(str(recipe), overrides, on, terms, (wanted, options))
+    job = _planned(recipe, overrides, on, terms, (wanted, options))
     text, suffix, command = _written(job, to, wanted)
     if out is None and submit:
         out = Path(f"{job.name}.{suffix}")

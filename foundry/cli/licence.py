@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from foundry.cli.output import Json, print_json, verb_app
+from foundry.cli.output import Json, print_json, verb_app, with_example
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.language import speaking
@@ -16,7 +16,7 @@ from foundry.policy.verdict import Verdict
 app = verb_app(_("Say what licences allow, ask for and forbid."))
 
 Language = Literal["zh-TW", "en", "both"]
-EXAMPLE = "foundry licence --base llama-3.1-8b --data-licence CC-BY-NC-4.0 --purpose commercial"
+EXAMPLE = "licence --base llama-3.1-8b --data-licence CC-BY-NC-4.0 --purpose commercial"
 REFUSED = 1
 
 
@@ -68,9 +68,9 @@ Lang = Annotated[
 
 @app.command(
     "licence",
-    help=_("Say what licences allow, ask for and forbid; a conflict ends with exit code 1.")
-    + "\n\n"
-    + _("Example: {command}").format(command=EXAMPLE),
+    help=with_example(
+        _("Say what licences allow, ask for and forbid; a conflict ends with exit code 1."), EXAMPLE
+    ),
 )
 def explain(
     name: Name = None,

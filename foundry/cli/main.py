@@ -211,9 +211,8 @@ def _app() -> typer.Typer:
     """The top command, made at each call because its help is in the language in force."""
     app = typer.Typer(cls=Verbs, rich_markup_mode=None, invoke_without_command=True)
     about = _("Turn a recipe into a proven vertical language model.")
-    example = _("Example: {command}").format(command="foundry recipe list")
 
-    @app.callback(help=f"{about}\n\n{example}")
+    @app.callback(help=output.with_example(about, "recipe list"))
     def top(
         context: typer.Context,
         version: bool = typer.Option(False, "--version", help=_("Print the version.")),

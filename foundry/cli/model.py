@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from foundry.cli.output import Json, Streams, print_json, print_table, refuse_documents, verb_app
+from foundry.cli.output import (
+    Json,
+    Streams,
+    print_json,
+    print_table,
+    refuse_documents,
+    verb_app,
+    with_example,
+)
 from foundry.core.errors import FoundryError, Problem, RecipeError
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
@@ -21,11 +29,7 @@ app = verb_app(_("List, show and fetch base models."))
 Name = Annotated[str, typer.Argument(metavar="NAME", help=_("A name of `foundry model list`."))]
 
 
-def _help(line: str, command: str) -> str:
-    return line + "\n\n" + _("Example: {command}").format(command=f"foundry model {command}")
-
-
-@app.command("list", help=_help(_("List the base models in the catalogue."), "list"))
+@app.command("list", help=with_example(_("List the base models in the catalogue."), "model list"))
 def list_models(
     trainable: Annotated[
         bool, typer.Option("--trainable", help=_("Only those that can be trained here."))
@@ -50,7 +54,10 @@ def list_models(
     print_table(head, [_row(entry) for entry in entries])
 
 
-@app.command("show", help=_help(_("Print what is known about a base model."), "show gemma-3-270m"))
+@app.command(
+    "show",
+    help=with_example(_("Print what is known about a base model."), "model show gemma-3-270m"),
+)
 def show(name: Name, json: Json = False) -> None:
     """Print each fact, how well it is known, and the licence in short."""
     entry = catalogue.find(name)
@@ -69,7 +76,9 @@ def show(name: Name, json: Json = False) -> None:
             print(f"  {key}: {mark}")
 
 
-@app.command("fetch", help=_help(_("Download base models and check them."), "fetch qwen3-8b"))
+@app.command(
+    "fetch", help=with_example(_("Download base models and check them."), "model fetch qwen3-8b")
+)
 def fetch(
     context: typer.Context,
     models: Annotated[

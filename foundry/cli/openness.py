@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foundry.cli.output import Json, print_json, print_table, verb_app
+from foundry.cli.output import Json, print_json, print_table, verb_app, with_example
 from foundry.core.language import gettext as _
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ Name = Annotated[
 
 @app.command(
     "openness",
-    help=_("Say how open data, code and weights are: MOF class, OSAID, law and origin.")
-    + "\n\n"
-    + _("Example: {command}").format(command="foundry openness gpt-oss-20b"),
+    help=with_example(
+        _("Say how open data, code and weights are: MOF class, OSAID, law and origin."),
+        "openness gpt-oss-20b",
+    ),
 )
 def show(name: Name, json: Json = False) -> None:
     """Print the class, the three axes, each component, and what is not known."""

@@ -33,6 +33,11 @@ def verb_app(help: str) -> typer.Typer:
     return typer.Typer(help=help, rich_markup_mode=None, add_completion=False)
 
 
+def with_example(line: str, command: str) -> str:
+    """The help of a command: one line, then an example that runs."""
+    return f"{line}\n\n" + _("Example: {command}").format(command=f"foundry {command}")
+
+
 def refuse_documents(given: Mapping[str, bool]) -> None:
     """Refuse options that print one document where stdout is a stream of events."""
     problems = [

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foundry.cli.output import Json, Set, note, print_error, print_json, print_table, verb_app
+from foundry.cli.options import RUNS, Consent, Override, Runs, Terms, consent
+from foundry.cli.output import (
+    Json,
+    Set,
+    note,
+    print_error,
+    print_json,
+    print_table,
+    verb_app,
+    with_example,
+)
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.language import language
@@ -15,8 +25,6 @@ if TYPE_CHECKING:
     from foundry.core.records import Plan
     from foundry.planning.cost import Rates
     from foundry.planning.hardware import Device
-
-from foundry.cli.train import Consent, Override, Runs, Terms, consent
 
 app = verb_app(_("Resolve a recipe and show what it will do and cost."))
 
@@ -42,10 +50,9 @@ Calibrate = Annotated[
 
 
 @app.command(
-    help=_("Print what a recipe takes and costs, and every value with its origin.")
-    + "\n\n"
-    + _("Example: {command}").format(
-        command="foundry plan retail/customer-service --accept-terms gemma --on rtx-4090"
+    help=with_example(
+        _("Print what a recipe takes and costs, and every value with its origin."),
+        "plan retail/customer-service --accept-terms gemma --on rtx-4090",
     )
 )
 def plan(
@@ -57,7 +64,7 @@ def plan(
     electricity: Electricity = None,
     rent: Rent = None,
     calibrate: Calibrate = False,
-    runs: Runs = Path("runs"),
+    runs: Runs = RUNS,
     json: Json = False,
 ) -> int:
     """Plan and write nothing but a calibration."""

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from foundry.cli.key import Key, own
-from foundry.cli.output import Json, note, print_json, verb_app
-from foundry.cli.verify import FOLDER, Folder, Package
+from foundry.cli.options import Package
+from foundry.cli.output import Json, note, print_json, verb_app, with_example
+from foundry.cli.verify import FOLDER, Folder
 from foundry.core.language import gettext as _
 
 app = verb_app(_("Put a proven package into a registry."))
@@ -14,9 +15,10 @@ app = verb_app(_("Put a proven package into a registry."))
 
 @app.command(
     "publish",
-    help=_("Check a package and put it into a registry, under a name and a version.")
-    + "\n\n"
-    + _("Example: {command}").format(command="foundry publish retail-customer-service"),
+    help=with_example(
+        _("Check a package and put it into a registry, under a name and a version."),
+        "publish retail-customer-service",
+    ),
 )
 def run(
     package: Package,

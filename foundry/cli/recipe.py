@@ -1,11 +1,12 @@
 """`foundry recipe`: list, show, check and fill in recipes, and print their JSON Schema."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from foundry.cli.new_recipe import new
-from foundry.cli.output import Json, Set, print_json, print_table, verb_app
+from foundry.cli.options import Recipe
+from foundry.cli.output import Json, Set, print_json, print_table, verb_app, with_example
 from foundry.cli.rows import print_files
 from foundry.core import shipped
 from foundry.core.errors import DataError, FoundryError
@@ -17,16 +18,10 @@ from foundry.core.schema import schema
 
 app = verb_app(_("List, show, check and fill in recipes."))
 
-Name = Annotated[
-    str, typer.Argument(metavar="RECIPE", help=_("A file, or a name of `foundry recipe list`."))
-]
 
-
-def _help(line: str, command: str) -> str:
-    return line + "\n\n" + _("Example: {command}").format(command=f"foundry recipe {command}")
-
-
-@app.command("list", help=_help(_("List the recipes that come with the program."), "list"))
+@app.command(
+    "list", help=with_example(_("List the recipes that come with the program."), "recipe list")
+)
 def list_recipes(json: Json = False) -> None:
     """Print name, title, base model and purpose of each shipped recipe."""
     rows = [_row(name, load_recipe(name)) for name in shipped.recipe_names()]
@@ -37,8 +32,11 @@ def list_recipes(json: Json = False) -> None:
     print_table(head, [list(row.values()) for row in rows])
 
 
-@app.command("show", help=_help(_("Print a recipe as written."), "show retail/customer-service"))
-def show(recipe: Name, json: Json = False) -> None:
+@app.command(
+    "show",
+    help=with_example(_("Print a recipe as written."), "recipe show retail/customer-service"),
+)
+def show(recipe: Recipe, json: Json = False) -> None:
     """Print the recipe file; with `--json`, every value in force."""
     loaded = load_recipe(recipe)
     if json:
@@ -49,9 +47,11 @@ def show(recipe: Name, json: Json = False) -> None:
 
 @app.command(
     "check",
-    help=_help(_("Check a recipe and print every mistake."), "check retail/customer-service"),
+    help=with_example(
+        _("Check a recipe and print every mistake."), "recipe check retail/customer-service"
+    ),
 )
-def check(recipe: Name, set: Set = None, json: Json = False) -> None:
+def check(recipe: Recipe, set: Set = None, json: Json = False) -> None:
     """Load the recipe and render the first rows of its data.
 
     A mistake of the recipe ends with exit code 2, a lack with 3, a fault of the rows with 1.
@@ -91,9 +91,11 @@ def _dry_rendered(loaded: LoadedRecipe, *, as_json: bool) -> dict[str, Any]:
 
 @app.command(
     "fill",
-    help=_help(_("Print a recipe with every default."), "fill retail/customer-service"),
+    help=with_example(
+        _("Print a recipe with every default."), "recipe fill retail/customer-service"
+    ),
 )
-def fill_in(recipe: Name, set: Set = None, json: Json = False) -> None:
+def fill_in(recipe: Recipe, set: Set = None, json: Json = False) -> None:
     """Print each value with where it came from."""
     loaded = load_recipe(recipe, set or ())
     if json:
@@ -104,14 +106,17 @@ def fill_in(recipe: Name, set: Set = None, json: Json = False) -> None:
 
 app.command(
     "new",
-    help=_help(
+    help=with_example(
         _("Write the shortest recipe for a data file."),
-        "new faq.csv --licence own-data --basis own-work --by 小店",
+        "recipe new faq.csv --licence own-data --basis own-work --by 小店",
     ),
 )(new)
 
 
-@app.command("schema", help=_help(_("Print the JSON Schema of a recipe."), "schema > recipe.json"))
+@app.command(
+    "schema",
+    help=with_example(_("Print the JSON Schema of a recipe."), "recipe schema > recipe.json"),
+)
 def print_schema(json: Json = False) -> None:
     """Print the schema, which is JSON with or without `--json`."""
     print_json(schema())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foundry.cli.key import Key, own
-from foundry.cli.output import Json, print_json, print_table, verb_app
+from foundry.cli.output import Json, print_json, print_table, verb_app, with_example
 from foundry.cli.registry_text import print_events, print_package, row
 from foundry.cli.verify import FOLDER, Folder
 from foundry.core.errors import Problem, RecipeError
@@ -35,10 +35,6 @@ class Mark(StrEnum):
     expired_data = "expired-data"
 
 
-def _help(line: str, command: str) -> str:
-    return line + "\n\n" + _("Example: {command}").format(command=f"foundry registry {command}")
-
-
 def _open(folder: Path) -> "Registry":
     from foundry.store.registry import Registry
 
@@ -58,7 +54,9 @@ def _found(registry: "Registry", given: str) -> "Published":
     return registry.find(name, version or None)
 
 
-@app.command("list", help=_help(_("List what is published, in that order."), "list"))
+@app.command(
+    "list", help=with_example(_("List what is published, in that order."), "registry list")
+)
 def list_packages(registry: Folder = FOLDER, json: Json = False) -> None:
     """Print a line for each version."""
     with _open(registry).index() as index:
@@ -70,7 +68,10 @@ def list_packages(registry: Folder = FOLDER, json: Json = False) -> None:
     print_table(head, [row(one) for one in found])
 
 
-@app.command("show", help=_help(_("Show a version and what became of it."), "show shop@1.0.0"))
+@app.command(
+    "show",
+    help=with_example(_("Show a version and what became of it."), "registry show shop@1.0.0"),
+)
 def show(name: Name, registry: Folder = FOLDER, json: Json = False) -> None:
     """Print all that is known of it, and every event."""
     from foundry.delivery.publish import told
@@ -92,7 +93,10 @@ def _key(found: "Published") -> tuple[str, str]:
 
 
 @app.command(
-    "promote", help=_help(_("Move a version to another stage."), "promote shop@1.0.0 production")
+    "promote",
+    help=with_example(
+        _("Move a version to another stage."), "registry promote shop@1.0.0 production"
+    ),
 )
 def promote(
     name: Exact,
@@ -110,7 +114,9 @@ def promote(
 
 @app.command(
     "retire",
-    help=_help(_("Say that a version is not to be used."), "retire shop@1.0.0 --reason old"),
+    help=with_example(
+        _("Say that a version is not to be used."), "registry retire shop@1.0.0 --reason old"
+    ),
 )
 def retire(
     name: Exact, reason: Reason, key: Key = None, registry: Folder = FOLDER, json: Json = False
@@ -124,9 +130,9 @@ def retire(
 
 @app.command(
     "mark",
-    help=_help(
+    help=with_example(
         _("Say that a person in its data was erased, or that its data expired."),
-        "mark shop@1.0.0 erased-subject --reason request-12",
+        "registry mark shop@1.0.0 erased-subject --reason request-12",
     ),
 )
 def mark(
@@ -152,7 +158,10 @@ def _tell(found: "Published", said: str, json: bool) -> None:
 
 
 @app.command(
-    "get", help=_help(_("Lay a published package out in a folder."), "get shop@1.0.0 --out shop")
+    "get",
+    help=with_example(
+        _("Lay a published package out in a folder."), "registry get shop@1.0.0 --out shop"
+    ),
 )
 def get(
     name: Name,
@@ -179,7 +188,9 @@ def get(
     print(said.format(package=folder, files=report.files, size=report.size_bytes / 1e6))
 
 
-@app.command("check", help=_help(_("Check every event and file of a registry."), "check"))
+@app.command(
+    "check", help=with_example(_("Check every event and file of a registry."), "registry check")
+)
 def check(
     key: Annotated[
         list[Path] | None,

@@ -1,11 +1,11 @@
 """`foundry run`: list, show and compare runs, clean up after them, and add up what they cost."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from foundry.cli.output import Json, print_json, print_table, verb_app
+from foundry.cli.options import RUNS, Runs
+from foundry.cli.output import Json, print_json, print_table, verb_app, with_example
 from foundry.cli.run_text import amount, print_diff, print_run, row
 from foundry.core.language import gettext as _
 from foundry.core.sizes import readable
@@ -16,8 +16,6 @@ from foundry.store.runs import find, named
 
 app = verb_app(_("List, show, compare and clean up runs; add up their cost."))
 
-Runs = Annotated[Path, typer.Option("--runs", help=_("Folder of the run directories."))]
-RUNS = Path("runs")
 # The columns of the ledger, each with its digits behind the point.
 PLACES = {"steps": 0, "tokens": 0, "seconds": 1, "flops": 3, "pflop_days": 6, "kwh": 4, "twd": 2}
 
@@ -30,11 +28,7 @@ Name = Annotated[
 ]
 
 
-def _help(line: str, command: str) -> str:
-    return line + "\n\n" + _("Example: {command}").format(command=f"foundry run {command}")
-
-
-@app.command("list", help=_help(_("List the runs, the newest first."), "list"))
+@app.command("list", help=with_example(_("List the runs, the newest first."), "run list"))
 def list_runs(runs: Runs = RUNS, json: Json = False) -> None:
     """Print a line for each run of the folder."""
     found = overviews(runs)
@@ -46,7 +40,9 @@ def list_runs(runs: Runs = RUNS, json: Json = False) -> None:
     print_table(head, [row(one) for one in found])
 
 
-@app.command("show", help=_help(_("Show all that is known of one run."), "show tiny-1a2b"))
+@app.command(
+    "show", help=with_example(_("Show all that is known of one run."), "run show tiny-1a2b")
+)
 def show(run: Name, runs: Runs = RUNS, json: Json = False) -> None:
     """Print choices with their origins, stages, curve, proofs and files."""
     document = run_show.document(named(runs, run))
@@ -56,7 +52,9 @@ def show(run: Name, runs: Runs = RUNS, json: Json = False) -> None:
         print_run(document)
 
 
-@app.command("diff", help=_help(_("Show in what two runs differ."), "diff tiny-1a2b tiny-9f8e"))
+@app.command(
+    "diff", help=with_example(_("Show in what two runs differ."), "run diff tiny-1a2b tiny-9f8e")
+)
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help=_("One run."))],
     b: Annotated[str, typer.Argument(metavar="B", help=_("The other one."))],
@@ -71,7 +69,9 @@ def diff(
         print_diff(document)
 
 
-@app.command("clean", help=_help(_("Show what no run needs any more, or remove it."), "clean"))
+@app.command(
+    "clean", help=with_example(_("Show what no run needs any more, or remove it."), "run clean")
+)
 def clean(
     run: Annotated[
         list[str] | None, typer.Argument(metavar="RUN", help=_("Only these; else every run."))
@@ -99,7 +99,9 @@ def clean(
     print(told.format(size=f"{readable(cleaning.size_bytes)} ({cleaning.size_bytes})"))
 
 
-@app.command("ledger", help=_help(_("Add up what the trainings took and cost."), "ledger"))
+@app.command(
+    "ledger", help=with_example(_("Add up what the trainings took and cost."), "run ledger")
+)
 def ledger(runs: Runs = RUNS, json: Json = False) -> None:
     """Print FLOPs, energy and NT$ of each run, interrupted and failed work with it, and of all."""
     document = ledgers.document(runs)

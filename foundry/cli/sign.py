@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from foundry.cli.key import Key, own
-from foundry.cli.output import Json, print_json, verb_app
-from foundry.cli.verify import Package, With
+from foundry.cli.options import Package
+from foundry.cli.output import Json, print_json, verb_app, with_example
+from foundry.cli.verify import With
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.store import keys
@@ -17,9 +18,9 @@ app = verb_app(_("Sign a package."))
 
 @app.command(
     "sign",
-    help=_("Sign a package, which is checked first.")
-    + "\n\n"
-    + _("Example: {command}").format(command="foundry sign retail-customer-service --key shop.pem"),
+    help=with_example(
+        _("Sign a package, which is checked first."), "sign retail-customer-service --key shop.pem"
+    ),
 )
 def run(
     package: Package,

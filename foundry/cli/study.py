@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foundry.cli.output import Json, note, print_json, print_table, verb_app
+from foundry.cli.options import Terms, consent
+from foundry.cli.output import Json, note, print_json, print_table, verb_app, with_example
 from foundry.core import shipped
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 app = verb_app(_("Train the arms of a study, and show how far it has come."))
 
 NAMES = ", ".join(shipped.study_names())
-Terms = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--accept-terms", metavar="LICENCE", help=_("Accept a licence's conditions, e.g. gemma.")
-    ),
-]
 Parallel = Annotated[
     bool,
     typer.Option(
@@ -65,14 +60,10 @@ class Beside:
         return gpus() if self.parallel else (ALONE,)
 
 
-def _help(line: str, command: str) -> str:
-    return line + "\n\n" + _("Example: {command}").format(command=f"foundry study {command}")
-
-
 @app.command(
-    help=_help(
+    help=with_example(
         _("Train every arm with every seed on one budget; goes on where it stopped."),
-        "run adapters-shop --accept-terms gemma",
+        "study run adapters-shop --accept-terms gemma",
     )
 )
 def run(
@@ -103,13 +94,15 @@ def run(
         return
     from foundry.cli.train import note_accepted
 
-    accepted = tuple(name.lower() for name in accept_terms or ())
+    accepted = consent(accept_terms).accepted
     note_accepted(accepted)
     folder = out or Path(f"study-{loaded.study.name}")
     train(loaded, folder, accepted, Beside(parallel, at_once), as_json=json)
 
 
-@app.command(help=_help(_("Show how far a study has come."), "show study-adapters-shop"))
+@app.command(
+    help=with_example(_("Show how far a study has come."), "study show study-adapters-shop")
+)
 def show(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help=_("Folder of the study."))],
     json: Json = False,

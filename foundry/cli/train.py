@@ -1,11 +1,11 @@
 """`foundry train`: take a recipe through all stages to a proven package."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foundry.cli.options import RUNS, Consent, Override, Recipe, Runs, Terms, consent
 from foundry.cli.output import (
     Json,
     Set,
@@ -15,6 +15,7 @@ from foundry.cli.output import (
     print_table,
     refuse_documents,
     verb_app,
+    with_example,
 )
 from foundry.cli.study import AtOnce, Parallel
 from foundry.cli.sweep import Options, Out, Seeds, Sweep, refuse_beside, train_sweep
@@ -29,31 +30,11 @@ if TYPE_CHECKING:
 
 app = verb_app(_("Turn a recipe into a proven package."))
 
-Recipe = Annotated[
-    str, typer.Argument(metavar="RECIPE", help=_("A file, or a name of `foundry recipe list`."))
-]
-Terms = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--accept-terms", metavar="LICENCE", help=_("Accept a licence's conditions, e.g. gemma.")
-    ),
-]
-Override = Annotated[
-    str | None,
-    typer.Option(
-        "--override",
-        metavar="REASON",
-        help=_("Go on although licences conflict; the reason is kept, and the card says so."),
-    ),
-]
-Runs = Annotated[Path, typer.Option("--runs", help=_("Folder of the run directories."))]
-
 
 @app.command(
-    help=_("Plan, prepare, train, prove, evaluate and package a recipe.")
-    + "\n\n"
-    + _("Example: {command}").format(
-        command="foundry train retail/customer-service --accept-terms gemma"
+    help=with_example(
+        _("Plan, prepare, train, prove, evaluate and package a recipe."),
+        "train retail/customer-service --accept-terms gemma",
     )
 )
 def train(
@@ -66,7 +47,7 @@ def train(
     ] = False,
     accept_terms: Terms = None,
     override: Override = None,
-    runs: Runs = Path("runs"),
+    runs: Runs = RUNS,
     sweep: Sweep = None,
     seeds: Seeds = None,
     out: Out = None,
@@ -83,7 +64,7 @@ def train(
         sweep,
         {"--seeds": seeds is not None, "--out": out is not None, "--parallel": parallel}
         | {"--at-once": at_once is not None},
-        {"--events": events, "--until": until != STAGES[-1], "--runs": runs != Path("runs")}
+        {"--events": events, "--until": until != STAGES[-1], "--runs": runs != RUNS}
         | {"--override": override is not None},
     )
     if sweep:
@@ -106,26 +87,6 @@ def train(
     else:
         _print_summary(made)
     return 0
-
-
-@dataclass(frozen=True)
-class Consent:
-    """What the command line says of licences: those accepted, and why to overrule conflicts."""
-
-    accepted: tuple[str, ...]
-    override: str | None
-
-
-def consent(accept_terms: list[str] | None, override: str | None) -> Consent:
-    """Read `--accept-terms` and `--override`.
-
-    Raises:
-        RecipeError: The reason is empty.
-    """
-    if override is not None and not override.strip():
-        what, fix = _("a reason must be given"), '--override "…"'
-        raise RecipeError(Problem("--override", what, fix))
-    return Consent(tuple(name.lower() for name in accept_terms or ()), override)
 
 
 def _walk(loaded: "LoadedRecipe", runs: Path, until: str, terms: Consent, events: Events) -> Any:

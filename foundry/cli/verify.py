@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foundry.cli.output import Json, print_json, verb_app
+from foundry.cli.options import Package
+from foundry.cli.output import Json, print_json, verb_app, with_example
 from foundry.cli.registry_text import sentence
 from foundry.core.errors import FoundryError, Problem, RecipeError
 from foundry.core.language import gettext as _
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 app = verb_app(_("Check every file and record of a package."))
 
-Package = Annotated[
-    str,
-    typer.Argument(metavar="PACKAGE", help=_("A package, a run, or the name of a recipe.")),
-]
 PublicKey = Annotated[
     Path | None,
     typer.Option("--key", metavar="FILE", help=_("The public key that must have signed it.")),
@@ -45,14 +42,12 @@ REGISTRY = typer.Option(
     help=_("Folder of the registry, on a disk or a network share."),
 )
 Folder = Annotated[Path, REGISTRY]
-EXAMPLE = "foundry verify runs/retail-customer-service-1a2b3c4d/package"
+EXAMPLE = "verify runs/retail-customer-service-1a2b3c4d/package"
 
 
 @app.command(
     "verify",
-    help=_("Check every file and record of a package.")
-    + "\n\n"
-    + _("Example: {command}").format(command=EXAMPLE),
+    help=with_example(_("Check every file and record of a package."), EXAMPLE),
 )
 def run(
     package: Package,
