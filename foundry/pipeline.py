@@ -18,7 +18,7 @@ from foundry.core.errors import ProofError, RecipeError, told
 from foundry.core.events import Events, to_file
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Export, Exports, Part, Plan, Record, ShardSet, TrainResult
-from foundry.core.rundir import RunDir
+from foundry.core.rundir import STAGES, RunDir, stages_until
 from foundry.planning import shortage
 from foundry.planning.charging import charges
 from foundry.planning.outcome import beside
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from foundry.core.records import EncodedRow
     from foundry.delivery.artefact import Tuned
     from foundry.encode.tokenize import Encoder
-
-STAGES = ("plan", "data", "encode", "train", "export", "evaluate", "package")
 
 
 @dataclass
@@ -106,13 +104,14 @@ def walk(
         loaded: A checked recipe.
         runs: The folder of run directories.
         events: Told of every stage and step.
-        until: One of `STAGES`.
+        until: The last stage, one of `STAGES` of core/rundir.py.
         accepted_terms: Licences whose conditions the user accepted.
         override: Why to go on although licences conflict; None refuses.
 
     Raises:
         FoundryError: A stage refused to go on; everything before it stays as it is.
     """
+    stages = stages_until(until)
     country()  # refused now, and not after hours
     events.emit("plan", "base", name=loaded.recipe.base_model)
     plan = make_plan(loaded, accepted_terms=accepted_terms, override=override, runs=runs)
@@ -123,7 +122,7 @@ def walk(
         atomic.remove_unfinished(run.path)
         if plan.override is not None:
             events.emit("plan", "override", **plan.override)
-        for stage in STAGES[: STAGES.index(until) + 1]:
+        for stage in stages:
             try:
                 _take(way, stage)
             except BaseException as error:

@@ -19,11 +19,10 @@ from foundry.cli.output import (
 )
 from foundry.cli.study import AtOnce, Parallel
 from foundry.cli.sweep import Options, Out, Seeds, Sweep, refuse_beside, train_sweep
-from foundry.core.errors import Problem, RecipeError
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
 from foundry.core.language import language
-from foundry.core.rundir import STAGES
+from foundry.core.rundir import STAGES, stages_until
 
 if TYPE_CHECKING:
     from foundry.core.load import LoadedRecipe
@@ -71,7 +70,7 @@ def train(
         how = (seeds, out, parallel, at_once, dry_run, json)
         train_sweep(sweep, Options(recipe, tuple(set or ()), terms.accepted, *how))
         return 0
-    _check_stage(until)
+    stages_until(until)  # refused before anything is read
     if events:
         refuse_documents({"--json": json, "--dry-run": dry_run})
     loaded = load_recipe(recipe, set or ())
@@ -102,14 +101,6 @@ def _walk(loaded: "LoadedRecipe", runs: Path, until: str, terms: Consent, events
             accepted_terms=terms.accepted,
             override=terms.override,
         )
-
-
-def _check_stage(name: str) -> None:
-    if name not in STAGES:
-        what = _("unknown stage `{stage}`; there are: {stages}")
-        known = ", ".join(STAGES)
-        problem = Problem("--until", what.format(stage=name, stages=known), f"--until {STAGES[1]}")
-        raise RecipeError(problem)
 
 
 def _dry_run(loaded: "LoadedRecipe", terms: Consent, *, as_json: bool) -> int:

@@ -17,13 +17,26 @@ from filelock import FileLock, Timeout
 
 from foundry.core import atomic, network, processes
 from foundry.core.environment import country, peak_memory_bytes
-from foundry.core.errors import LockedError, Problem
+from foundry.core.errors import LockedError, Problem, RecipeError
 from foundry.core.faults import fault_point
 from foundry.core.language import gettext as _
 from foundry.core.moment import utc
 
 OWNER = ".owner"
 STAGES = ("plan", "data", "encode", "train", "export", "evaluate", "package")
+
+
+def stages_until(last: str) -> tuple[str, ...]:
+    """The stages up to and including `last`.
+
+    Raises:
+        RecipeError: There is no such stage; names those that there are.
+    """
+    if last not in STAGES:
+        what = _("unknown stage `{stage}`; there are: {stages}")
+        what = what.format(stage=last, stages=", ".join(STAGES))
+        raise RecipeError(Problem("--until", what, f"--until {STAGES[1]}"))
+    return STAGES[: STAGES.index(last) + 1]
 
 
 @dataclass(frozen=True)

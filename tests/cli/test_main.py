@@ -146,6 +146,13 @@ def test_wrong_usage_ends_with_2_and_says_what_and_where(told, line, said, fix):
     assert err.endswith(f"\n  fix: {fix}\n")
 
 
+def test_unknown_stage_is_told_with_those_there_are(told):
+    code, out, err = told("train", "none", "--until", "evaluation")
+
+    assert (code, out) == (2, "")
+    assert err.startswith("--until: unknown stage `evaluation`; there are: plan, data, encode")
+
+
 def test_no_wrong_usage_is_told_in_the_words_of_a_library(told, monkeypatch):
     monkeypatch.setenv("FOUNDRY_LANG", "zh_TW")
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from foundry.core.load import load_recipe
-from foundry.pipeline import STAGES
+from foundry.core.rundir import STAGES
 from tests.tiny_recipe import ACCEPT, RECIPE, call, lay_out
 
 FORMAT = RECIPE["data"]["format"]
