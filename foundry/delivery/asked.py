@@ -67,12 +67,15 @@ def benchmarks(
     Without `data`, `perplexity` takes the test rows of the one run or package among the models.
 
     Raises:
-        RecipeError: No data are named, or no task can use those that are; a benchmark or model is
-            not known.
+        RecipeError: No benchmark or no data are named, or no task can use those that are; a
+            benchmark or model is not known.
         ResourceError: A model or the data are not here.
         DataError: The data cannot be used.
     """
     names = list(dict.fromkeys(tasks))
+    if not names:
+        what = _("no benchmark is named")
+        raise RecipeError(Problem("--tasks", what, _("write for example `--tasks drcd`")))
     own = [name for name in names if not name.startswith(harness.PREFIX)]
     wanting = [name for name in own if needs_data(name)]
     if data is not None and not wanting and own == names:

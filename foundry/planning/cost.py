@@ -1,7 +1,11 @@
 """What hours cost: energy in kWh, NT$ for electricity, NT$ where the machine is rented."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from foundry.core.errors import Problem, RecipeError
+from foundry.core.language import gettext as _
 from foundry.core.records import Record
 from foundry.planning.estimate.spread import Spread
 from foundry.planning.hardware import Device, Prices
@@ -44,7 +48,11 @@ def rates(
         prices: Those of configs/prices/.
         electricity: NT$ for a kWh, if the user knows better.
         rent: NT$ for an hour, if the user knows better.
+
+    Raises:
+        RecipeError: A price is negative, or no number.
     """
+    _refuse_prices({"--electricity": electricity, "--rent": rent})
     offered = device.rent_usd_per_hour
     rent_from = device.marks.get("rent_usd_per_hour", "N")
     if rent is None and offered is not None:
@@ -59,6 +67,17 @@ def rates(
         electricity_from=marks if electricity is None else "--electricity",
         rent_from=rent_from,
     )
+
+
+def _refuse_prices(given: Mapping[str, float | None]) -> None:
+    wanted = _("a number of at least 0")
+    problems = [
+        Problem(option, _("must be {wanted}; got {found}").format(wanted=wanted, found=price), None)
+        for option, price in given.items()
+        if price is not None and not 0 <= price < math.inf
+    ]
+    if problems:
+        raise RecipeError(problems)
 
 
 def cost(seconds: Spread, device: Device, rates: Rates, count: int = 1) -> Cost:

@@ -80,6 +80,13 @@ def answers(report: dict[str, Any], column: str) -> list[dict[str, Any]]:
     return sorted((one for one in found if "item_id" in one), key=lambda one: one["item_id"])
 
 
+def test_benchmarks_that_name_none_are_refused():
+    outcome = call("eval", "gemma-3-270m", "--tasks", " , ")
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("--tasks: no benchmark is named")
+
+
 def test_two_models_stand_side_by_side(tiny_llama: Path, tiny_gemma3: Path, drcd: Path):
     models = (f"{tiny_llama}", f"{tiny_gemma3}")
     outcome = call("eval", *models, "--tasks", "drcd", "--data", f"{drcd}", "--limit", "6")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from foundry.core import shipped
+from foundry.core.errors import RecipeError
 from foundry.core.load import load_recipe
 from foundry.planning import fit, hardware
 from foundry.planning.cost import rates
@@ -93,6 +94,14 @@ def test_prices_can_be_given():
     assert cost["electricity"]["expected"] == pytest.approx(10 * cost["kwh"]["expected"])
     assert cost["rent"]["expected"] == pytest.approx(100 * cost["hours"]["expected"])
     assert cost["rates"]["rent_from"] == "--rent"
+
+
+@pytest.mark.parametrize("price", [-0.1, float("nan"), float("inf")])
+def test_price_that_is_none_is_refused(price: float):
+    device, prices = hardware.find("rtx-4090"), hardware.load_prices()
+
+    with pytest.raises(RecipeError, match="--rent: must be a number of at least 0; got"):
+        rates(device, prices, rent=price)
 
 
 @pytest.mark.parametrize("settings", [(), ("train.gradient_checkpointing=true",)])
