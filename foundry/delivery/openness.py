@@ -178,7 +178,8 @@ def of_package(record: PackageRecord) -> Report:
     licences = list({one.licence.name: one.licence for one in bound}.values())
     unknown = IN_PACKAGE if UNKNOWN in {x.name for x in licences} else ()
     found = assess(mof_record(record).given(rules()), unknown)
-    entry = catalogue.entry_of(record.base.hub_id or record.base.name)
+    # A base in a folder of its own is called as its folder, which may be called as another model.
+    entry = catalogue.entry_of(record.base.hub_id) if record.base.hub_id else None
     country = entry.origin_country if entry else None
     return Report(record.name, "package", found, tuple(Term.of(one) for one in licences), country)
 

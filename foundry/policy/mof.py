@@ -5,13 +5,14 @@ use for is left alone: such a file may come from anyone.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from foundry.core import yaml_places
+from foundry.core import explain, yaml_places
 from foundry.core.errors import DataError, Place, Problem, RecipeError, ResourceError
 from foundry.core.explain import locate
 from foundry.core.language import gettext as _
@@ -123,7 +124,8 @@ def parse(text: str, label: str) -> MofRecord:
     try:
         release = _Document.model_validate(tree.plain()).release
     except ValidationError as error:
-        told = [_problem(fault["loc"], fault["msg"], tree) for fault in error.errors()]
+        fix = _("write it as the example in docs/openness.md")
+        told = [replace(one, fix=fix) for one in explain.problems(error, tree, _Document)]
         raise DataError([*problems, *told]) from error
     problems += _unknown_parts(release, tree)
     if problems:
@@ -140,11 +142,6 @@ def parse(text: str, label: str) -> MofRecord:
         },
         components={one.name: one.license for one in release.components},
     )
-
-
-def _problem(path: tuple[int | str, ...], message: str, tree: yaml_places.Node) -> Problem:
-    fix = _("write it as the example in docs/openness.md")
-    return Problem(locate(tree, path), message, fix)
 
 
 def _unknown_parts(release: _Release, tree: yaml_places.Node) -> list[Problem]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from foundry.delivery.openness import of_name
+from foundry.delivery import package_record
+from foundry.delivery.openness import of_name, of_package
 from foundry.delivery.package import build_package
 from foundry.models.catalogue import load_catalogue
 from tests.delivery.made_run import make_run
@@ -109,6 +110,15 @@ def test_package_holds_its_record_and_says_the_same(tmp_path: Path):
     assert {c["licence"] for c in told["components"]} == {None, "gemma AND CC0-1.0"}
 
 
+def test_base_in_a_folder_called_as_a_model_has_no_origin(tmp_path: Path):
+    inputs = make_run(tmp_path)
+    record = package_record.read(inputs.run.file(build_package(inputs).path))
+    base = record.base.model_copy(update={"name": "gpt-oss-20b", "hub_id": None})
+
+    assert of_package(record).origin_country == "US"
+    assert of_package(record.model_copy(update={"base": base})).origin_country is None
+
+
 @pytest.mark.parametrize(
     ("name", "code", "said"),
     [
@@ -131,4 +141,4 @@ def test_file_of_another_kind_is_refused(tmp_path: Path):
     outcome = call("openness", str(path))
 
     assert outcome.code == 1
-    assert "release: Field required" in outcome.err
+    assert "release: this key is required" in outcome.err

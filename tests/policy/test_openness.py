@@ -189,7 +189,9 @@ def test_record_that_is_written_is_read_as_it_was():
     ("text", "said"),
     [
         ("a: [", "m.yml"),
-        ("release: {components: []}", "m.yml:1:1: release.name: Field required"),
+        ("release: {components: []}", "m.yml:1:1: release.name: this key is required"),
+        ("[]", "m.yml:1:1: must be a block of keys; got a list of 0"),
+        ("release: {name: 3}", "m.yml:1:11: release.name: must be text; got the number 3"),
         (record("Data cart"), "(`Data cart`)\n  fix: use `Data card`"),
         (record("Data card", "Data card"), "`Data card` is there twice\n  fix: remove one"),
         ("release: &a {name: *a}", "m.yml:1"),
