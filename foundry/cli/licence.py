@@ -1,13 +1,11 @@
 """`foundry licence`: what may, must and must not be done with a recipe, a package or a model."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from foundry.cli.output import Json, print_json, verb_app, with_example
-from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.language import speaking
 from foundry.policy.licence import Licence
@@ -87,6 +85,7 @@ def explain(
     json: Json = False,
 ) -> int:
     """Print may, must and must not with clauses, then what does not go together."""
+    from foundry.delivery.licence_of import verdict_of
     from foundry.models import asked
     from foundry.policy.use import Use
 
@@ -98,36 +97,12 @@ def explain(
         site=site,
         use=Use(purpose, None, distribution, model_name, monthly_users),
     )
-    verdict = _of_name(name, question) if name is not None else question.verdict()
+    verdict = verdict_of(name, question) if name is not None else question.verdict()
     if json:
         print_json(verdict.as_dict())
     else:
         _print(verdict, lang)
     return REFUSED if verdict.conflicts else 0
-
-
-def _of_name(name: str, question: Any) -> Verdict:
-    """What is meant by a licence's name, a base model's, a package's folder or a recipe.
-
-    Raises:
-        RecipeError: Options that only a question without a name takes were given too.
-        ResourceError: There is none of the four.
-    """
-    from foundry.core.load import load_recipe
-    from foundry.delivery import package_record
-    from foundry.models import asked
-
-    if not question.is_empty:
-        what = _("a name and `--base` or `--data-licence` ask two questions")
-        raise RecipeError(Problem(name, what, _("ask them one after the other")))
-    known = asked.of_known(name, question.use)
-    if known is not None:
-        return known
-    folder = Path(name)
-    if (folder / package_record.NAME).is_file():
-        record = package_record.read(folder)
-        return record.verdict()
-    return asked.of_recipe(load_recipe(name))
 
 
 def _print(verdict: Verdict, lang: Language | None) -> None:

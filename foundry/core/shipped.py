@@ -48,6 +48,11 @@ def find_recipe(argument: str) -> Path:
     return _find(argument, "recipes", Problem(argument, what, _("see `foundry recipe list`")))
 
 
+def is_recipe(argument: str) -> bool:
+    """Whether `find_recipe` would find one."""
+    return _path(argument, "recipes") is not None
+
+
 def study_names() -> tuple[str, ...]:
     """The shipped studies, such as `adapters-shop`, sorted."""
     return _names(root() / "studies")
@@ -65,16 +70,23 @@ def find_study(argument: str) -> Path:
 
 
 def _find(argument: str, folder: str, unknown: Problem) -> Path:
-    path = Path(argument)
-    if "\0" not in argument and path.is_file():
+    path = _path(argument, folder)
+    if path is not None:
         return path
-    name = argument.removesuffix(".yaml").replace("\\", "/").removeprefix(f"{folder}/")
-    known = _names(root() / folder)
-    if name in known:
-        return root() / folder / f"{name}.yaml"
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(_name(argument, folder), _names(root() / folder), n=1)
     fix = _("use `{name}`").format(name=near[0]) if near else unknown.fix
     raise ResourceError(Problem(argument.replace("\0", "?"), unknown.what, fix))
+
+
+def _path(argument: str, folder: str) -> Path | None:
+    if "\0" not in argument and Path(argument).is_file():
+        return Path(argument)
+    name = _name(argument, folder)
+    return root() / folder / f"{name}.yaml" if name in _names(root() / folder) else None
+
+
+def _name(argument: str, folder: str) -> str:
+    return argument.removesuffix(".yaml").replace("\\", "/").removeprefix(f"{folder}/")
 
 
 def label(path: Path) -> str:

@@ -109,5 +109,18 @@ def test_two_questions_at_once_are_refused():
     assert "two questions" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [("gema", "use `gemma`"), ("retail/costumer-service", "use `retail/customer-service`")],
+)
+def test_name_of_nothing_is_told_with_the_nearest(name: str, fix: str):
+    outcome = call("licence", name)
+
+    assert outcome.code == 3
+    assert outcome.err == (
+        f"{name}: no licence, base model, package or recipe is called so\n  fix: {fix}\n"
+    )
+
+
 def test_a_question_about_nothing_is_refused():
     assert call("licence").code == 2
