@@ -29,7 +29,9 @@ Override = Annotated[
     typer.Option(
         "--override",
         metavar="REASON",
-        help=_("Go on although licences conflict; the reason is kept, and the card says so."),
+        help=_(
+            "Go on although a licence or policy forbids it; the reason is kept, and on the card."
+        ),
     ),
 ]
 

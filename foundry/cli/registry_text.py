@@ -25,7 +25,7 @@ def print_package(one: "Published") -> None:
         _("retired: {reason}"): one.retired,
         _("a person in its data was erased: {reason}"): one.erased_subject,
         _("its data expired: {reason}"): one.expired_data,
-        _("licences conflict; the maker went on all the same: {reason}"): one.override,
+        _("a licence or policy forbids it; the maker went on all the same: {reason}"): one.override,
     }
     for said, reason in reasons.items():
         if reason is not None:

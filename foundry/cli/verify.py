@@ -82,7 +82,7 @@ def run(
     if other:
         print(_("signed by the key you gave, by {library}").format(library=other.value))
     if report.override is not None:
-        what = _("licences conflict; the maker went on all the same: {reason}")
+        what = _("a licence or policy forbids it; the maker went on all the same: {reason}")
         print(what.format(reason=report.override))
     for event in events:
         print(sentence(event))

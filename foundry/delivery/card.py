@@ -4,7 +4,7 @@ Only facts of the run are in it, each with how many were measured. The two langu
 templates beside this file; a test holds that both say the same things.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,27 @@ from foundry.core import plugins
 from foundry.delivery.claims import UNKNOWN, Found, Writer, by, has, plain
 from foundry.delivery.front_matter import column, front_matter, marked
 from foundry.train.gives import gives_reward
+from foundry.policy import origins
 
 LANGUAGES = ("zh-TW", "en")
 HUB = "https://huggingface.co/"
 POINTS = "percentage points, 1 decimal"
-# What stands on the card where the maker went past a conflict of licences (`--override`).
-TAINT = {
+# What stands on the card where the maker went past a conflict (`--override`).
+LICENCES_CONFLICT = {
     "zh-TW": "授權條款有衝突，製作者仍繼續製作。",
     "en": "The licences conflict, and the maker went on all the same.",
 }
+ORIGIN_REFUSED = {
+    "zh-TW": "採用的政策不接受基底模型的來源，製作者仍繼續製作。",
+    "en": "The policy refuses the base model's origin, and the maker went on all the same.",
+}
+
+
+def taint(rules: Iterable[str]) -> list[Mapping[str, str]]:
+    """The sentences, in each language, on what the maker went past, by the rules of conflicts."""
+    met, of_origin = set(rules), set(origins.RULES)
+    said = [LICENCES_CONFLICT] if met - of_origin else []
+    return [*said, ORIGIN_REFUSED] if met & of_origin else said
 
 
 def card(sources: Mapping[str, Found], writer: Writer, *, quantized_base: bool) -> str:
@@ -46,6 +58,7 @@ def _values(sources: Mapping[str, Found]) -> dict[str, Any]:
     record, plan, report = sources["record"], sources["plan"], sources["report"]
     base, values = record["base"], plan["values"]
     hub = base["hub_id"]
+    overruled = list(record["override"]["conflicts"]) if record["override"] else []
     return {
         **sources,
         "base": base,
@@ -56,7 +69,8 @@ def _values(sources: Mapping[str, Found]) -> dict[str, Any]:
         "judges": gives_reward(str(values["train"]["kind"])),
         "adapter": next((e["path"] for e in record["exports"] if e["kind"] == "adapter"), None),
         "merged": next((e["path"] for e in record["exports"] if e["kind"] == "merged"), None),
-        "taint": TAINT,
+        "taint": taint(str(conflict["rule"]) for conflict in overruled),
+        "refused_origins": [x for x in overruled if str(x["rule"]) in origins.RULES],
         "display": _each(s for x in sources["licence"]["licences"] for s in x["display"]),
         "statements": _each(
             (s for x in sources["licence"]["licences"] for s in x["statements"]), "en"

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from foundry.core import atomic
+from foundry.delivery.card import taint
 from foundry.delivery.inside import Inside
 from foundry.delivery.package_record import Artefact
 from foundry.policy import licence as policy
@@ -135,14 +136,15 @@ def _considerations(inside: Inside) -> Part:
     rows = sum(part["n"] for part in report["parts"])
     parts = len(report["parts"])
     limit = f"Measured on {rows} rows in {parts} parts; of other uses nothing is known."
-    conflict = "The licences conflict, and the maker went on all the same."
     made: Part = {
         "users": [f"distribution: {use.distribution}"],
         "useCases": [use.purpose],
         "technicalLimitations": [limit],
     }
     if override is not None:
-        made["ethicalConsiderations"] = [{"name": f"{conflict} Reason: {override.reason}"}]
+        said = [words["en"] for words in taint(conflict.rule for conflict in override.conflicts)]
+        words = " ".join([*said, f"Reason: {override.reason}"])
+        made["ethicalConsiderations"] = [{"name": words}]
     return made
 
 

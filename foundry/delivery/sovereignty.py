@@ -65,8 +65,9 @@ def broken(inside: Inside) -> Iterator[Problem]:
         what = _("the base model's origin is not the catalogue's ({found}; it has {expected})")
         found, expected = (", ".join(x.countries[:1]) for x in (origin, catalogued))
         yield Problem(NAME, what.format(found=found, expected=expected), sums.again())
-    if policy is not None and inside.record.override is None:
-        for conflict in origins.refused(policy, origin):
+    overruled = inside.record.override.conflicts if inside.record.override else ()
+    for conflict in origins.refused(policy, origin) if policy is not None else ():
+        if conflict.rule not in {one.rule for one in overruled}:
             problem = conflict.problem()
             yield Problem(NAME, problem.what, problem.fix)
 

@@ -20,7 +20,7 @@ from foundry.delivery import (
     signature,
     sums,
 )
-from foundry.delivery.card import TAINT
+from foundry.delivery.card import taint
 from foundry.delivery.claims import shown
 from foundry.delivery.documents import CARDS
 from foundry.delivery.package_record import Artefact, Override, PackageRecord
@@ -153,9 +153,11 @@ def _hidden_override(package: Path, override: Override) -> Iterator[Problem]:
     """Words on the card that say, in both languages, that a conflict was gone past."""
     path = package / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    for sentence in (*TAINT.values(), shown("one line", override.reason)):
+    said = taint(conflict.rule for conflict in override.conflicts)
+    sentences = [sentence for words in said for sentence in words.values()]
+    for sentence in (*sentences, shown("one line", override.reason)):
         if sentence not in text:
-            what = _("the card does not say that licences conflict: {sentence}")
+            what = _("the card does not say what its maker went past: {sentence}")
             yield Problem(CARD, what.format(sentence=sentence), sums.again())
 
 

@@ -22,6 +22,7 @@ from foundry.policy.conflicts import Conflict
 
 PolicyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 BASE = "base_model"
+UNKNOWN_ORIGIN, EXCLUDED_ORIGIN = RULES = ("unknown-origin", "excluded-origin")
 
 
 class SourceOfRule(Closed):
@@ -101,12 +102,12 @@ def refused(policy: Policy, origin: Origin) -> list[Conflict]:
         what = _("policy `{name}` ({title}) wants to know the origin, and that of {model} is not")
         fix = _("say under `base_origin` what it is (`same_as`), or its `country`")
         said = what.format(name=policy.name, title=title, model=origin.model)
-        return [Conflict("unknown-origin", BASE, policy.name, policy.clause, said, fix)]
+        return [Conflict(UNKNOWN_ORIGIN, BASE, policy.name, policy.clause, said, fix)]
     what = _("policy `{name}` ({title}) excludes models from {country}, such as {model}: {reason}")
     fix = _("use a base of another origin, see `foundry model list`; or leave out `policy`")
     return [
         Conflict(
-            "excluded-origin",
+            EXCLUDED_ORIGIN,
             BASE,
             policy.name,
             policy.clause,

@@ -11,6 +11,7 @@ import pytest
 
 from foundry.core.errors import ProofError
 from foundry.delivery import bills, sovereignty, sums
+from foundry.delivery.card import LICENCES_CONFLICT, ORIGIN_REFUSED
 from foundry.delivery.inside import Inside
 from foundry.delivery.package import build_package
 from foundry.delivery.verify import verify
@@ -164,7 +165,23 @@ def test_policy_that_was_gone_past_stands_in_the_package(tmp_path):
     told = sovereignty.document(Inside.of(package))
     assert verify(package).override == reason
     assert (told["policy"]["verdict"], told["policy"]["excluded_origins"]) == ("overridden", ["CN"])
-    assert "for research on its bias" in (package / "README.md").read_text(encoding="utf-8")
+    card = (package / "README.md").read_text(encoding="utf-8")
+    assert "for research on its bias" in card
+    assert all(words in card for words in ORIGIN_REFUSED.values())
+    assert not any(words in card for words in LICENCES_CONFLICT.values())
+    assert card.count("tw_public_sector") == 2
+
+
+@case("bill", {"any reason is taken": change(sovereignty, "broken", lambda inside: iter(()))})
+def test_override_of_licences_is_none_of_the_policy(tmp_path):
+    conflict = {"rule": "non-commercial", "where": "a.csv", "licence": "cc-by-nc-4.0"}
+    conflict |= {"clause": None, "what": "forbids it", "fix": "use something else"}
+    override = {"reason": "allowed by mail", "conflicts": [conflict]}
+    base = BASE.__class__(**{**vars(BASE), "name": "base", "hub_id": None})
+    inputs = make_run(tmp_path, base=base, sovereignty=came_from("CN"), override=override)
+    package = inputs.run.file(build_package(inputs).path)
+
+    assert "excludes models from CN" in faults(package)
 
 
 def test_provenance_names_what_went_in_and_who_made_it(made_once):
