@@ -16,11 +16,11 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from foundry.core.errors import Problem, ProofError
-from foundry.core.fields import Closed, Many
+from foundry.core.fields import Closed, Many, Sha256
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Words
 from foundry.store.status_log import NAME as LOG
-from foundry.store.status_log import Event, Sha256
+from foundry.store.status_log import Event
 
 NAME = "index.sqlite"
 WAIT_S = 30.0  # for another process; one that adds an event needs milliseconds

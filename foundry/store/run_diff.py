@@ -1,6 +1,6 @@
 """What differs between two runs: what went in, what was chosen, where, and what came of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from foundry.store.runs import Json, Run, at
@@ -40,6 +40,7 @@ def differences(a: Any, b: Any) -> dict[str, list[Any]]:
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    inner: Iterable[tuple[str, Any]]
     if isinstance(value, dict):
         inner = value.items()
     elif isinstance(value, list):

@@ -136,7 +136,7 @@ class StatusLog:
             after: Number and hash of the last event; 0 and `origin` where there is none.
         """
         number, previous = after
-        values = {
+        values: dict[str, Any] = {
             "v": 1,
             "number": number + 1,
             "kind": kind,
