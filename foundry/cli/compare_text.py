@@ -6,7 +6,7 @@ from typing import Any
 from foundry.cli.output import print_table
 from foundry.cli.rows import visible
 from foundry.core.language import gettext as _
-from foundry.core.language import language
+from foundry.core.language import tag
 from foundry.core.sizes import readable
 from foundry.evals.wording import VERDICTS
 
@@ -74,7 +74,7 @@ def _differences(found: Document) -> None:
     print("\n" + _("differences; p is corrected for the number of pairs (Holm)"))
     head = [_("metric"), _("part"), _("arms"), _("difference"), "p", _("won/lost/equal")]
     head.append(_("verdict"))
-    shown = "zh-TW" if language() == "zh_TW" else "en"
+    shown = tag()
     rows = [
         [
             one["metric"],

@@ -18,7 +18,7 @@ from foundry.cli.output import (
 )
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
-from foundry.core.language import language
+from foundry.core.language import tag
 
 if TYPE_CHECKING:
     from foundry.delivery.asked import Order
@@ -175,7 +175,7 @@ def _print_report(report: Mapping[str, Any]) -> None:
     rows += _perplexities(report["scores"], columns)
     seconds = [f"{column['seconds']:.1f}" for column in report["columns"]]
     print_table([_("metric"), _("part"), *columns], [*rows, [_("seconds"), "", *seconds]])
-    shown = "zh-TW" if language() == "zh_TW" else "en"
+    shown = tag()
     for sentence in report["headlines"]:
         print(sentence[shown])
     print(_("report: {path}").format(path=report["page"]))

@@ -21,7 +21,7 @@ from foundry.cli.study import AtOnce, Parallel
 from foundry.cli.sweep import Options, Out, Seeds, Sweep, refuse_beside, train_sweep
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
-from foundry.core.language import language
+from foundry.core.language import language, tag
 from foundry.core.rundir import STAGES, stages_until
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _print_summary(made: dict[str, Any]) -> None:
 
 def _print_scores(evaluation: dict[str, Any]) -> None:
     scores = [s for s in evaluation["scores"]["scores"] if s["part"] is not None]
-    shown = "zh-TW" if language() == "zh_TW" else "en"
+    shown = tag()
     if not scores:  # the report says why
         for sentence in evaluation["headlines"]:
             print(sentence[shown])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 LOCALE_DIR = Path(__file__).resolve().parent.parent / "locale"
 LANGUAGES = ("en", "zh_TW")
+TAGS = {"en": "en", "zh_TW": "zh-TW"}  # as documents write them (BCP 47)
 _spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
 
 
@@ -22,6 +23,11 @@ def language() -> str:
     """The language in force, `en` or `zh_TW`: `speaking`, `FOUNDRY_LANG`, the terminal's locale."""
     wanted = _spoken.get() or os.environ.get("FOUNDRY_LANG") or _terminal_locale()
     return "zh_TW" if wanted.lower().replace("-", "_").startswith("zh") else "en"
+
+
+def tag() -> str:
+    """The language in force as documents write it, `en` or `zh-TW`."""
+    return TAGS[language()]
 
 
 @contextmanager

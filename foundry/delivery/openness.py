@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from foundry.core.errors import Problem, RecipeError
-from foundry.core.language import LANGUAGES, language, speaking
+from foundry.core.language import LANGUAGES, TAGS, language, speaking
 from foundry.core.language import gettext as _
 from foundry.core.use import BaseOrigin
 from foundry.delivery import package_record
@@ -18,7 +18,6 @@ from foundry.policy.licence import UNKNOWN, Licence
 from foundry.policy.mof import MofRecord
 from foundry.policy.openness import JOINED, RULES, Openness, Part, assess, rules
 from foundry.policy.use import binding
-from foundry.policy.verdict import TAGS
 
 NAME = "openness.yaml"
 WEIGHTS = "Model parameters (Final)"

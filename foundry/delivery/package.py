@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from foundry.core import atomic, plugins
 from foundry.core.errors import GateError, LicenceError, Problem, ProofError
 from foundry.core.language import gettext as _
-from foundry.core.language import language
+from foundry.core.language import tag
 from foundry.core.records import Package, Plan
 from foundry.core.rundir import RunDir
 from foundry.delivery import bills, openness, package_record, private, sums
@@ -186,7 +186,7 @@ def check_gates(gates: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         GateError: Each gate that was missed, with what was found.
     """
-    shown = "zh-TW" if language() == "zh_TW" else "en"
+    shown = tag()
     fix = _("see evals/report.html in the run, then mend the data or the recipe")
     problems = [
         Problem(f"gates: {gate['gate']['metric']}", gate["sentence"][shown], fix)

@@ -4,13 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from foundry.core.language import LANGUAGES, language, speaking
+from foundry.core.language import LANGUAGES, TAGS, language, speaking
 from foundry.core.language import gettext as _
 from foundry.policy.conflicts import Conflict, conflicts
 from foundry.policy.licence import Licence, Rule
 from foundry.policy.use import Bound, Use, binding
 
-TAGS = {"zh_TW": "zh-TW", "en": "en"}
 # Facts that decide whether something may be done; where one is null, nobody here knows.
 DECISIVE = ("commercial", "redistribution", "output_trained_models_bound")
 

@@ -8,8 +8,9 @@ BYTES = {"float32": 4, "bfloat16": 2}
 # in one byte; for each 256 scales a float32 of its own. Each tensor has two tables, 16 and 256
 # float32, and an offset. Read off `quantize_4bit(..., compress_statistics=True)`.
 BLOCK, OUTER_BLOCK, TABLES = 64, 256, 4 * (16 + 256 + 1)
-# 8-bit AdamW keeps two moments of a byte and a float32 for each 256; smaller tensors as float32.
-MOMENT_BLOCK, SMALLEST_8BIT = 256, 4096
+# 8-bit AdamW keeps two moments of a byte and a float32 for each 256; that tensors of less than 4096
+# numbers stay float32 is not counted.
+MOMENT_BLOCK = 256
 
 
 def nf4_bytes(numbers: int) -> int:
