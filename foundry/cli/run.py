@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from foundry.cli.options import RUNS, Runs
-from foundry.cli.output import Json, print_json, print_table, verb_app, with_example
+from foundry.cli.output import Json, note, print_json, print_table, verb_app, with_example
 from foundry.cli.run_text import amount, print_diff, print_run, row
 from foundry.core.language import gettext as _
 from foundry.core.sizes import readable
@@ -38,6 +38,8 @@ def list_runs(runs: Runs = RUNS, json: Json = False) -> None:
     head = [_("run"), _("base model"), _("adapter"), _("trainer"), _("steps"), _("state")]
     head += [_("loss"), _("seconds"), _("size"), _("last work (UTC)")]
     print_table(head, [row(one) for one in found])
+    if not found:
+        note(_("there are no runs in {folder}").format(folder=runs))
 
 
 @app.command(
@@ -96,7 +98,7 @@ def clean(
     for name in cleaning.locked:
         print(_("{run}: left alone, a process works in it").format(run=name))
     told = _("{size} freed") if yes else _("{size} can be freed; `--yes` removes the above")
-    print(told.format(size=f"{readable(cleaning.size_bytes)} ({cleaning.size_bytes})"))
+    print(told.format(size=readable(cleaning.size_bytes)))
 
 
 @app.command(

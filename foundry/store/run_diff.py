@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from foundry.store.runs import Json, Run, at
+from foundry.store.runs import Json, Run, at, table
 
 # Each part of a run that is compared, in the order in which one causes the next.
 PARTS: Mapping[str, Callable[[Run], Any]] = {
@@ -53,7 +53,7 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _base(run: Run) -> Json:
-    return at(run.plan, "base") or {}
+    return table(run.plan, "base")
 
 
 def _parts(run: Run) -> Json:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from foundry.core.records import Record
 from foundry.store.run_state import State, state
-from foundry.store.runs import Run, at, find
+from foundry.store.runs import Run, at, find, number
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ def overview(run: Run) -> Overview:
         base=at(run.plan, "base", "name"),
         adapter=run.value("adapter", "kind"),
         trainer=run.value("train", "kind"),
-        steps=last.get("step"),
-        of=last.get("of") or (told[-1].get("of") if told else None),
-        loss=last.get("loss"),
-        seconds=round(sum(stamp.get("seconds") or 0.0 for stamp in run.stamps.values()), 1),
+        steps=number(last, "step"),
+        of=number(last, "of") or (number(told[-1], "of") if told else None),
+        loss=number(last, "loss"),
+        seconds=round(sum(number(stamp, "seconds") or 0.0 for stamp in run.stamps.values()), 1),
         size_bytes=run.size_bytes,
         date=run.last_told,
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from foundry.store.run_list import overview
-from foundry.store.runs import Json, Run, at, files
+from foundry.store.runs import Json, Run, at, files, number
 
 # The choices that make a run what it is; the rest of the recipe is in `plan.json`.
 CHOICES = ("base_model", "seed", "encode.", "adapter.", "train.", "resolved.")
@@ -50,7 +50,7 @@ def _value(plan: Json, key: str) -> Any:
 def _stages(run: Run) -> Json:
     """Seconds of each finished stage, and the most memory the process had held by its end."""
     keys = ("seconds", "peak_memory_bytes")
-    return {name: {key: stamp.get(key) for key in keys} for name, stamp in run.stamps.items()}
+    return {name: {key: number(stamp, key) for key in keys} for name, stamp in run.stamps.items()}
 
 
 def _proofs(run: Run) -> Json:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from foundry.core.errors import Problem, RecipeError
+from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.rundir import STAGES, RunDir
 
@@ -56,7 +56,7 @@ class Run:
 
     def result(self, stage: str) -> Json:
         """What a finished stage made; empty where it is not finished."""
-        return at(self.stamps, stage, "result") or {}
+        return table(self.stamps, stage, "result")
 
     def value(self, *keys: str) -> Any:
         """A value of the recipe as the plan filled it in; None where there is none."""
@@ -74,7 +74,14 @@ class Run:
 
 
 def find(folder: Path) -> list[Run]:
-    """The runs in `folder`, the newest first; none where there is no such folder."""
+    """The runs in `folder`, the newest first; none where there is no such folder.
+
+    Raises:
+        ResourceError: It is a file.
+    """
+    if folder.is_file():
+        what, fix = _("a file; a folder is needed there"), _("name the folder with `--runs`")
+        raise ResourceError(Problem(str(folder), what, fix))
     if not folder.is_dir():
         return []
     paths = [path for path in folder.iterdir() if _is_run(path)]
@@ -136,6 +143,18 @@ def at(value: Any, *keys: str) -> Any:
             return None
         value = value.get(key)
     return value
+
+
+def table(value: Any, *keys: str) -> Json:
+    """The object under a path of keys; empty where there is none, or something else."""
+    found = at(value, *keys)
+    return found if isinstance(found, dict) else {}
+
+
+def number(value: Any, *keys: str) -> Any:
+    """The whole or other number under a path of keys; None where there is none."""
+    found = at(value, *keys)
+    return found if isinstance(found, int | float) else None
 
 
 def read_json(path: Path) -> Json:

@@ -3,10 +3,13 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from foundry.core.errors import RecipeError
+from foundry.cli.run_text import row
+from foundry.core.errors import RecipeError, ResourceError
+from foundry.store import run_diff, run_show
 from foundry.store.run_list import overview
 from foundry.store.run_state import state
 from foundry.store.runs import Run, find, named
@@ -105,6 +108,33 @@ def test_damaged_file_says_nothing(tmp_path: Path, file: str, damage: bytes):
 
     assert found.name == run.name
     assert found.state.kind == "done"
+
+
+@pytest.mark.parametrize(
+    ("file", "values"),
+    [
+        ("plan.json", {"base": 3, "values": [], "resolved": "x"}),
+        ("metrics.jsonl", {"step": "x", "of": [], "loss": "y"}),
+        ("stamps/train.json", {"seconds": "x", "result": [], "peak_memory_bytes": {}}),
+    ],
+)
+def test_values_of_another_kind_say_nothing(tmp_path: Path, file: str, values: dict[str, Any]):
+    run, other = make(tmp_path), make(tmp_path, "b-2")
+    run.dir.file(file).write_text(json.dumps(values), encoding="utf-8")
+    damaged = Run(run.dir)
+
+    shown = row(overview(damaged))
+    run_show.document(damaged)
+
+    assert shown[0] == run.name
+    assert run_diff.document(damaged, other)["a"] == run.name
+
+
+def test_file_in_the_place_of_the_runs_is_refused(tmp_path: Path):
+    (tmp_path / "runs").write_text("", encoding="utf-8")
+
+    with pytest.raises(ResourceError, match="a file; a folder is needed there"):
+        find(tmp_path / "runs")
 
 
 def test_state_of_a_finished_run_is_done(tmp_path: Path):
