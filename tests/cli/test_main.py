@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from foundry.cli import main as command
-from foundry.cli.main import VERBS, main
+from foundry.cli.main import VERBS
 from foundry.cli.output import verb_app
 from foundry.core import errors
 from foundry.core.errors import Problem
@@ -23,18 +23,6 @@ from tests.tiny_recipe import call
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ["torch", "transformers", "peft", "trl", "datasets", "accelerate", "bitsandbytes"]
 TOKEN = "hf_TESTTOKEN0123456789"
-
-
-@pytest.fixture
-def told(capsys):
-    """Run a command line; its exit code, stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -4,21 +4,8 @@ import json
 
 import pytest
 
-from foundry.cli.main import main
 from foundry.core.load import load_recipe
 from foundry.models import catalogue
-
-
-@pytest.fixture
-def told(capsys):
-    """Run a command line; its exit code, stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def test_list_has_a_line_for_each_entry(told):

@@ -7,8 +7,6 @@ import sys
 import jsonschema
 import pytest
 
-from foundry.cli.main import main
-
 SHOP = "retail/customer-service"
 BAD = """\
 schema_version: 1
@@ -28,18 +26,6 @@ train: {max_steps: fifty}
 """
 PLACES = ["4:11: extends.0", "7:1: learning_rate", "12:3: data.format", "13:11: adapter.rnak"]
 PLACES += ["14:9: train.max_steps"]
-
-
-@pytest.fixture
-def told(capsys):
-    """Run a command line; its exit code, stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

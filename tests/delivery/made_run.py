@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from foundry.core import atomic, plugins
 from foundry.core.blocks import Block
 from foundry.core.environment import record
+from foundry.core.errors import ProofError
 from foundry.core.load import load_recipe
 from foundry.core.recipe import Gate
 from foundry.core.records import BaseModel, Example, Plan, Turn
 from foundry.core.rundir import RunDir
 from foundry.delivery.package import ChatFormat, PackageInputs
+from foundry.delivery.verify import verify
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.compare import Evidence, Measures, build_report
 from foundry.evals.comparison import Roles
@@ -57,6 +60,13 @@ SETTINGS: dict[str, Any] = {
 
 
 NOTHING_SAID = {"site": None, "attribution": None}
+
+
+def faults(package: Path) -> str:
+    """What `verify` finds in a package, which must be something."""
+    with pytest.raises(ProofError) as caught:
+        verify(package)
+    return str(caught.value)
 
 
 def make_run(

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from foundry.core.errors import ProofError
 from foundry.delivery import bills, sovereignty, sums
 from foundry.delivery.card import LICENCES_CONFLICT, ORIGIN_REFUSED
 from foundry.delivery.inside import Inside
@@ -17,16 +16,10 @@ from foundry.delivery.package import build_package
 from foundry.delivery.verify import verify
 from foundry.policy import origins
 from tests.cases import case, change
-from tests.delivery.made_run import BASE, make_run
+from tests.delivery.made_run import BASE, faults, make_run
 
 UNSEEN = {"nobody looks": change(bills, "problems", lambda folder: iter(()))}
 POLICY = origins.find("tw_public_sector").model_dump(mode="json", by_alias=True)
-
-
-def faults(package: Path) -> str:
-    with pytest.raises(ProofError) as caught:
-        verify(package)
-    return str(caught.value)
 
 
 def edit(package: Path, name: str, how: Callable[[dict[str, Any]], object]) -> None:

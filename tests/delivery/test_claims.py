@@ -14,8 +14,8 @@ from foundry.delivery import card, claims, claims_check, sums
 from foundry.delivery.claims import Found, Writer
 from foundry.delivery.json_path import resolve
 from foundry.delivery.package import build_package
-from foundry.delivery.verify import verify
 from tests.cases import case, change
+from tests.delivery.made_run import faults
 
 NOBODY_LOOKS = change(claims_check, "problems", lambda package, cards: iter(()))
 
@@ -37,12 +37,6 @@ def edit_json(path: Path, change: Callable[[Any], object]) -> None:
     value = json.loads(path.read_text(encoding="utf-8"))
     change(value)
     edit(path, path.read_text(encoding="utf-8"), json.dumps(value, ensure_ascii=False))
-
-
-def faults(package: Path) -> str:
-    with pytest.raises(ProofError) as caught:
-        verify(package)
-    return str(caught.value)
 
 
 def test_every_digit_of_every_card_is_in_a_claim_or_in_the_wording(made_once):

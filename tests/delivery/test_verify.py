@@ -14,12 +14,7 @@ from foundry.core.errors import ProofError, ResourceError
 from foundry.delivery import openness, private, sums
 from foundry.delivery.verify import verify, verify_for_chat
 from tests.cases import case, change
-
-
-def faults(package: Path) -> str:
-    with pytest.raises(ProofError) as caught:
-        verify(package)
-    return str(caught.value)
+from tests.delivery.made_run import faults
 
 
 def edit(package: Path, change: Callable[[dict[str, Any]], object]) -> None:
