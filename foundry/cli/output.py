@@ -11,6 +11,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from foundry.cli.rows import visible
 from foundry.core import secrets
 from foundry.core.errors import FoundryError, Problem, RecipeError
 from foundry.core.language import gettext as _
@@ -71,7 +72,8 @@ def is_utf8(stream: TextIO) -> bool:
 def print_error(error: FoundryError, *, as_json: bool) -> None:
     """Tell a person on stderr, or a program on stdout, what went wrong; never a token (C78).
 
-    Where stdout takes nothing any more, it is told on stderr.
+    Where stdout takes nothing any more, it is told on stderr. A name in it that a stranger gave a
+    file cannot steer the terminal.
     """
     if as_json:
         try:
@@ -81,7 +83,7 @@ def print_error(error: FoundryError, *, as_json: bool) -> None:
             silence(sys.stdout)
         else:
             return
-    note(secrets.mask(str(error)))
+    note(visible(secrets.mask(str(error))))
 
 
 def note(message: str) -> None:

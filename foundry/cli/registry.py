@@ -9,6 +9,7 @@ import typer
 from foundry.cli.key import Key, own
 from foundry.cli.output import Json, print_json, print_table, verb_app, with_example
 from foundry.cli.registry_text import print_events, print_package, row
+from foundry.cli.rows import visible
 from foundry.cli.verify import FOLDER, Folder
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
@@ -154,7 +155,7 @@ def _tell(found: "Published", said: str, json: bool) -> None:
     if json:
         print_json(found.model_dump(mode="json"))
     else:
-        print(said.format(**found.model_dump()))
+        print(visible(said.format(**found.model_dump())))
 
 
 @app.command(

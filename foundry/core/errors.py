@@ -33,7 +33,8 @@ class Problem:
     fix: str | None = None
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.what}" if self.where else self.what
+        where = self.where.replace("\n", "⏎")  # a file's name must not end the line
+        head = f"{where}: {self.what}" if where else self.what
         return head if self.fix is None else f"{head}\n  {_('fix')}: {self.fix}"
 
 

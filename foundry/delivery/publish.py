@@ -195,8 +195,9 @@ def _added(
     key: PrivateKey,
     check: Callable[[Published | None], bool],
 ) -> Published:
-    if not details.get("reason", "-").strip():
-        raise RecipeError(Problem("--reason", _("is empty"), _("say why, in a sentence")))
+    if len(details.get("reason", "-").strip().splitlines()) != 1:
+        what, fix = _("is empty, or more than a line"), _("say why, in a sentence")
+        raise RecipeError(Problem("--reason", what, fix))
     found = registry.find(*of)
     subject = Subject(found.name, found.version, found.manifest)
     return registry.add(kind, subject, details, key, check=check)

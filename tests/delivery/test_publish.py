@@ -185,11 +185,12 @@ def test_what_came_to_light_of_its_data_stands_beside_it(folder, package, kind):
     assert status(Registry.at(folder), package)[-1]["details"] == {"reason": "request 12"}
 
 
-def test_reason_must_say_something(folder, package):
+@pytest.mark.parametrize("reason", [" ", "old\nin use"])
+def test_reason_is_a_line_that_says_something(folder, package, reason):
     put(folder, package)
 
-    with pytest.raises(RecipeError, match="--reason: is empty"):
-        retire(Registry.at(folder), SHOP, " ", key(package.parent, "maker"))
+    with pytest.raises(RecipeError, match="--reason: is empty, or more than a line"):
+        retire(Registry.at(folder), SHOP, reason, key(package.parent, "maker"))
 
 
 def test_newest_that_is_not_retired_is_meant_where_no_version_is_given(folder, package):
