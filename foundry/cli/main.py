@@ -4,7 +4,6 @@ A verb is a file in this folder with an `app`; adding one takes a line in `VERBS
 imported when the verb is used, so that `foundry --help` answers at once.
 """
 
-import difflib
 import os
 import signal
 import sys
@@ -35,6 +34,7 @@ from foundry.core.errors import (
 )
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
+from foundry.core.near import nearest
 
 INTERRUPTED = 130
 
@@ -232,8 +232,8 @@ def _print_version() -> None:
 
 
 def _unknown_verb(word: str) -> Problem:
-    near = difflib.get_close_matches(word, VERBS, n=1)
-    command = f"foundry {near[0]}" if near else "foundry --help"
+    near = nearest(word, VERBS)
+    command = f"foundry {near}" if near else "foundry --help"
     what = _("unknown command `{word}`").format(word=secrets.mask(word))
     return Problem("", what, _("use `{command}`").format(command=command))
 

@@ -7,8 +7,8 @@ from typing import get_args
 from foundry.cli.questions import Question
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
+from foundry.core.near import nearest
 from foundry.core.recipe import GENERAL, Declaration
-from foundry.core.suggest import nearest
 
 DEFAULT_BASE = "gemma-3-270m"
 OWN_DATA, OWN_WORK, PUBLIC = "own-data", "own-work", "public-licence"

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from foundry.core import explain
 from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
-from foundry.core.suggest import nearest
+from foundry.core.near import nearest
 
 QUOTED = re.compile(r"'([^']*)'")
 

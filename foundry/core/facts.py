@@ -16,7 +16,7 @@ from foundry.core.errors import Place, Problem, RecipeError
 from foundry.core.explain import locate
 from foundry.core.fields import Closed, Refused
 from foundry.core.language import gettext as _
-from foundry.core.suggest import nearest
+from foundry.core.near import nearest
 from foundry.core.yaml_places import Node
 
 FactName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=64)]

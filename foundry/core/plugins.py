@@ -5,7 +5,6 @@ A plug-in folder is a package such as `foundry.train.adapters`; `kind: gguf-adap
 point (`foundry.adapter`). Listing imports nothing.
 """
 
-import difflib
 import pkgutil
 from functools import cache
 from importlib import import_module, metadata, util
@@ -14,6 +13,7 @@ from typing import Any
 
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
+from foundry.core.near import nearest
 
 POINTS = {
     "source": "foundry.data.sources",
@@ -64,8 +64,8 @@ def module(name: str) -> ModuleType:
 def unknown_kind(point: str, kind: object, *, where: str = "") -> Problem:
     """The problem to report for a name no plug-in has."""
     known = sorted(_origins(point))
-    near = difflib.get_close_matches(str(kind), known, n=1)
-    fix = _("use `{name}`").format(name=near[0]) if near else _("choose one of the names listed")
+    near = nearest(str(kind), known)
+    fix = _("use `{name}`").format(name=near) if near else _("choose one of the names listed")
     what = _("unknown {point} `{kind}`; there are: {known}")
     return Problem(where, what.format(point=point, kind=kind, known=", ".join(known)), fix)
 

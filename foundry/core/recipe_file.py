@@ -7,8 +7,8 @@ from foundry.core import layers, secrets, shipped, yaml_places
 from foundry.core.errors import Place, Problem, RecipeError, ResourceError
 from foundry.core.explain import found
 from foundry.core.language import gettext as _
+from foundry.core.near import nearest
 from foundry.core.outline import plugin_blocks
-from foundry.core.suggest import nearest
 from foundry.core.yaml_places import Node
 
 MAX_BYTES = 1 << 20  # a shipped recipe has 4 kB

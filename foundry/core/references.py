@@ -11,7 +11,7 @@ from foundry.core import plugins
 from foundry.core.errors import Problem
 from foundry.core.explain import locate
 from foundry.core.language import gettext as _
-from foundry.core.suggest import nearest
+from foundry.core.near import nearest
 from foundry.core.yaml_places import Node, Path
 
 SPLIT_PART = "test"

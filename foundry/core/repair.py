@@ -12,7 +12,7 @@ from foundry.core import scalars, yaml_places
 from foundry.core.errors import RecipeError
 from foundry.core.fields import Closed
 from foundry.core.language import gettext as _
-from foundry.core.suggest import nearest
+from foundry.core.near import nearest
 from foundry.core.yaml_places import NOWHERE, Node
 
 # YAML 1.1 took these for truth values, and numbers are taken for them elsewhere.

@@ -3,12 +3,12 @@
 In a checkout they lie at its root; a wheel carries them in `foundry/_shipped`.
 """
 
-import difflib
 import os
 from pathlib import Path
 
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
+from foundry.core.near import nearest
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -73,8 +73,8 @@ def _find(argument: str, folder: str, unknown: Problem) -> Path:
     path = _path(argument, folder)
     if path is not None:
         return path
-    near = difflib.get_close_matches(_name(argument, folder), _names(root() / folder), n=1)
-    fix = _("use `{name}`").format(name=near[0]) if near else unknown.fix
+    near = nearest(_name(argument, folder), _names(root() / folder))
+    fix = _("use `{name}`").format(name=near) if near else unknown.fix
     raise ResourceError(Problem(argument.replace("\0", "?"), unknown.what, fix))
 
 

@@ -1,10 +1,10 @@
 """What to do about a key that a recipe does not accept: rename it, move it, or leave it out."""
 
-import difflib
 import re
 from collections.abc import Iterable
 
 from foundry.core.language import gettext as _
+from foundry.core.near import nearest
 from foundry.core.yaml_places import Path, dotted
 
 # What other toolkits call our keys (transformers and TRL, PEFT, LLaMA-Factory, Axolotl, Unsloth).
@@ -56,22 +56,17 @@ def unknown_key(path: Path, accepted: Iterable[Path]) -> tuple[str, Path | None]
             elsewhere[other[-1]] = _better(elsewhere.get(other[-1]), other, section)
     word = _normal(key)
     foreign = FOREIGN.get(word, "")
-    if name := _first(word, foreign, *_near(word, here, 0.72), among=here):
+    if name := _first(word, foreign, nearest(word, here, 0.72), among=here):
         return _("rename it to `{name}`").format(name=name), (*section, name)
     if name := _first(key, word, foreign, among=elsewhere):
         return _("move it to `{path}`").format(path=dotted(elsewhere[name])), elsewhere[name]
-    if name := _first(*_near(word, here, 0.6), among=here):
+    if name := _first(nearest(word, here), among=here):
         return _("rename it to `{name}`").format(name=name), (*section, name)
-    if name := _first(*_near(word, elsewhere, 0.8), among=elsewhere):
+    if name := _first(nearest(word, elsewhere, 0.8), among=elsewhere):
         return _("move it to `{path}`").format(path=dotted(elsewhere[name])), elsewhere[name]
     if here:
         return _("remove it; accepted here: {keys}").format(keys=", ".join(here)), None
     return _("remove it; nothing is accepted here"), None
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name most like `word`, if any is like it."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
 
 
 def _normal(key: str) -> str:
@@ -80,11 +75,7 @@ def _normal(key: str) -> str:
     return parted.replace("-", "_").replace(" ", "_").lower()
 
 
-def _near(word: str, known: Iterable[str], cutoff: float) -> list[str]:
-    return difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
-
-
-def _first(*words: str, among: Iterable[str]) -> str | None:
+def _first(*words: str | None, among: Iterable[str]) -> str | None:
     return next((word for word in words if word in set(among)), None)
 
 

@@ -1,12 +1,12 @@
 """Refuse data as a whole: a column that is not there, or too many rows that cannot be used."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from foundry.core import plugins
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
+from foundry.core.near import nearest
 from foundry.core.recipe import Data
 from foundry.data.intake import MOST_SHOWN, Intake
 from foundry.data.splits import SIDES, VALIDATED
@@ -115,5 +115,5 @@ def refuse(problems: Sequence[Problem]) -> None:
 
 
 def _nearest(column: str, found: Sequence[str]) -> str | None:
-    near = difflib.get_close_matches(column, found, n=1)
-    return _("did you mean `{name}`?").format(name=near[0]) if near else None
+    near = nearest(column, found)
+    return _("did you mean `{name}`?").format(name=near) if near else None

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field
 from foundry.core.errors import DataError, Problem
 from foundry.core.fields import Closed, Refused
 from foundry.core.language import gettext as _
-from foundry.core.suggest import nearest
+from foundry.core.near import nearest
 from foundry.data import chinese_text, signatures
 from foundry.data.decoding import first_fault, misfit, reads, say_which
 

@@ -16,8 +16,8 @@ from foundry.core.blocks import Block
 from foundry.core.errors import DataError, FoundryError, Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
+from foundry.core.near import nearest
 from foundry.core.records import SkippedFile
-from foundry.core.suggest import nearest
 from foundry.data.archives import is_archive, unpack
 from foundry.data.kinds import by_suffix, kind_of
 from foundry.data.notices import not_read

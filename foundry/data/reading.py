@@ -1,6 +1,5 @@
 """Read a data file by its kind: choose the plug-in, and refuse rows whose text no one can use."""
 
-import difflib
 import re
 import tempfile
 import weakref
@@ -13,6 +12,7 @@ from foundry.core import atomic, plugins
 from foundry.core.blocks import Block
 from foundry.core.errors import DataError, FoundryError, Problem, ResourceError
 from foundry.core.language import gettext as _
+from foundry.core.near import nearest
 from foundry.data.kinds import kind_of
 from foundry.data.packed import unpack
 from foundry.data.rows import Bad, Blank, Item, Row, is_blank, unusable
@@ -133,6 +133,6 @@ def _missing(path: Path) -> Problem:
         what = _("no such file: the folder {folder} does not exist")
         return Problem(str(path), what.format(folder=path.parent))
     names = [entry.name for entry in folder.iterdir() if entry.is_file()]
-    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
-    fix = _("did you mean {name}?").format(name=folder / near[0]) if near else None
+    near = nearest(path.name, names, cutoff=0.5)
+    fix = _("did you mean {name}?").format(name=folder / near) if near else None
     return Problem(str(path), _("no such file"), fix)

@@ -6,7 +6,7 @@ from foundry.core import shipped
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import load_recipe
-from foundry.core.suggest import nearest
+from foundry.core.near import nearest
 from foundry.delivery import package_record
 from foundry.models import asked, catalogue
 from foundry.policy.licence import load_licences

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
+from foundry.core.near import nearest
 from foundry.models import catalogue
 from foundry.models.catalogue import Entry
 
@@ -144,7 +145,7 @@ def _nearest_folder(part: str, inside: Path) -> str | None:
     if not inside.is_dir():
         return None
     names = [path.name for path in inside.iterdir() if path.is_dir()]
-    return next(iter(difflib.get_close_matches(part, names, n=1)), None)
+    return nearest(part, names)
 
 
 def _check_hub_id(hub_id: str) -> None:

@@ -3,12 +3,12 @@
 `notices.py` writes them; `missing` names every one that a package's folder lacks.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from foundry.core import atomic
 from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
 from foundry.core.language import language
@@ -143,7 +143,7 @@ def _missing(package: Path, duty: Duty, model_name: str) -> Problem | None:
     if duty.kind == "text":
         if not path.is_file():
             return duty.problem(_("{title} asks for a copy of its text"))
-        if hashlib.sha256(path.read_bytes()).hexdigest() != duty.wanted:
+        if atomic.sha256(path) != duty.wanted:
             return duty.problem(_("this is not the text of {title} word for word"))
         return None
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

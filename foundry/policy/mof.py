@@ -16,7 +16,7 @@ from foundry.core import explain, yaml_places
 from foundry.core.errors import DataError, Place, Problem, RecipeError, ResourceError
 from foundry.core.explain import locate
 from foundry.core.language import gettext as _
-from foundry.core.suggest import nearest
+from foundry.core.near import nearest
 from foundry.policy.openness import Given, Rules, rules
 
 MAX_BYTES = 1 << 20  # the largest record of LF AI's database has 6 kB
