@@ -11,8 +11,8 @@ from typing import Any
 from foundry.core import plugins
 from foundry.delivery.claims import UNKNOWN, Found, Writer, by, has, plain
 from foundry.delivery.front_matter import column, front_matter, marked
-from foundry.train.gives import gives_reward
 from foundry.policy import origins
+from foundry.train.gives import gives_reward
 
 LANGUAGES = ("zh-TW", "en")
 HUB = "https://huggingface.co/"
