@@ -30,7 +30,7 @@ from foundry.evals.judging import judged
 from foundry.evals.prompts import STOP, Labels, few_shot_text, pick_shots
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
-from foundry.evals.reward_pairs import LONGER, longer_answer, model_columns, pairs_of
+from foundry.evals.reward_pairs import LONGER, Pairs, longer_answer, model_columns, pairs_of
 from foundry.evals.unmeasured import measures_nothing, unmeasured_report
 from foundry.runtime.contract import Decoding, Runtime
 from foundry.store.ledger import Charges
@@ -104,7 +104,13 @@ def examine(exam: Examination) -> EvalReport:
         return _written(exam, unmeasured_report(_evidence(exam), exam.items, recipe.seed))
     evidence = _evidence(exam)
     if gives_reward(recipe.train.kind):
-        measured = _rewarded(exam, evidence)
+        pairs = pairs_of(exam.items, exam.encoder)
+        if pairs.left_out:
+            counts = {"left_out": len(pairs.left_out), "kept": len(pairs.items)}
+            exam.events.emit("evaluate", "not-encoded", **counts)
+            listed = [one.as_dict() for one in pairs.left_out]
+            evidence = replace(evidence, facts={**evidence.facts, "left_out": listed})
+        measured = _rewarded(exam, evidence, pairs)
     else:
         measured = _measured(exam, evidence)
     write_rows(measured, exam.run.file("evals"))
@@ -148,9 +154,9 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
     return replace(measured, overlaps=overlaps(unseen, exam.learned))
 
 
-def _rewarded(exam: Examination, evidence: Evidence) -> Measured:
+def _rewarded(exam: Examination, evidence: Evidence, pairs: Pairs) -> Measured:
     """The same of a reward model, which answers nothing: what it says of held-out pairs."""
-    recipe, pairs = exam.recipe, pairs_of(exam.items, exam.encoder)
+    recipe = exam.recipe
     measured = measure(
         pairs.items,
         [*model_columns(exam, pairs), longer_answer(pairs)],

@@ -29,33 +29,35 @@ LONGER = "longer-answer"
 
 @dataclass(frozen=True)
 class Pairs:
-    """Held-out pairs as they are read: the items, each with the ids of both conversations."""
+    """Held-out pairs as they are read: the items, each with the ids of both conversations.
+
+    `left_out` are those that cannot be encoded, and why.
+    """
 
     items: Sequence[Item]
     rows: Mapping[str, EncodedRow]
     settings: Mapping[str, Any]
+    left_out: tuple[Refusal, ...] = ()
 
 
 def pairs_of(items: Sequence[Item], encoder: Encoder) -> Pairs:
     """Encode what is a pair among the items just as the training rows were.
 
     Raises:
-        DataError: A pair cannot be encoded, or there is none; says where.
+        DataError: There is none, or none can be encoded.
     """
     chosen = [item for item in items if item.example.rejected is not None]
     made = encode_many([item.example for item in chosen], encoder)
-    problems = [
-        Problem(f"{one.source}:{one.line}", one.reason) for one in made if isinstance(one, Refusal)
-    ]
-    if not chosen:
-        what = _("the test parts hold no pair of a better and a worse answer")
-        problems.append(Problem("data.tests", what))
-    if problems:
-        raise DataError(problems)
     rows = {one.example.id: one.row for one in made if isinstance(one, Encoded)}
+    left_out = tuple(one for one in made if isinstance(one, Refusal))
+    if not rows:
+        what = _("the test parts hold no pair of a better and a worse answer")
+        why = [Problem(f"{one.source}:{one.line}", one.reason) for one in left_out]
+        raise DataError([Problem("data.tests", what), *why])
     prompts = [ids for row in rows.values() for ids in (row.input_ids, row.rejected_input_ids)]
     prompting = Prompting(encoder.template, encoder.system, encoder.bos_id)
-    return Pairs(chosen, rows, settings(prompts, Decoding(0), prompting))
+    kept = [item for item in chosen if item.example.id in rows]
+    return Pairs(kept, rows, settings(prompts, Decoding(0), prompting), left_out)
 
 
 def longer_answer(pairs: Pairs) -> Column:

@@ -1,16 +1,20 @@
 """Evaluator `pair-accuracy`: counts by hand, and the caution about length."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from foundry.core.blocks import Block
+from foundry.core.errors import DataError
 from foundry.core.records import Example, Turn
+from foundry.encode.tokenize import open_encoder
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.compare import Evidence, Measures, build_report
 from foundry.evals.comparison import Roles
 from foundry.evals.evaluators.pair_accuracy import Spec, of_shorter, score
-from foundry.evals.reward_pairs import LONGER, TITLES, Pairs, longer_answer
+from foundry.evals.reward_pairs import LONGER, TITLES, Pairs, longer_answer, pairs_of
+from foundry.models.fetch import locate
 
 SHORT, LONG = "三百元。", "不知道，請洽門市人員。"
 
@@ -69,6 +73,23 @@ def report(right: list[int], count: int = 40) -> dict[str, Any]:
         evidence=Evidence({"en": "x", "zh-TW": "x"}),
         seed=0,
     )
+
+
+def test_pair_that_cannot_be_encoded_is_left_out_and_named(tiny_llama: Path, tmp_path: Path):
+    encoder = open_encoder(locate(str(tiny_llama), tmp_path))
+
+    found = pairs_of([pair(1), pair(2, worse=" "), pair(3)], encoder)
+
+    assert [item.example.id for item in found.items] == ["row-1", "row-3"] == [*found.rows]
+    (left_out,) = found.left_out
+    assert (left_out.line, left_out.code) == (2, "empty-answer")
+
+
+def test_nothing_but_such_pairs_is_refused(tiny_llama: Path, tmp_path: Path):
+    encoder = open_encoder(locate(str(tiny_llama), tmp_path))
+
+    with pytest.raises(DataError, match="no pair of a better and a worse answer"):
+        pairs_of([pair(2, worse=" ")], encoder)
 
 
 def told(made: dict[str, Any]) -> str:

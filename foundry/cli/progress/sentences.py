@@ -54,6 +54,9 @@ def sentence(event: Event) -> str | None:
         "not-judged": _(
             "{stage}: {left_out} rows are left out, since no reward can judge them; {kept} are kept"
         ),
+        "not-encoded": _(
+            "{stage}: {left_out} pairs are left out, since they cannot be encoded; {kept} are kept"
+        ),
         "answers": _("{stage}: {column}: {done} of {of} answers"),
     }
     if kind not in sentences:

@@ -232,6 +232,7 @@ FACTS: Mapping[str, Words] = {
     "plan": {"zh-TW": "計畫", "en": "Plan"},
     "overlap": {"zh-TW": "測試題與訓練資料的重疊", "en": "Overlap of test and training rows"},
     "mixture": {"zh-TW": "各資料來源的混合比例", "en": "Mixture of the sources"},
+    "left_out": {"zh-TW": "無法編碼而沒有量的題目", "en": "Pairs that could not be encoded"},
     "mask": {"zh-TW": "遮罩報告", "en": "Mask report"},
     "training": {"zh-TW": "訓練", "en": "Training"},
     "proof": {"zh-TW": "學習證明", "en": "Learning proof"},
