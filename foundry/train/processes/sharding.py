@@ -91,20 +91,37 @@ def check_readable(checkpoint: Path, crew: Crew) -> None:
 
 def save(trainer: Any, folder: Path) -> None:
     """Write what trains, the optimizer's state and the schedule's; all processes call."""
-    from torch.distributed import checkpoint as distributed
-    from torch.distributed.checkpoint import HuggingFaceStorageWriter
-
     crew: Crew = trainer.crew
     crew.by_first(lambda: folder.joinpath(FOLDER).mkdir(parents=True))
-    kept = zero.moments(trainer) if trainer.engine is not None else _moments(trainer)
-    state = {**_weights(trainer.model), **kept}
-    writer = HuggingFaceStorageWriter(str(folder / FOLDER), save_distributed=True)
-    distributed.save(state, storage_writer=writer)
+    if crew.is_sharded:
+        _write_parts({**_weights(trainer.model), **_moments(trainer)}, folder / FOLDER)
+    else:
+        kept = zero.moments(trainer)
+        if crew.is_first:
+            # Copies, since DeepSpeed has the weights lie in one storage.
+            own = {n: t.to("cpu", copy=True) for n, t in _weights(trainer.model).items()}
+            _write_whole({**own, **kept}, folder / FOLDER)
     if crew.is_first:
         schedule = {k: v for k, v in trainer.lr_scheduler.state_dict().items() if k != "lr_lambdas"}
         atomic.write_json(folder / SCHEDULER, schedule)
         trainer._save_rng_state(str(folder))
         trainer.state.save_to_json(str(folder / "trainer_state.json"))
+
+
+def _write_parts(state: dict[str, Any], folder: Path) -> None:
+    """Write what each process holds of tensors; all must call."""
+    from torch.distributed import checkpoint as distributed
+    from torch.distributed.checkpoint import HuggingFaceStorageWriter
+
+    writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
+    distributed.save(state, storage_writer=writer)
+
+
+def _write_whole(state: dict[str, Any], folder: Path) -> None:
+    """Write whole tensors, which are read like those in parts."""
+    from safetensors.torch import save_file
+
+    save_file(state, folder / "model.safetensors")
 
 
 def load_weights(trainer: Any, folder: Path) -> None:
@@ -117,9 +134,7 @@ def load_state(trainer: Any, folder: Path) -> None:
     optimizer = trainer.optimizer
     if trainer.engine is not None:
         _begin(trainer.engine.optimizer.optimizer)
-        kept = zero.empty_moments(trainer)
-        _read(kept, folder)
-        zero.set_moments(trainer, kept)
+        zero.set_moments(trainer, lambda state: _read(state, folder))
     else:
         _begin(optimizer)
         _read(_moments(trainer), folder)

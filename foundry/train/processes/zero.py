@@ -11,7 +11,7 @@ are put together and kept as `sharding.py` keeps them, in safetensors, for any s
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from foundry.core.language import gettext as _
 STAGE = 2
 # Numbers sent at once, 200 MB of float32; DeepSpeed's own 5e8 would take 2 GB of each device.
 BUCKET = 50_000_000
+MOMENTS = ("exp_avg", "exp_avg_sq")  # as AdamW of torch names them
 
 
 class Pass(torch.nn.Module):
@@ -144,39 +145,43 @@ def trained(engine: Any) -> list[torch.Tensor]:
 
 
 def moments(trainer: Any) -> dict[str, torch.Tensor]:
-    """The optimizer's tensors, whole, by the name of what they belong to; all must call."""
+    """The optimizer's tensors, whole, by the name of what they belong to; all must call.
+
+    The first process has them beside the processor, the others hold none: each tensor is put
+    together by itself, so that no device needs room for more.
+    """
     from deepspeed.utils import safe_get_full_optimizer_state
 
     _link(trainer.engine.optimizer)
     made = {}
     for name, parameter in _trainable(trainer):
-        for key in ("exp_avg", "exp_avg_sq"):
-            made[f"optimizer.{name}.{key}"] = safe_get_full_optimizer_state(parameter, key)
-        made[f"optimizer.{name}.step"] = _steps(trainer)[0].clone()
+        for key in MOMENTS:
+            found = safe_get_full_optimizer_state(parameter, key)
+            if trainer.crew.is_first:
+                made[f"optimizer.{name}.{key}"] = found.cpu()
+        if trainer.crew.is_first:
+            made[f"optimizer.{name}.step"] = _steps(trainer)[0].cpu()
     return made
 
 
-def empty_moments(trainer: Any) -> dict[str, torch.Tensor]:
-    """Tensors to read `moments` into."""
-    made = {}
-    for name, parameter in _trainable(trainer):
-        for key in ("exp_avg", "exp_avg_sq"):
-            made[f"optimizer.{name}.{key}"] = torch.zeros_like(parameter, dtype=torch.float32)
-        made[f"optimizer.{name}.step"] = torch.zeros((), dtype=torch.float32)
-    return made
+def set_moments(trainer: Any, read: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    """Give the optimizer, whose state is begun, what `moments` gave of it.
 
-
-def set_moments(trainer: Any, found: dict[str, torch.Tensor]) -> None:
-    """Give the optimizer, whose state is begun, what `moments` gave of it."""
+    Args:
+        trainer: Its engine is begun.
+        read: Fills tensors by their names.
+    """
     from deepspeed.utils import safe_set_full_optimizer_state
 
     _link(trainer.engine.optimizer)
     for name, parameter in _trainable(trainer):
-        for key in ("exp_avg", "exp_avg_sq"):
-            value = found[f"optimizer.{name}.{key}"]
+        step = torch.zeros((), dtype=torch.float32)
+        found = {key: torch.zeros(parameter.shape, dtype=torch.float32) for key in MOMENTS}
+        read({f"optimizer.{name}.{key}": value for key, value in (*found.items(), ("step", step))})
+        for key, value in found.items():
             safe_set_full_optimizer_state(parameter, value, key)
-        for step in _steps(trainer):
-            step.copy_(found[f"optimizer.{name}.step"])
+        for own in _steps(trainer):
+            own.copy_(step)
 
 
 def _link(optimizer: Any) -> None:

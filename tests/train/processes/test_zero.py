@@ -89,7 +89,7 @@ def test_no_pickle_of_deepspeeds_is_written(straight: Any):
 
 
 def forgetful(rank: int) -> None:
-    zero.set_moments = lambda trainer, found: None
+    zero.set_moments = lambda trainer, read: None
 
 
 @case("C66", {"the moments are forgotten": change(crew_run, "fault", forgetful)})
