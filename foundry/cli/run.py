@@ -98,7 +98,7 @@ def clean(
     for name in cleaning.locked:
         print(_("{run}: left alone, a process works in it").format(run=name))
     told = _("{size} freed") if yes else _("{size} can be freed; `--yes` removes the above")
-    print(told.format(size=readable(cleaning.size_bytes)))
+    print(told.format(size=f"{readable(cleaning.size_bytes)} ({cleaning.size_bytes})"))
 
 
 @app.command(
