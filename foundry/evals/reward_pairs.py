@@ -6,7 +6,7 @@ that the longer answer is the better one, which reward models are known to learn
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundry.core import atomic
 from foundry.core.errors import DataError, Problem
@@ -18,6 +18,9 @@ from foundry.evals.answering import Prompting, fill, settings
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.evaluators.pair_accuracy import BETTER, WORSE
 from foundry.runtime.contract import Decoding
+
+if TYPE_CHECKING:
+    from foundry.evals.examine import Examination
 
 TITLES: Mapping[str, dict[str, str]] = {
     "base": {"en": "Base model, untrained head", "zh-TW": "基底模型（獎勵層未訓練）"},
@@ -70,7 +73,7 @@ def longer_answer(pairs: Pairs) -> Column:
     return Column(LONGER, TITLES[LONGER], settings={}, answers=answers)
 
 
-def rewarded_column(exam: Any, pairs: Pairs, name: str, model: Any) -> Column:
+def rewarded_column(exam: "Examination", pairs: Pairs, name: str, model: Any) -> Column:
     """What a reward model gives to both answers of each pair; rewards that are there are kept.
 
     Args:
@@ -104,7 +107,7 @@ def rewarded_column(exam: Any, pairs: Pairs, name: str, model: Any) -> Column:
     return Column(name, TITLES[name], recorded, filled.answers, filled.seconds, filled.joules)
 
 
-def model_columns(exam: Any, pairs: Pairs) -> Iterator[Column]:
+def model_columns(exam: "Examination", pairs: Pairs) -> Iterator[Column]:
     """The columns of the base and of the trained model."""
     with exam.untrained() as model:
         yield rewarded_column(exam, pairs, "base", model)

@@ -148,10 +148,11 @@ def _beginning(row: EncodedRow, tokens: int) -> dict[str, Any]:
 
 
 def _alike(found_TV: torch.Tensor, alone_TV: torch.Tensor, model: Any) -> bool:
-    return float((found_TV - alone_TV).abs().max() / alone_TV.std()) <= _largest_noise(model)
+    return float((found_TV - alone_TV).abs().max() / alone_TV.std()) <= largest_noise(model)
 
 
-def _largest_noise(model: Any) -> float:
+def largest_noise(model: Any) -> float:
+    """What a number of a row may differ by in another company, in standard deviations."""
     if model.dtype == torch.float32:
         return LARGEST_NOISE
     layers: int = model.config.get_text_config().num_hidden_layers

@@ -13,6 +13,7 @@ read: TRL goes by the filling's id, here the lengths say where an answer ends.
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from foundry.core.records import EncodedRow
 from foundry.runtime.rewards import rewards_at, rewards_of
 from foundry.train import proof
 from foundry.train.batches import collate
+from foundry.train.batches.packing import largest_noise
 from foundry.train.inputs import FitInputs
 from foundry.train.losses.log_probs import FOR_THE_MODEL, alone, sides_of
 from foundry.train.losses.objective import Objective
@@ -51,7 +53,9 @@ class JudgeTrainer(AnswerTrainer, RewardTrainer):  # type: ignore[misc]
         """Of the answers of a micro-batch, float32, shape (R,)."""
         given = collate.on_device(batch, self.args.device)
         passes = alone(given, self.zeros) if self.arrangement.kind == "single" else [given]
-        with self.accelerator.autocast():  # the decoder is asked past what accelerate put around
+        # The decoder is asked past what accelerate puts around the model for the training.
+        is_half = self.accelerator.autocast() if self.model.training else nullcontext()
+        with is_half:
             hidden_RH = torch.cat([self._at_ends(model, one) for one in passes])
         return rewards_at(model, hidden_RH)
 
@@ -131,7 +135,7 @@ class BradleyTerry(Objective):
         model.train(was_training)
         names = [(row.id, side) for side in range(2) for row in rows]
         expected = dict(zip(names, by_hand.tolist(), strict=True))
-        tolerance = proof.loss_tolerance(model)
+        tolerance = max(proof.loss_tolerance(model), _noise(model))
         _check_rewards(found, expected, tolerance)
         loss, wanted = sum(losses), self.by_hand(rows, expected)
         if abs(loss - wanted) > tolerance * max(1.0, abs(wanted)):
@@ -156,6 +160,11 @@ class BradleyTerry(Objective):
         apart = better - worse - (row.margin or 0.0)
         centre = (self.center_rewards_coefficient or 0.0) * (better + worse) ** 2
         return math.log1p(math.exp(-abs(apart))) + max(0.0, -apart) + centre
+
+
+def _noise(model: Any) -> float:
+    """What rounding may move a reward by; one begins below 1, see `reward_model._begin`."""
+    return 0.0 if model.dtype == torch.float32 else largest_noise(model)
 
 
 def _check_rewards(

@@ -308,6 +308,18 @@ def test_run_that_was_stopped_goes_on_to_the_same_bits(
     assert metrics(again.run) == metrics(trained.run)
 
 
+def test_half_precision_is_proven_in_full(tiny_llama: Path, tmp_path: Path):
+    """The step computes in bfloat16, its proofs before and after do not."""
+    inputs = opened("reward", tiny_llama, tmp_path, steps=3)
+    moved(inputs)  # rewards so large that a rounding shows
+
+    result = fit("reward", inputs, dtype="bfloat16")
+
+    loss = result.proof["loss"]
+    assert loss["trainer"] == pytest.approx(loss["by_hand"], abs=1e-5)
+    assert result.proof["reload"]["largest_difference"] < 1e-5
+
+
 def test_validation_rows_are_measured_by_the_same_loss(tiny_llama: Path, tmp_path: Path):
     inputs = opened("reward", tiny_llama, tmp_path, steps=3)
     inputs = replace(inputs, validation=inputs.rows[:3])
