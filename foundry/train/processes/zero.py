@@ -160,7 +160,7 @@ def moments(trainer: Any) -> dict[str, torch.Tensor]:
             if trainer.crew.is_first:
                 made[f"optimizer.{name}.{key}"] = found.cpu()
         if trainer.crew.is_first:
-            made[f"optimizer.{name}.step"] = _steps(trainer)[0].cpu()
+            made[f"optimizer.{name}.step"] = _steps(trainer)[0].to("cpu", copy=True)
     return made
 
 
