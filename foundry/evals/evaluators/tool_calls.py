@@ -7,7 +7,8 @@ call none. A conversation of many turns is judged by its last one. What begins a
 be read is wrong and counted apart.
 
 Texts are compared normalised, a whole number also counts where the reference has a fraction of the
-same value, and true is not 1.
+same value, and true is not 1. A list is a set where the tool's schema says `uniqueItems`: the order
+of a table question's columns and filters is then no error (`foundry/evals/typed_values.py`).
 
 Source: Patil et al. (2025), "The Berkeley Function Calling Leaderboard", ICML 2025, section 4;
 possible answers as in its `possible_answer` files.
@@ -25,13 +26,13 @@ from pydantic import Field
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.records import ToolCall
-from foundry.data.normalising import normalise
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion
 from foundry.evals.parts import InParts
+from foundry.evals.typed_values import UNKNOWN, Schema, all_paired, same_value, schemas_of
 from foundry.evals.written_calls import Written, read_written
 
-version = 1
+version = 2
 TITLE = {"en": "Right tool calls", "zh-TW": "工具呼叫正確"}
 EXPLAIN = {
     "en": "The answer calls exactly the tools it should with the right arguments, and none where "
@@ -39,6 +40,7 @@ EXPLAIN = {
     "zh-TW": "答案呼叫了該用的工具、參數也都對；不該呼叫時就不呼叫。",
 }
 FORM = '`[{"tool": {"argument": [value, other value]}}]`'
+Possible = tuple[tuple[str, Mapping[str, Sequence[Any]]], ...]
 OMITTED = ""
 """Among the possible values of an argument: it may be left out (as in BFCL's files)."""
 
@@ -57,19 +59,24 @@ class Spec(InParts):
 
 @dataclass(frozen=True)
 class Due:
-    """A call that is due: each argument with its possible values."""
+    """A call that is due: each argument with its possible values, and with its schema."""
 
     name: str
     arguments: Mapping[str, Sequence[Any]]
+    schemas: Mapping[str, Schema]
 
     def allows(self, call: ToolCall) -> bool:
         """Whether a call is this one."""
         given, possible = call.arguments, self.arguments
         return (
             call.name == self.name
-            and all(key in possible and _is_one_of(v, possible[key]) for key, v in given.items())
+            and all(key in possible and self._may_be(key, v) for key, v in given.items())
             and all(key in given or OMITTED in values for key, values in possible.items())
         )
+
+    def _may_be(self, key: str, value: Any) -> bool:
+        schema = self.schemas.get(key, UNKNOWN)
+        return any(same_value(value, one, schema) for one in self.arguments[key])
 
 
 def settle(items: Sequence[Item], spec: Spec) -> Spec:
@@ -113,14 +120,17 @@ def _due(item: Item, spec: Spec) -> list[Due]:
     """
     written = item.example.fields.get(spec.alternatives or "", "").strip()
     if written:
-        return [Due(name, values) for name, values in _possible(written)]
-    turns = item.example.messages
-    calls = turns[-1].tool_calls if turns else ()
-    return [Due(c.name, {key: (value,) for key, value in c.arguments.items()}) for c in calls]
+        wanted = _possible(written)
+    else:
+        turns = item.example.messages
+        calls = turns[-1].tool_calls if turns else ()
+        wanted = tuple((c.name, {k: (v,) for k, v in c.arguments.items()}) for c in calls)
+    tools = item.example.tools
+    return [Due(name, values, schemas_of(tools, name)) for name, values in wanted]
 
 
 @lru_cache(maxsize=4096)
-def _possible(written: str) -> tuple[tuple[str, Mapping[str, Sequence[Any]]], ...]:
+def _possible(written: str) -> Possible:
     found = json.loads(written)
     pairs = [pair for call in found if isinstance(call, dict) for pair in call.items()]
     fits = isinstance(found, list) and len(pairs) == len(found)
@@ -137,35 +147,7 @@ def _written(item: Item, answer: Answer) -> Written:
 
 def _all_match(due: Sequence[Due], calls: Sequence[ToolCall]) -> bool:
     """Whether calls and due calls can be paired off, in any order."""
-    if len(due) != len(calls):
-        return False
-    if not due:
-        return True
-    import numpy as np
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.csgraph import maximum_bipartite_matching
-
-    fits = csr_matrix(np.array([[one.allows(call) for call in calls] for one in due]))
-    return bool((maximum_bipartite_matching(fits, perm_type="column") >= 0).all())
-
-
-def _is_one_of(value: Any, possible: Sequence[Any]) -> bool:
-    return any(_same(value, one) for one in possible)
-
-
-def _same(value: Any, wanted: Any) -> bool:
-    """Equal in type and value; lists in order, objects key by key."""
-    if isinstance(value, str) and isinstance(wanted, str):
-        return normalise(value) == normalise(wanted)
-    if isinstance(value, list) and isinstance(wanted, list):
-        return len(value) == len(wanted) and all(map(_same, value, wanted))
-    if isinstance(value, dict) and isinstance(wanted, dict):
-        return value.keys() == wanted.keys() and all(_same(value[k], wanted[k]) for k in value)
-    if isinstance(value, bool) or isinstance(wanted, bool):
-        return value is wanted
-    if isinstance(value, int) and isinstance(wanted, float):
-        return value == wanted
-    return type(value) is type(wanted) and bool(value == wanted)
+    return all_paired(due, calls, Due.allows)
 
 
 def _right_tools(item: Item, answer: Answer, spec: Spec) -> float | None:
