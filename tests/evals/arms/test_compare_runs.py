@@ -50,7 +50,7 @@ def test_two_identical_adapters_show_no_difference(tmp_path: Path):
     assert (found["won"], found["lost"], found["verdict"]) == ([], [], "NO DIFFERENCE")
 
 
-def test_adapter_degraded_by_noise_is_found_at_200_items(tmp_path: Path):
+def test_thirty_of_200_answers_spoilt_are_found(tmp_path: Path):
     asked, good = items(200), right(0.8, 0)
     spoilt = {i.example.id for i in random.Random(1).sample(asked, 30)}
     make_run(tmp_path, "good-1", good, asked=asked)
