@@ -11,7 +11,7 @@ from foundry.core.outline import outline
 from foundry.core.schema import schema
 from foundry.core.yaml_places import read
 
-NUMBER_OF_SHIPPED_RECIPES = 2
+NUMBER_OF_SHIPPED_RECIPES = 3
 
 
 @pytest.fixture(scope="module")
