@@ -288,7 +288,7 @@ def train(inputs: Any) -> dict[str, Any]:
         trainer.args.save_strategy = "no"
         loss = fitting.probe_loss(trainer, apart, spec, objective)
         trainer.train()
-    proof.check_optimizer(trainer.optimizer, inputs.model)
+    proof.check_optimizer(trainer.optimized(), inputs.model)
     proof.check_moved(inputs.model, before)
     how = "by row" if apart.arrangement.by_row else apart.arrangement.kind
     return {"loss": loss["trainer"], "by_hand": loss["by_hand"], "attention": how}

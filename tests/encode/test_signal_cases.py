@@ -185,7 +185,7 @@ def test_answer_after_a_marker_is_supervised_exactly(template: str):
     assert check(encoded, encoder) == []
 
 
-def as_a_mapping(self: Encoder, turns: Any) -> Any:
+def as_a_mapping(self: Encoder, turns: Any, _tools: Any = ()) -> Any:
     messages = [turn.as_dict() for turn in turns]
     return self.tokenizer.apply_chat_template(
         messages, chat_template=self.template, add_generation_prompt=True, tokenize=True
