@@ -86,7 +86,8 @@ def _kept(job: Job, backend: str) -> dict[str, Spread]:
     if job.adapter != FULL:
         parts["adapter"] = FLOAT32 * trained
     parts["gradients"] = FLOAT32 * job.moved_here
-    parts["optimizer"] = optimizer_bytes(job) * job.moved_here / job.trained_weights
+    some = max(1, job.trained_weights)  # none where targets match no layer, which is told later
+    parts["optimizer"] = optimizer_bytes(job) * job.moved_here / some
     if job.strategy == DEEPSPEED:  # its own copy of the part that it moves, and what is on the way
         parts["optimizer"] += FLOAT32 * job.trained_weights / job.processes
         parts["gradients"] += FLOAT32 * min(BUCKET, job.trained_weights)
