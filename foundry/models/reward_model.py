@@ -31,8 +31,9 @@ def is_reward_model(model: Any) -> bool:
 
 def holds_reward_model(folder: Path) -> bool:
     """Whether a folder holds a whole model that says a reward."""
-    names = configuration.read_object(folder / "config.json").get("architectures") or [""]
-    return str(names[0]).endswith(SUFFIX)
+    file = folder / "config.json"
+    config = configuration.read_object(file) if file.is_file() else {}
+    return str((config.get("architectures") or [""])[0]).endswith(SUFFIX)
 
 
 def misfit(base: BaseModel) -> Problem | None:

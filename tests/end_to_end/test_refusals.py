@@ -59,7 +59,7 @@ def test_rows_of_a_type_that_the_trainer_does_not_read_are_refused_before_traini
     assert (refused.code, refused.document["error"]) == (2, "recipe")
     assert "`sft` reads conversation, language-modeling data" in only_problem(refused)["what"]
     assert "the rows are preference data" in only_problem(refused)["what"]
-    assert only_problem(refused)["fix"] == "set it to `dpo`, `orpo`"
+    assert only_problem(refused)["fix"] == "set it to `dpo`, `orpo`, `reward`"
     assert not recipe.run.file("adapter").exists()
 
 

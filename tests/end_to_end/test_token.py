@@ -157,7 +157,11 @@ def hub(tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def test_debug_log_of_the_hubs_client_lacks_the_token(
-    hub: Hub, token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: Hub,
+    token: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ):
     from huggingface_hub import constants
 
@@ -167,7 +171,8 @@ def test_debug_log_of_the_hubs_client_lacks_the_token(
     handler = logging.StreamHandler(log)
     client = logging.getLogger("huggingface_hub")
     monkeypatch.setattr("foundry.models.quiet.LOGGERS", ())
-    monkeypatch.setattr(client, "level", logging.DEBUG)
+    # By `setLevel`: loggers below remember from an earlier test that nobody listened.
+    caplog.set_level(logging.DEBUG, logger=client.name)
     client.addHandler(handler)
 
     refused = call("model", "fetch", "owner/tiny")
