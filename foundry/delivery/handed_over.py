@@ -17,6 +17,7 @@ from foundry.data.prepare import read_examples
 from foundry.delivery import package_record
 from foundry.encode.ends import ends_of
 from foundry.encode.render import render
+from foundry.encode.system import led_by
 from foundry.encode.tokenize import Encoder, open_encoder
 from foundry.evals import subjects
 from foundry.evals.answers import Item
@@ -144,10 +145,8 @@ class HandedOver:
         template = (self.folder / chat.template).read_text(encoding="utf-8")
 
         def rendered(turns: Sequence[Turn], tools: Tools = ()) -> str:
-            first = [Turn("system", chat.system)] if chat.system else []
-            own = bool(turns) and turns[0].role == "system"
             return render(
-                [*([] if own else first), *turns],
+                led_by(turns, chat.system),
                 template,
                 bos_token=chat.bos_token,
                 eos_token=chat.eos_token,
@@ -300,10 +299,8 @@ def _no_text(example: Example) -> str:
 
 
 def with_system(example: Example, *, system: str | None) -> Sequence[Turn]:
-    """The turns before the answer, with the recipe's system text unless they have their own."""
-    own = bool(example.prompt) and example.prompt[0].role == "system"
-    needed = system is not None and system != "" and bool(example.prompt) and not own
-    return [*([Turn("system", str(system))] if needed else []), *example.prompt]
+    """The turns before the answer, if there are any, led by the recipe's system text."""
+    return led_by(example.prompt, system) if example.prompt else ()
 
 
 def _block(entry: Mapping[str, Any]) -> Block:

@@ -6,6 +6,8 @@ the system text and a blank line go in front of the first user turn. As a part o
 prelude goes wherever the template goes: training, evaluation, chat, and every exported file.
 """
 
+from collections.abc import Sequence
+
 from foundry.core.errors import DataError
 from foundry.core.records import Turn
 from foundry.encode.render import render
@@ -25,6 +27,13 @@ PROBE = (
     Turn("assistant", "ANSWER"),
     Turn("user", "SECOND QUESTION"),
 )
+
+
+def led_by(turns: Sequence[Turn], system: str | None) -> tuple[Turn, ...]:
+    """A conversation with a system text in front, unless it begins with one of its own."""
+    if system and (not turns or turns[0].role != "system"):
+        return (Turn("system", system), *turns)
+    return tuple(turns)
 
 
 def with_system_turns(template: str, bos_token: str, eos_token: str) -> str:

@@ -15,7 +15,7 @@ from foundry.encode.clock import with_one_date
 from foundry.encode.mask import Masked, Span
 from foundry.encode.render import Template, render
 from foundry.encode.render_child import TODAY, is_told_date
-from foundry.encode.system import with_system_turns
+from foundry.encode.system import led_by, with_system_turns
 from foundry.encode.tools import with_tool_turns
 from foundry.models.load import chat_template, control_tokens, load_tokenizer, own_bos
 
@@ -65,9 +65,7 @@ class Encoder:
 
     def with_system(self, turns: Sequence[Turn]) -> tuple[Turn, ...]:
         """`turns` with the recipe's system text in front, unless they have one of their own."""
-        if self.system and (not turns or turns[0].role != "system"):
-            return (Turn("system", self.system), *turns)
-        return tuple(turns)
+        return led_by(turns, self.system)
 
     def render(
         self,

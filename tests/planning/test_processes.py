@@ -10,8 +10,10 @@ from foundry.core.load import load_recipe
 from foundry.planning import hardware, processes
 from foundry.planning.accelerator import Card, Look
 from foundry.planning.cost import rates
+from foundry.planning.estimate import memory as estimate
 from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
 from foundry.planning.plan import make_plan
+from foundry.train.processes import zero
 from foundry.train.trainers import orpo
 from tests.tiny_recipe import TinyRecipe
 
@@ -179,6 +181,7 @@ def test_shared_optimizer_takes_less_of_each_card_where_all_weights_train(shop: 
     assert parts["weights"] == others["weights"]
     assert parts["gradients"].expected < others["gradients"].expected / 2
     assert shared.job.optimizer == "adamw"  # moments in eight bits are not shared out
+    assert estimate.BUCKET == zero.BUCKET  # what is foretold is what DeepSpeed is told
 
 
 def test_all_weights_in_parts_keep_the_embedding_whole(shop: tuple):
