@@ -10,7 +10,7 @@ import json
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -125,7 +125,7 @@ def findings(package: Path, private: Private) -> list[Problem]:
             for where, text in _texts(path, name):
                 problems += [Problem(where, *said) for said in _found(text, where, name, private)]
         except ProofError as error:
-            problems += error.problems
+            problems += [replace(problem, where=name) for problem in error.problems]
     return list(dict.fromkeys(problems))
 
 

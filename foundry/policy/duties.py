@@ -52,7 +52,7 @@ class Duty:
             said = _("{what} (clause {clause})")
         asked = what.format(title=title, wanted=self.wanted)
         told = said.format(what=asked, clause=self.clause)
-        fix = _("make the package again with `foundry package`")
+        fix = _("make the package again with `foundry train`")
         return Problem(self.file, told, fix)
 
 

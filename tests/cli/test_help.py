@@ -5,6 +5,7 @@ import re
 import pytest
 
 from foundry.cli.main import VERBS
+from scripts import messages
 from tests.commands import commands, parse
 from tests.tiny_recipe import call
 
@@ -48,3 +49,12 @@ def test_example_of_every_command_parses(path: tuple[str, ...]):
     (example,) = re.findall(r"Example: (foundry .*?) (?:Arguments|Options):", out)
     assert example.split()[1 : 1 + len(path)] == list(path)
     parse(example)
+
+
+def test_messages_name_commands_that_exist():
+    ids = [m.id if isinstance(m.id, tuple) else (m.id,) for m in messages.extract()]
+    texts = [text for texts in ids for text in texts]
+
+    said = {f"{line} " for text in texts for line in re.findall("`foundry ([a-z ]+)", text)}
+
+    assert {line for line in said if not any(line.startswith(f"{one} ") for one in LINES)} == set()

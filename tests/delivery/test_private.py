@@ -59,3 +59,10 @@ def test_not_found(tmp_path, name, text):
     (tmp_path / name).write_text(text, encoding="utf-8")
 
     assert findings(tmp_path, HERE) == []
+
+
+def test_file_that_cannot_be_read_is_named_with_its_folder(tmp_path):
+    (tmp_path / "gguf-q8_0").mkdir()
+    (tmp_path / "gguf-q8_0/model.gguf").write_bytes(b"GGUF" + bytes(3))
+
+    assert [problem.where for problem in findings(tmp_path, HERE)] == ["gguf-q8_0/model.gguf"]
