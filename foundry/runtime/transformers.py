@@ -7,6 +7,7 @@ import torch
 
 from foundry.models.quiet import quiet
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
+from foundry.runtime.few_rows import few_rows_fast
 from foundry.runtime.likelihood import Scored, batches, scored_batch
 
 BATCH_SIZE = 32
@@ -57,7 +58,7 @@ class TransformersRuntime:
         pad = decoding.stop_ids[0] if decoding.stop_ids else 0
         ids_BT, mask_BT = padded_left(prompts, pad)
         width = ids_BT.shape[1]
-        with quiet():
+        with quiet(), few_rows_fast(self.model):
             out_BT = self.model.generate(
                 input_ids=ids_BT,
                 attention_mask=mask_BT,

@@ -1,0 +1,52 @@
+"""Linear layers for a few rows at a time on a processor, as when tokens are generated.
+
+`torch.nn.functional.linear` puts the weight on the right of the product, where MKL packs all of it
+anew at each call. With the weight on the left the same numbers are made in less time. Milliseconds
+on two cores of an AMD EPYC (AVX2, torch 2.13, float32), right and left:
+
+| weight | 1 row | 8 rows | 32 rows | 128 rows | 640 rows |
+|---|--:|--:|--:|--:|--:|
+| 262,144 x 640 | 74, 74 | 252, 92 | 355, 198 | 811, 552 | |
+| 2,048 x 640 | 0.5, 0.2 | 0.8, 0.7 | 2.1, 1.0 | 4.5, 3.0 | 20, 17 |
+"""
+
+# R rows, I and O width in and out
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+
+MOST_ROWS = 128
+
+
+@contextmanager
+def few_rows_fast(model: Any) -> Iterator[int]:
+    """Inside, plain float32 layers on a processor take few rows that way; yields how many do."""
+    layers = [module for module in model.modules() if _is_plain(module)]
+    for layer in layers:
+        layer.forward = partial(_forward, layer)
+    try:
+        yield len(layers)
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _is_plain(module: Any) -> bool:
+    """Whether it is a layer of that class whose `forward` nobody has changed."""
+    if type(module) is not torch.nn.Linear or "forward" in vars(module):
+        return False
+    return module.weight.dtype == torch.float32 and module.weight.device.type == "cpu"
+
+
+def _forward(layer: torch.nn.Linear, x: torch.Tensor) -> torch.Tensor:
+    rows = x.numel() // x.shape[-1]
+    if rows > MOST_ROWS or x.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
+        return torch.nn.Linear.forward(layer, x)
+    y_RO = torch.mm(layer.weight, x.reshape(rows, x.shape[-1]).T).T.contiguous()
+    if layer.bias is not None:
+        y_RO += layer.bias
+    return y_RO.view(*x.shape[:-1], len(layer.weight))
