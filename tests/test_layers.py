@@ -16,7 +16,7 @@ FILES = sorted((REPOSITORY / "foundry").rglob("*.py"))
 # ARCHITECTURE.md §1: import only leftwards.
 ORDER = [
     *("core", "policy", "store", "data", "governance", "models", "encode", "runtime", "train"),
-    *("evals", "delivery", "planning", "serve", "pipeline", "studies", "cli"),
+    *("evals", "delivery", "planning", "serve", "stages", "pipeline", "studies", "cli"),
 ]
 LIGHT_ROOMS = {"core", "policy", "store", "planning", "cli"}
 PLUGIN_FOLDERS = {

@@ -1,4 +1,4 @@
-"""Train the tiny models as `foundry/pipeline.py` does, in a second or two."""
+"""Train the tiny models as `foundry/stages/runners.py` does, in a second or two."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from foundry.data.telling import summary
 
 if TYPE_CHECKING:
-    from foundry.pipeline import Walk
+    from foundry.stages.walk import Walk
 
 
 def document(way: "Walk") -> dict[str, Any]:

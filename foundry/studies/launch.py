@@ -23,8 +23,8 @@ from foundry.core.language import gettext as _
 from foundry.core.load import load_recipe
 from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
-from foundry.pipeline import stage_inputs
 from foundry.planning.plan import settle
+from foundry.stages.walk import stage_inputs
 from foundry.store.runs import Run, find
 from foundry.store.share import share
 from foundry.studies.answers import take_answers

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from foundry import pipeline
 from foundry.core.events import HEAD
 from foundry.core.rundir import STAGES
+from foundry.stages import runners, walk
 from tests.tiny_recipe import TinyRecipe, call
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +35,7 @@ def test_finished_run_ends_with_0_and_text_is_on_stderr(finished: TinyRecipe):
     said = [(e["stage"], e["event"]) for e in events]
     assert said == [("plan", "base"), *((s, "skipped") for s in STAGES), (None, "done")]
     assert {e["run"] for e in events[1:]} == {finished.run.path.name}
+    assert events[0]["ready"] is True and "plan: base model base\n" in outcome.err
     assert (outcome.code, events[-1]["exit"]) == (0, 0)
     assert events[-1]["seconds"] > 0
     assert "run: " in outcome.err and "exact-match" in outcome.err
@@ -77,11 +78,11 @@ def test_stage_that_refuses_is_named_before_the_end(recipe: TinyRecipe):
 def test_crash_and_control_c_end_the_stream_too(
     recipe: TinyRecipe, monkeypatch: pytest.MonkeyPatch, tmp_path, fault, code: int, error: str
 ):
-    def broken(way: pipeline.Walk) -> pipeline.Result:
+    def broken(way: walk.Walk) -> walk.Result:
         raise fault
 
     monkeypatch.setenv("FOUNDRY_HOME", str(tmp_path))
-    monkeypatch.setitem(pipeline.RUNNERS, "data", broken)
+    monkeypatch.setitem(runners.RUNNERS, "data", broken)
 
     outcome = call(*recipe.arguments("--events"), may_crash=True)
 
@@ -95,11 +96,11 @@ def test_crash_and_control_c_end_the_stream_too(
 def test_signal_before_training_ends_the_stream_and_is_told(
     recipe: TinyRecipe, monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ):
-    def signalled(way: pipeline.Walk) -> pipeline.Result:
+    def signalled(way: walk.Walk) -> walk.Result:
         signal.raise_signal(number)
         raise AssertionError("the signal was not heard")
 
-    monkeypatch.setitem(pipeline.RUNNERS, "encode", signalled)
+    monkeypatch.setitem(runners.RUNNERS, "encode", signalled)
     usual = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}[number]
     outer = signal.signal(number, usual)  # a shell lets what runs behind it ignore SIGINT
 

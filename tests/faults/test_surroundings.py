@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 import pytest
 import torch
 
-from foundry import pipeline
 from foundry.core import atomic, faults, processes, shortage
 from foundry.core.errors import ResourceError
 from foundry.data import prepare
 from foundry.models import fetch
 from foundry.planning import plan
 from foundry.planning import shortage as telling
+from foundry.stages import runners
 from foundry.train.losses.supervised import SupervisedTrainer
 from foundry.train.trainers import sft
 from tests.cases import case, change
@@ -103,7 +104,7 @@ def appended(patch: pytest.MonkeyPatch, file: Path) -> None:
     patch.setattr(prepare, "divide", change_and_divide)
 
 
-@fault("29", {"nobody looks again": change(pipeline, "refuse_changed", lambda *_: None)})
+@fault("29", {"nobody looks again": change(runners, "refuse_changed", lambda *_: None)})
 def test_data_that_change_while_they_are_read_are_refused(tiny_base: Path, tmp_path: Path):
     recipe = small.quick(tmp_path / os.urandom(4).hex(), tiny_base)
     with pytest.MonkeyPatch.context() as patch:
@@ -171,7 +172,7 @@ def jumping(start: float) -> Callable[[], float]:
 
 def on_the_wall(patch: pytest.MonkeyPatch) -> None:
     """Durations are taken from the clock on the wall."""
-    patch.setattr(pipeline.time, "monotonic", jumping(2e9))
+    patch.setattr(time, "monotonic", jumping(2e9))
 
 
 @fault("24", {"durations by the wall clock": on_the_wall})

@@ -12,8 +12,8 @@ from foundry.core.errors import DataError, RecipeError
 from foundry.core.load import load_recipe
 from foundry.core.rundir import RunDir
 from foundry.core.study import LoadedStudy, StudyArm, load_study, read_outline
-from foundry.pipeline import stage_inputs
 from foundry.planning.plan import settle as settled_plan
+from foundry.stages.walk import stage_inputs
 from foundry.store.runs import Run, find
 from foundry.store.share import share
 from foundry.studies.answers import take_answers

@@ -31,12 +31,11 @@ def sentence(event: Event) -> str | None:
         **{"step": _step, "layers": _layers, "warning": _warning, "bytes": _bytes},
         "validation": _validation,
         **{"notice": _notice, "not-read": _not_read, "source": _source, "end": _end},
-        **{"mixed": _mixed, "ends": _ends},
+        **{"mixed": _mixed, "ends": _ends, "base": _base},
     }
     if kind in own:
         return own[kind](event)
     sentences = {
-        "base": _("{stage}: base model {name}; its first use converts it, which takes minutes"),
         "begin": _("{stage}: begins {name}"),
         "nothing": _("{stage}: no package, since the recipe's `exports` are empty"),
         "skipped": _("{stage}: unchanged, skipped"),
@@ -63,6 +62,13 @@ def sentence(event: Event) -> str | None:
         return None
     values = {"name": "", "seconds": "", **event, "stage": stage}
     return " ".join(sentences[kind].format(**values).split())
+
+
+def _base(event: Event) -> str:
+    text = _("{stage}: base model {name}")
+    if not event["ready"]:
+        text = _("{stage}: base model {name}; it is not ready yet, and getting it takes minutes")
+    return text.format(stage=_stage(event["stage"]), name=event["name"])
 
 
 def _validation(event: Event) -> str:

@@ -8,6 +8,12 @@ from foundry.cli.progress.sentences import sentence
 @pytest.mark.parametrize(
     ("event", "values", "line"),
     [
+        ("base", {"name": "tiny", "ready": True}, "data: base model tiny"),
+        (
+            "base",
+            {"name": "tiny", "ready": False},
+            "data: base model tiny; it is not ready yet, and getting it takes minutes",
+        ),
         (
             "source",
             {

@@ -1,0 +1,221 @@
+"""What each stage does, by its name."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from foundry.core import atomic, plugins
+from foundry.core.environment import record
+from foundry.core.errors import ProofError
+from foundry.core.records import Exports, Part, ShardSet, TrainResult
+from foundry.planning.charging import charges
+from foundry.planning.outcome import beside
+from foundry.planning.settled import as_settled
+from foundry.planning.shortfalls import tell_shortfalls
+from foundry.planning.unchanged import refuse_changed
+from foundry.stages.walk import Result, Walk, keep
+from foundry.store.ledger import recorded
+
+
+def _plan(way: Walk) -> Result:
+    run = way.run
+    atomic.write_text(run.file("recipe.yaml"), way.loaded.source_text)
+    atomic.write_json(run.file("plan.json"), as_settled(way.plan, run))
+    atomic.write_json(run.file("env.json"), record())
+    return way.plan, [run.file(name) for name in ("recipe.yaml", "plan.json", "env.json")]
+
+
+def _data(way: Walk) -> Result:
+    from foundry.data.prepare import prepare
+    from foundry.data.telling import tell
+    from foundry.evals.brought import canaries, check_brought
+
+    recipe, out = way.loaded.recipe, way.run.file("data")
+    planted = canaries(recipe.evals, recipe.seed)
+    manifest = prepare(recipe.data, folder=way.loaded.path.parent, out=out, canaries=planted)
+    refuse_changed(way.loaded, way.plan)
+    check_brought(recipe.evals, way.run.file(manifest.part("train").file))
+    tell(way.events, manifest)
+    tell_shortfalls(way.events, recipe, manifest, way.run)
+    names = [part.file for part in manifest.parts]
+    return manifest, [
+        out / "manifest.json",
+        out / "refused.jsonl",
+        *(way.run.file(name) for name in names),
+    ]
+
+
+def _encode(way: Walk) -> Result:
+    from foundry.encode.mask_text import as_text
+    from foundry.encode.page.html import render
+
+    recipe, out, manifest = way.loaded.recipe, way.run.file("data"), way.results["data"]
+    shards = _shards(way, "train")
+    if recipe.data.is_validated:
+        held = _shards(way, "validation").as_dict()
+        kept = ("file", "sha256", "rows", "tokens", "supervised_tokens")
+        shards = replace(shards, validation={key: held[key] for key in kept})
+    title = {"zh-TW": recipe.title.zh_TW, "en": recipe.title.en}
+    page = render(shards, manifest, title=title, template=way.encoder.template)
+    atomic.write_json(out / "mask_report.json", dict(shards.mask))
+    atomic.write_text(out / "mask_report.txt", as_text(shards.mask, manifest))
+    atomic.write_text(out / "mask_report.html", page)
+    reports = [out / f"mask_report.{kind}" for kind in ("json", "txt", "html")]
+    return shards, [out / "shards", *reports]
+
+
+def _shards(way: Walk, name: str) -> ShardSet:
+    from foundry.data.prepare import iterate_lines
+    from foundry.encode.mask_report import MaskReport
+    from foundry.encode.shards import shard_key, write_shards
+
+    part = _part(way, name)
+    return write_shards(
+        iterate_lines(way.run.file(part.file)),
+        way.loaded.recipe.encode,
+        MaskReport(way.encoder, name),
+        key_parts=shard_key(way.plan, part.sha256, way.encoder),
+        folder=way.run.file("data", "shards"),
+        max_refused=way.loaded.recipe.data.max_refused,
+    )
+
+
+def _part(way: Walk, name: str) -> Part:
+    return next(Part(**part) for part in way.results["data"]["parts"] if part["name"] == name)
+
+
+def _train(way: Walk) -> Result:
+    from foundry.train.tracking import tracked
+
+    folder = way.run.path
+    with (
+        tracked(way.loaded.recipe.track, way.plan, way.run, way.events),
+        recorded(folder.parent, folder.name, charges(way.plan), way.events),
+    ):
+        return _fit(way)
+
+
+def _fit(way: Walk) -> Result:
+    plan, started = way.plan, time.monotonic()
+    if plan.resolved["world_size"] > 1:
+        from foundry.train.processes.launcher import launch
+
+        keep(way, "plan", _plan, started)  # the processes read it, and their number may be another
+        fitted = launch(plan, way.run, way.events)
+    else:
+        fitted = _fit_here(way)
+    keep(way, "plan", _plan, time.monotonic())
+    seconds = time.monotonic() - started
+    result = replace(fitted, forecast=beside(way.loaded, plan, way.results["encode"], seconds))
+    atomic.write_json(way.run.file("train.json"), result.as_dict())
+    return result, [way.run.file(n) for n in (result.adapter, "metrics.jsonl", "train.json")]
+
+
+def _fit_here(way: Walk) -> TrainResult:
+    from foundry.models.quiet import quiet
+
+    with quiet():
+        from foundry.train.assemble import assemble
+        from foundry.train.material import material_of
+
+    material = material_of(way.plan, way.run, way.encoder, way.rows)
+    inputs, settings = assemble(way.plan, material, way.run, way.events)
+    trainer = plugins.load("trainer", way.loaded.recipe.train.kind)
+    fitted: TrainResult = trainer.fit(inputs, settings)
+    return fitted
+
+
+def _export(way: Walk) -> Result:
+    from foundry.delivery.export import export, live_model
+
+    blocks, trainer = way.loaded.recipe.exports, way.loaded.recipe.train.kind
+    live = live_model(way.tuned, way.rows, trainer, way.events) if blocks else None
+    made = [
+        export(way.tuned, live, block.kind, block.spec, run=way.run, events=way.events)
+        for block in blocks
+    ]
+    exports = Exports(tuple(made))
+    atomic.write_json(way.run.file("exports", "exports.json"), exports.as_dict())
+    return exports, [way.run.file("exports")]
+
+
+def _evaluate(way: Walk) -> Result:
+    from foundry.data.mixture import replayed_files
+    from foundry.data.prepare import read_examples, read_once
+    from foundry.evals.answers import Item
+    from foundry.evals.examine import Examination, examine
+    from foundry.evals.run_facts import base_identity, run_facts
+
+    run, base = way.run, way.plan.base
+    names = [part["name"] for part in way.results["data"]["parts"]]
+    tests = [name for name in names if name not in ("train", "validation")]
+    exam = Examination(
+        recipe=way.loaded.recipe,
+        run=run,
+        events=way.events,
+        encoder=way.encoder,
+        stop_ids=way.stop_ids,
+        tuned=lambda: way.tuned.model,
+        untrained=way.tuned.untrained,
+        base_gguf=Path(base.gguf) if base.gguf else None,
+        delivered=_delivered(way),
+        identity={
+            "base": base.sha256,
+            "adapter": [atomic.sha256(p) for p in sorted(way.trained.glob("*.safetensors"))],
+            "exports": [export.files for export in way.exports],
+        },
+        base_identity=base_identity(base),
+        train=read_once(run.file(_part(way, "train").file)),
+        items=[
+            Item(example, name)
+            for name in tests
+            for example in read_examples(run.file(_part(way, name).file))
+        ],
+        curve=[json.loads(line) for line in _lines(run.file("metrics.jsonl"))],
+        facts=run_facts(way.plan, run, way.results, way.exports),
+        charges=charges(way.plan),
+        replayed=replayed_files(way.results["data"]),
+    )
+    return examine(exam), [run.file("evals")]
+
+
+def _delivered(way: Walk) -> Path | None:
+    """The GGUF file that is handed over, if the recipe asks for one."""
+    files = (way.run.file(n) for e in way.exports if e.kind == "gguf" for n in e.files)
+    return next((path for path in files if path.suffix == ".gguf"), None)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _package(way: Walk) -> Result:
+    from foundry.delivery.package import ChatFormat, PackageInputs, build_package, check_gates
+    from foundry.delivery.verify import verify
+
+    if not way.exports:
+        check_gates(way.results["evaluate"]["gates"])
+        way.events.emit("package", "nothing")
+        return {}, []
+    chat = ChatFormat.of(way.encoder, way.stop_ids)
+    package = build_package(PackageInputs(way.run, way.plan, chat))
+    folder = way.run.file(package.path)
+    try:
+        verify(folder)
+    except ProofError:
+        atomic.remove(folder)
+        raise
+    return package, [folder]
+
+
+RUNNERS: Mapping[str, Callable[[Walk], Result]] = {
+    "plan": _plan,
+    "data": _data,
+    "encode": _encode,
+    "train": _train,
+    "export": _export,
+    "evaluate": _evaluate,
+    "package": _package,
+}
