@@ -3,13 +3,17 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.evals import set_statistics, statistics
 from foundry.evals.answers import Answer, Item
-from foundry.evals.companions import Counts, Statistic
+from foundry.evals.companions import Counts, Statistic, Sums
 from foundry.evals.statistics import Difference, Interval
+
+if TYPE_CHECKING:
+    from foundry.evals.companions import Array
 
 
 @dataclass(frozen=True)
@@ -75,14 +79,17 @@ class Pooled:
         """How much larger the number of `a` is than that of `b`, both of the same items."""
         return set_statistics.paired_difference(a, b, groups, self.number, seed=seed)
 
-    def number(self, sums: Counts) -> float:
-        """The number that sums make.
+    def number(self, sums: Sums) -> "Array":
+        """The numbers that the sums of sets make.
 
         Raises:
             ProofError: It lies outside 0..1.
         """
-        value = self.statistic(sums)
-        if not 0 <= value <= 1:
+        import numpy as np
+
+        made = np.asarray(self.statistic(sums), dtype=float)
+        outside = made[~((made >= 0) & (made <= 1))]
+        if outside.size:
             what = _("the evaluator gave {value} for a set of items; it must lie in 0..1")
-            raise ProofError(Problem(self.name, what.format(value=value)))
-        return value
+            raise ProofError(Problem(self.name, what.format(value=outside[0])))
+        return made

@@ -20,18 +20,27 @@ Every text for people is a mapping with `en` and `zh-TW`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundry.evals.answers import Answer, Item
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 Text = Mapping[str, str]
 
 Counts = Mapping[str, float]
 """What one item adds to a pooled number, by name. Names that are absent count nothing."""
 
+Sums = Mapping[str, "Array"]
+"""What the items of each of N sets count together: by name float64 of shape (N,)."""
+
 Score = Callable[[Item, Answer, Any], float | None]
 Observe = Callable[[Item, Answer, Any], Counts | None]
-Statistic = Callable[[Counts], float]
+Statistic = Callable[[Sums], "Array | float"]
 
 
 @dataclass(frozen=True)
@@ -53,9 +62,10 @@ class PooledCompanion:
     """A further metric that is a function of sums over the items, and so no mean of scores.
 
     `observe(item, answer, spec)` gives what an item counts, or None where it does not apply;
-    `statistic(sums)` makes a number in 0..1 of the sums over any set of items. It is called for
-    thousands of resampled sets, of which some lack a class or have no hit at all: it must give a
-    number there too. F1, precision, recall, corpus BLEU, chrF and calibration error are such.
+    `statistic(sums)` makes a number in 0..1 of the sums over each of many sets of items, of shape
+    (N,), or one number where no name was counted. It is given thousands of resampled sets, of which
+    some lack a class or have no hit at all: it must give a number there too. F1, precision, recall,
+    corpus BLEU, chrF and calibration error are such.
     """
 
     name: str
@@ -91,6 +101,9 @@ class Table:
         }
 
 
-def share(part: float, whole: float) -> float:
-    """`part` of `whole`; 0.0 of nothing, as `PooledCompanion` wants it."""
-    return part / whole if whole else 0.0
+def share(part: "Array | float", whole: "Array | float") -> "Array":
+    """`part` of `whole`, each a number or (N,); 0.0 of nothing, as `PooledCompanion` wants it."""
+    import numpy as np
+
+    part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)

@@ -35,11 +35,8 @@ DECIMALS = 12
 
 def pooled(counts: Sequence[Counts], number: Statistic) -> float:
     """The number that the sums over all items make."""
-    sums: dict[str, float] = {}
-    for one in counts:
-        for name, value in one.items():
-            sums[name] = sums.get(name, 0.0) + value
-    return number(sums)
+    names, sums_GK = _by_group(counts, [""] * len(counts))
+    return float(_numbers(names, sums_GK[0], number))
 
 
 def interval(
@@ -126,9 +123,9 @@ def _numbers(names: Sequence[str], sums: "Array", number: Statistic) -> "Array":
     """The number of each row of sums: (..., K) -> (...)."""
     import numpy as np
 
-    rows = sums.reshape(math.prod(sums.shape[:-1]), len(names)).tolist()
-    made = [number(dict(zip(names, row, strict=True))) for row in rows]
-    return np.asarray(made, dtype=np.float64).reshape(sums.shape[:-1])
+    rows_NK = sums.reshape(math.prod(sums.shape[:-1]), len(names))
+    made = number(dict(zip(names, rows_NK.T, strict=True)))
+    return np.broadcast_to(made, len(rows_NK)).reshape(sums.shape[:-1])
 
 
 def _bootstrap(

@@ -7,10 +7,11 @@ import pytest
 from foundry.core.errors import ProofError
 from foundry.evals import set_statistics, statistics
 from foundry.evals.aggregates import Pooled
+from foundry.evals.companions import share
 
 
 def mean(sums):
-    return sums["right"] / sums["n"] if sums.get("n") else 0.0
+    return share(sums["right"], sums["n"])
 
 
 def counted(scores):

@@ -8,15 +8,18 @@ how many were found. Both are pooled over all citations.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from foundry.core.fields import Many
 from foundry.evals.answers import Answer, Item
-from foundry.evals.companions import Companion, Counts, PooledCompanion, share
+from foundry.evals.companions import Companion, Counts, PooledCompanion, Sums, share
 from foundry.evals.parts import InParts
 from foundry.evals.statutes import Citation, citations
+
+if TYPE_CHECKING:
+    from foundry.evals.companions import Array
 
 version = 1
 TITLE = {"en": "Right articles cited", "zh-TW": "法條引用正確"}
@@ -77,11 +80,11 @@ def _observe(item: Item, answer: Answer, spec: Spec) -> Counts | None:
     return {"wanted": len(wanted), "said": len(said), "right": len(wanted & said)}
 
 
-def _precision(sums: Counts) -> float:
+def _precision(sums: Sums) -> "Array":
     return share(sums.get("right", 0), sums.get("said", 0))
 
 
-def _recall(sums: Counts) -> float:
+def _recall(sums: Sums) -> "Array":
     return share(sums.get("right", 0), sums.get("wanted", 0))
 
 

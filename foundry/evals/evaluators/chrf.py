@@ -12,10 +12,14 @@ beta 2 is that of Popović (2016), W16-2341.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from foundry.evals.answers import Answer, Item
-from foundry.evals.companions import PooledCompanion
+from foundry.evals.companions import PooledCompanion, Sums, share
 from foundry.evals.parts import InParts
+
+if TYPE_CHECKING:
+    from foundry.evals.companions import Array
 
 version = 1
 GRADED = True
@@ -40,7 +44,9 @@ class Spec(InParts):
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:
     """Sentence-level chrF2 in 0..1; 0.0 where nothing is shared."""
-    return f_score(counts(answer.text, item.example.answer)) if item.is_in(spec.parts) else None
+    if not item.is_in(spec.parts):
+        return None
+    return float(f_score(counts(answer.text, item.example.answer)))
 
 
 def set_counts(item: Item, answer: Answer, spec: Spec) -> Mapping[str, float] | None:
@@ -55,7 +61,7 @@ def set_counts(item: Item, answer: Answer, spec: Spec) -> Mapping[str, float] | 
     }
 
 
-def set_score(sums: Mapping[str, float]) -> float:
+def set_score(sums: Sums) -> "Array":
     """chrF2 of summed counts, as sacrebleu scores a whole set."""
     lengths = range(1, LONGEST_RUN + 1)
     return f_score([[sums.get(f"{name} {length}", 0) for name in COUNTED] for length in lengths])
@@ -80,20 +86,23 @@ def counts(found: str, wanted: str) -> Counts:
     return tuple(_counts(*("".join(text.split()) for text in (found, wanted))))
 
 
-def f_score(summed: Sequence[Sequence[float]]) -> float:
-    """chrF2 from (possibly summed) `counts`, in 0..1.
+def f_score(summed: Sequence[Sequence["Array | float"]]) -> "Array":
+    """chrF2 from `counts`, or from their sums over each of N sets, in 0..1.
 
     The mean precision P and recall R over run lengths that both sides have give
     (1 + beta²) P R / (beta² P + R).
     """
-    both = [(same / found, same / wanted) for found, wanted, same in summed if found and wanted]
-    if not both:
-        return 0.0
-    precision = sum(p for p, _r in both) / len(both)
-    recall = sum(r for _p, r in both) / len(both)
-    if not precision + recall:
-        return 0.0
-    return (1 + BETA**2) * precision * recall / (BETA**2 * precision + recall)
+    precisions: Array | float = 0.0
+    recalls: Array | float = 0.0
+    lengths: Array | float = 0.0
+    for found, wanted, same in summed:
+        # 1.0 where both sides have a run of this length, else 0.0
+        have_both = share(found, found) * share(wanted, wanted)
+        lengths = lengths + have_both
+        precisions = precisions + have_both * share(same, found)
+        recalls = recalls + have_both * share(same, wanted)
+    precision, recall = share(precisions, lengths), share(recalls, lengths)
+    return share((1 + BETA**2) * precision * recall, BETA**2 * precision + recall)
 
 
 def _counts(found: str, wanted: str) -> list[tuple[int, int, int]]:

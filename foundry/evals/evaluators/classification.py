@@ -10,6 +10,7 @@ Source: Opitz & Burst (2019), "Macro F1 and Macro F1", arXiv 1911.03347, the mea
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -17,9 +18,12 @@ from foundry.core.errors import Problem, RecipeError
 from foundry.core.fields import Many
 from foundry.core.language import gettext as _
 from foundry.evals.answers import Answer, Item
-from foundry.evals.companions import Companion, Counts, PooledCompanion, Table
+from foundry.evals.companions import Companion, Counts, PooledCompanion, Sums, Table, share
 from foundry.evals.naming import alike, named_in
 from foundry.evals.parts import InParts
+
+if TYPE_CHECKING:
+    from foundry.evals.companions import Array
 
 version = 1
 TITLE = {"en": "Right label", "zh-TW": "分類正確"}
@@ -108,13 +112,18 @@ def _observe(item: Item, answer: Answer, spec: Spec) -> Counts | None:
     return counts
 
 
-def _macro_f1(sums: Counts) -> float:
-    each = [
-        _f1(sums.get(f"right {name[7:]}", 0), n + sums.get(f"said {name[7:]}", 0))
-        for name, n in sums.items()
-        if n and name.startswith("wanted ")
-    ]
-    return sum(each) / len(each) if each else 0.0
+def _macro_f1(sums: Sums) -> "Array | float":
+    """The mean over the labels that a set has."""
+    total: Array | float = 0.0
+    labels: Array | float = 0.0
+    for name, wanted in sums.items():
+        kind, label = name.split(" ", 1)
+        if kind == "wanted":
+            both = wanted + sums.get(f"said {label}", 0.0)
+            is_there = wanted > 0
+            total = total + is_there * share(2 * sums.get(f"right {label}", 0.0), both)
+            labels = labels + is_there
+    return share(total, labels)
 
 
 def _f1(right: float, both: float) -> float:

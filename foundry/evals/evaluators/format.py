@@ -10,7 +10,7 @@ Source: Zhou et al. (2023), arXiv 2311.07911, section 2.2.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -19,8 +19,11 @@ from foundry.core.fields import Refused
 from foundry.core.language import gettext as _
 from foundry.evals.answers import Answer, Item
 from foundry.evals.checks import Checks, kept
-from foundry.evals.companions import PooledCompanion, Table
+from foundry.evals.companions import PooledCompanion, Sums, Table, share
 from foundry.evals.parts import InParts
+
+if TYPE_CHECKING:
+    from foundry.evals.companions import Array
 
 version = 1
 TITLE = {"en": "Keeps to the form", "zh-TW": "符合格式要求"}
@@ -93,9 +96,9 @@ def single_checks(item: Item, answer: Answer, spec: Spec) -> Mapping[str, float]
     return {"asked": len(results), "kept": sum(results.values())} if results else None
 
 
-def share_kept(sums: Mapping[str, float]) -> float:
+def share_kept(sums: Sums) -> "Array":
     """Checks kept of those asked; 0.0 where none was asked."""
-    return sums["kept"] / sums["asked"] if sums.get("asked") else 0.0
+    return share(sums.get("kept", 0.0), sums.get("asked", 0.0))
 
 
 COMPANIONS = (

@@ -13,7 +13,7 @@ Source of the schema language: https://json-schema.org/draft/2020-12.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
@@ -22,8 +22,11 @@ from foundry.data.normalising import normalise
 from foundry.data.record_schema import AnswerSchema
 from foundry.data.strict_json import JsonFault
 from foundry.evals.answers import Answer, Item
-from foundry.evals.companions import Companion, Counts, PooledCompanion, share
+from foundry.evals.companions import Companion, Counts, PooledCompanion, Sums, share
 from foundry.evals.parts import InParts
+
+if TYPE_CHECKING:
+    from foundry.evals.companions import Array
 
 version = 1
 TITLE = {"en": "Valid JSON", "zh-TW": "JSON 合乎結構"}
@@ -109,15 +112,15 @@ def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Any,
         yield path, (type(value).__name__,)
 
 
-def _precision(sums: Counts) -> float:
+def _precision(sums: Sums) -> "Array":
     return share(sums.get("right", 0), sums.get("said", 0))
 
 
-def _recall(sums: Counts) -> float:
+def _recall(sums: Sums) -> "Array":
     return share(sums.get("right", 0), sums.get("wanted", 0))
 
 
-def _f1(sums: Counts) -> float:
+def _f1(sums: Sums) -> "Array":
     return share(2 * sums.get("right", 0), sums.get("said", 0) + sums.get("wanted", 0))
 
 

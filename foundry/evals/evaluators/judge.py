@@ -9,7 +9,7 @@ no verdict was found, and how often people agree where rows bring pairs that peo
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -17,8 +17,11 @@ from pydantic import Field, model_validator
 from foundry.core.fields import Closed, Many, Number, Refused
 from foundry.core.language import gettext as _
 from foundry.evals.answers import Answer, Item
-from foundry.evals.companions import Companion, PooledCompanion, Table, Text
+from foundry.evals.companions import Companion, PooledCompanion, Sums, Table, Text, share
 from foundry.evals.judgement import WORTH
+
+if TYPE_CHECKING:
+    from foundry.evals.companions import Array
 
 version = 1
 GRADED = True
@@ -163,9 +166,10 @@ def _firsts(item: Item, answer: Answer, spec: Spec) -> dict[str, float] | None:
     return {"first": first, "second": (said[0] == "loss") + (said[1] == "win")}
 
 
-def _first_share(sums: dict[str, float]) -> float:
-    chosen = sums.get("first", 0.0) + sums.get("second", 0.0)
-    return sums.get("first", 0.0) / chosen if chosen else 0.5
+def _first_share(sums: Sums) -> "Array":
+    """One half where none was chosen."""
+    first, second = sums.get("first", 0.0), sums.get("second", 0.0)
+    return 0.5 + share(first - second, 2 * (first + second))
 
 
 COMPANIONS = (

@@ -10,10 +10,14 @@ measure per byte: Gao et al. (2020), "The Pile", section 3.1, arXiv 2101.00027.
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from foundry.evals.answers import Answer, Item
-from foundry.evals.companions import PooledCompanion
+from foundry.evals.companions import PooledCompanion, Sums
 from foundry.evals.parts import InParts
+
+if TYPE_CHECKING:
+    from foundry.evals.companions import Array
 
 version = 1
 GRADED = True
@@ -45,14 +49,20 @@ def observe(item: Item, answer: Answer, spec: Spec) -> Mapping[str, float] | Non
     return {"nats": math.fsum(answer.logprobs), "tokens": answer.tokens, "bytes": size}
 
 
-def per_byte(sums: Mapping[str, float]) -> float:
+def per_byte(sums: Sums) -> "Array":
     """exp(log-probability / bytes) of all texts together; its inverse is perplexity per byte."""
-    return math.exp(min(0.0, sums.get("nats", 0.0)) / max(1.0, sums.get("bytes", 0.0)))
+    return _likelihood(sums, "bytes")
 
 
-def per_token(sums: Mapping[str, float]) -> float:
+def per_token(sums: Sums) -> "Array":
     """exp(log-probability / tokens) of all texts together; its inverse is perplexity."""
-    return math.exp(min(0.0, sums.get("nats", 0.0)) / max(1.0, sums.get("tokens", 0.0)))
+    return _likelihood(sums, "tokens")
+
+
+def _likelihood(sums: Sums, unit: str) -> "Array":
+    import numpy as np
+
+    return np.exp(np.minimum(0.0, sums.get("nats", 0.0)) / np.maximum(1.0, sums.get(unit, 0.0)))
 
 
 COMPANIONS = (

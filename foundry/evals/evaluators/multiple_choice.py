@@ -12,13 +12,17 @@ Selectors", arXiv 2309.03882.
 from collections import Counter
 from collections.abc import Sequence
 from string import ascii_uppercase
+from typing import TYPE_CHECKING
 
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.evals.answers import Answer, Item
 from foundry.evals.choices import LETTER, chosen, options_of
-from foundry.evals.companions import Companion, Counts, PooledCompanion, Table
+from foundry.evals.companions import Companion, Counts, PooledCompanion, Sums, Table, share
 from foundry.evals.parts import InParts
+
+if TYPE_CHECKING:
+    from foundry.evals.companions import Array
 
 version = 1
 TITLE = {"en": "Right choice", "zh-TW": "選擇題答對"}
@@ -113,12 +117,12 @@ def _observe(item: Item, answer: Answer, spec: Spec) -> Counts | None:
     return {f"wanted {_right(item)}": 1, f"said {place}": 1}
 
 
-def _position_bias(sums: Counts) -> float:
+def _position_bias(sums: Sums) -> "Array":
     """Total variation distance between where choices fall and where the right options stand."""
     n = sum(value for name, value in sums.items() if name.startswith("said "))
-    places = {name.split(" ")[1] for name in sums}
+    places = sorted({name.split(" ")[1] for name in sums})
     apart = sum(abs(sums.get(f"said {p}", 0) - sums.get(f"wanted {p}", 0)) for p in places)
-    return apart / (2 * n) if n else 0.0
+    return share(apart, 2 * n)
 
 
 COMPANIONS = (
