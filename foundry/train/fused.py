@@ -8,28 +8,20 @@ DoRA, a bias of the update, weights that are trained or quantised, several updat
 
 # T tokens, I and O width in and out, R rank
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+
+from foundry.models.own_forward import with_forward
 
 # Weights (O, I) and bias (O,) of the frozen layer, and the scale of its update.
 _Layer = tuple[torch.Tensor, torch.Tensor | None, float]
 
 
-@contextmanager
-def fused_updates(model: Any) -> Iterator[int]:
-    """Inside, LoRA layers that allow it are fused; yields how many. After it, all are PEFT's."""
-    layers = [module for module in model.modules() if _is_plain(module)]
-    for layer in layers:
-        layer.forward = partial(_forward, layer)
-    try:
-        yield len(layers)
-    finally:
-        for layer in layers:
-            del layer.forward
+def fused_updates(model: Any) -> AbstractContextManager[int]:
+    """Inside, LoRA layers that allow it are fused; gives how many. After it, all are PEFT's."""
+    return with_forward([module for module in model.modules() if _is_plain(module)], _forward)
 
 
 def _is_plain(module: Any) -> bool:

@@ -126,10 +126,6 @@ def _macro_f1(sums: Sums) -> "Array | float":
     return share(total, labels)
 
 
-def _f1(right: float, both: float) -> float:
-    return 2 * right / both if both else 0.0
-
-
 def _confusions(pairs: Counter[tuple[str | None, str | None]], spec: Spec) -> Table:
     labels = spec.labels or ()
     title = {"en": "What was said for what", "zh-TW": "哪一類被說成哪一類"}
@@ -166,7 +162,7 @@ def _by_label(pairs: Counter[tuple[str | None, str | None]], spec: Spec) -> Tabl
         right = pairs[label, label]
         precision = right / said[label] if said[label] else 0.0
         recall = right / wanted[label] if wanted[label] else 0.0
-        f1 = _f1(right, wanted[label] + said[label])
+        f1 = float(share(2 * right, wanted[label] + said[label]))
         numbers = (round(number, 6) for number in (precision, recall, f1))
         rows.append((label, wanted[label], said[label], right, *numbers))
     heads = (
