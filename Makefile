@@ -75,8 +75,9 @@ study-adapters: $(STAMP)
 	$(BIN)/foundry study run adapters --out study-adapters --accept-terms gemma
 	$(BIN)/foundry compare --study study-adapters --out study-adapters/comparison
 
-# Random-weight models of real shapes on a GPU, ten steps each; skips where there is none.
+# Every method on a GPU, then random-weight models of real shapes; skips where there is none.
 gpu: $(STAMP)
+	FOUNDRY_TEST_GPU=1 $(BIN)/python -m pytest tests/train/test_on_gpu.py
 	$(BIN)/python scripts/gpu_check.py
 
 # Collect the sentences of the source, carry them into the Chinese catalogue, compile it.

@@ -28,8 +28,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from foundry.core import atomic
+from foundry.models.shape import shape_of
 from foundry.planning.outcome import peak_bytes
-from scripts import gpu_forecast
+from scripts import gpu_forecast, gpu_trl
 from scripts.performance import machine, put_section
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "gpu.md"
@@ -69,18 +70,35 @@ def main() -> None:
     if not options.tiny and not torch.cuda.is_available():
         print("skipped: there is no GPU that PyTorch can use (`--tiny` runs without one)")
         return
-    packs = TINY_PACKS if options.tiny else PACKS
-    results = []
+    results: list[dict[str, Any]] = []
+    for result in measured(tiny=options.tiny):
+        results.append(result)
+        keep(options, "\n".join(shown(results)))  # what there is, should this be cut short
+    table = "\n".join([*shown(results), "", *beside_trl(results[-1], tiny=options.tiny)])
+    keep(options, table)
+    print(table)
+
+
+def measured(*, tiny: bool) -> Iterator[dict[str, Any]]:
+    """Each model, way to hold its weights and pack; the last is the 8B Llama in longest packs."""
+    import torch
+
+    packs = TINY_PACKS if tiny else PACKS
     for name, stored, pack in itertools.product(("gemma-3-12b", "llama-8b"), STORED, packs):
         rows = random_rows(pack)
-        found = foretold(name, stored, pack, rows, tiny=options.tiny)
+        found = foretold(name, stored, pack, rows, tiny=tiny)
         with contextlib.suppress(torch.OutOfMemoryError):  # it then says that it does not fit
-            found |= check(name, stored, pack, rows, tiny=options.tiny)
+            found |= check(name, stored, pack, rows, tiny=tiny)
         numbers = stored if stored == "nf4" else whole_type()
-        results.append({"name": f"{name}, {numbers}, {pack:,}", **found})
-        print(json.dumps(results[-1]), file=sys.stderr)
-    table = "\n".join(shown(results))
-    print(table)
+        result = {"name": f"{name}, {numbers}, {pack:,}", **found}
+        print(json.dumps(result), file=sys.stderr)
+        yield result
+
+
+def keep(options: argparse.Namespace, table: str) -> None:
+    """Put the table on the page, where it is of a card."""
+    import torch
+
     if not options.tiny:
         write(options.page, torch.cuda.get_device_name(0), table)
 
@@ -117,6 +135,40 @@ def spread(values: Sequence[float]) -> str:
     return f"{expected} ({low} to {high})"
 
 
+def beside_trl(ours: dict[str, Any], *, tiny: bool) -> Iterator[str]:
+    """Plain TRL on the 8B Llama in whole numbers, and how much faster ours is in longest packs."""
+    yield "| model, weights, pack | | tokens/s | ours ÷ it | peak GiB | ours ÷ it |"
+    yield f"|---|---|{'--:|' * 4}"
+    pack = (TINY_PACKS if tiny else PACKS)[-1]
+    for side, switches in gpu_trl.SWITCHES.items():
+        found = trl("whole", pack, switches, tiny=tiny)
+        cells = ["does not fit", "–", "–", "–"]
+        if found and "loss" in ours:
+            keys = ("tokens_per_s", ",.0f"), ("peak_gib", ".2f")
+            cells = [
+                cell
+                for key, form in keys
+                for cell in (f"{found[key]:{form}}", f"{ours[key] / found[key]:.2f}")
+            ]
+        print(json.dumps({"side": side, **(found or {})}), file=sys.stderr)
+        yield f"| {ours['name']} | {side} | {' | '.join(cells)} |"
+
+
+def trl(stored: str, pack: int, switches: Any, *, tiny: bool) -> dict[str, float] | None:
+    """What plain TRL does with the 8B Llama; None where it does not fit."""
+    import torch
+
+    from foundry.train.adapters import lora
+
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.manual_seed(0)
+    with contextlib.suppress(torch.OutOfMemoryError):
+        model = lora.attach(build("llama-8b", stored, tiny=tiny), lora.Spec(rank=RANK, alpha=ALPHA))
+        return gpu_trl.measured(model, tokenizer(), random_rows(pack), switches)
+    return None
+
+
 def foretold(
     name: str, stored: str, pack: int, rows: Sequence[Any], *, tiny: bool
 ) -> dict[str, Any]:
@@ -145,7 +197,7 @@ def foretold(
 def build(name: str, stored: str, *, tiny: bool) -> Any:
     """A random model on the device, the linear layers of its language part stored as `stored`.
 
-    It is made in the main memory, so that the card holds the four-bit weights alone.
+    A card with room for the whole weights makes them; in the main memory it takes minutes.
     """
     import torch
     import transformers
@@ -157,12 +209,24 @@ def build(name: str, stored: str, *, tiny: bool) -> Any:
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, whole_type()))
     try:
-        model = made(config)
+        with torch.device(device if has_room(config) else "cpu"):
+            model = made(config)
     finally:
         torch.set_default_dtype(before)
     if stored == "nf4":
         quantise(model, device)
+        torch.cuda.empty_cache()  # of the whole weights
     return model.to(device)
+
+
+def has_room(config: Any) -> bool:
+    """Whether the card holds a model's whole weights, and a layer in four bits beside them."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return True
+    free, _whole = torch.cuda.mem_get_info()
+    return shape_of(config.to_dict()).parameters * 2.1 < free
 
 
 def configuration(name: str, *, tiny: bool) -> Any:
@@ -261,6 +325,8 @@ def check(name: str, stored: str, pack: int, rows: Sequence[Any], *, tiny: bool)
         evidence = train(inputs)
     (begin, before), (end, after) = marks[0], marks[-1]
     peak = peak_bytes(inputs.place.device)
+    if torch.cuda.is_available():
+        evidence["allocated_gib"] = torch.cuda.max_memory_allocated() / GIB
     measured = {"tokens_per_s": (after - before) / (end - begin), "peak_gib": (peak or 0) / GIB}
     return measured | evidence
 

@@ -1,4 +1,4 @@
-"""What every test sees: no network, no GPU, English, and none of the developer's own settings."""
+"""What every test sees: no network, no GPU unless asked for (`make gpu`), English, no settings."""
 
 import gc
 import ipaddress
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 # HF_HUB_OFFLINE stays unset: it would hide a call that the guard below must meet. CI is unset
 # because trl sends telemetry only where it is (engines.md 1). Threads sleep while they wait, as
 # under `foundry`; by then torch is loaded here.
-os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", CUDA_VISIBLE_DEVICES="", FOUNDRY_LANG="en")
+os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", FOUNDRY_LANG="en")
+if os.environ.get("FOUNDRY_TEST_GPU") != "1":
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # What the developer accepted is no test's business, nor what another test did.
 SETTINGS = tempfile.TemporaryDirectory(prefix="foundry-tests-")

@@ -5,6 +5,7 @@ is divided by its largest, and these divisors are stored in eight bits themselve
 et al. (2023), "QLoRA", https://arxiv.org/abs/2305.14314, section 3.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,3 +61,19 @@ def settle(model: Any, name: str) -> None:
         what = _("{name}: four bits hold {share:.0%} of its layers; its experts would stay in full")
         fix = _("set `adapter.kind: lora`, or choose a base without experts")
         raise ResourceError(Problem("adapter.kind", what.format(name=name, share=share), fix))
+
+
+def is_held(layer: Any) -> bool:
+    """Whether a linear layer is held in four bits."""
+    four_bits = sys.modules.get("bitsandbytes.nn")  # not loaded, no layer is
+    return four_bits is not None and type(layer) is four_bits.Linear4bit
+
+
+def in_full(layer: Any, number: Any) -> Any:
+    """The weights of a linear layer, shape (out, in), in the number type that is asked for."""
+    if not is_held(layer):
+        return layer.weight.to(number)
+    from bitsandbytes.functional import dequantize_4bit
+
+    weight = layer.weight
+    return dequantize_4bit(weight.data.view(-1, 1), weight.quant_state).to(number)

@@ -10,7 +10,7 @@ import torch
 from foundry.models.shape import shape_of
 from foundry.planning import hardware
 from foundry.planning.estimate.memory import memory
-from scripts import gpu_check, gpu_forecast
+from scripts import gpu_check, gpu_forecast, gpu_trl
 
 MODELS = ["gemma-3-12b", "llama-8b"]
 FORETOLD = {"tokens_per_s": (900.0, 1200.0, 1500.0), "peak_gib": (9.0, 10.5, 12.25)}
@@ -36,7 +36,8 @@ def test_tiny_run_prints_what_is_foretold_beside_what_is_measured(
 
     gpu_check.main()
 
-    head, _line, *rows = capsys.readouterr().out.splitlines()
+    ours, trl = capsys.readouterr().out.strip().split("\n\n")
+    head, _line, *rows = ours.splitlines()
     assert head == f"| {' | '.join(gpu_check.COLUMNS)} |"
     assert len(rows) == len(MODELS) * 2
     for row in rows:
@@ -46,6 +47,11 @@ def test_tiny_run_prints_what_is_foretold_beside_what_is_measured(
         for text in (foretold, foretold_peak):
             expected, low, _to, high = text.replace(",", "").replace("(", "").split()
             assert 0 < float(low) <= float(expected) <= float(high.rstrip(")"))
+    for row in trl.splitlines()[2:]:
+        _start, name, side, *cells, _end = row.split("|")
+        assert side.strip() in gpu_trl.SWITCHES
+        assert name in rows[-1]
+        assert all(float(cell.replace(",", "")) > 0 for cell in cells)
 
 
 def job(name: str, stored: str, pack: int, **settings: Any) -> Any:

@@ -14,12 +14,13 @@ from foundry.planning.processes import DEEPSPEED
 # Reading a frozen NF4 weight back to bfloat16, once forward and once backward: 0.5 byte read and
 # 2 written, then read by the product. AdamW reads and writes weight, gradient and two moments.
 NF4_TRAFFIC, ADAMW_TRAFFIC = 2 * (0.5 + 2 + 2), 28
-# Dispatching the operations of one decoder layer forward and backward, in seconds; measured on two
-# cores with layers so small that nothing else counts.
 # Bytes a second between two GPUs where nothing better is known: PCI Express 4.0 with 16 lanes has
 # 31.5e9 by its specification, of which four fifths are assumed to be reached.
 LINK_BYTES_S = 25e9
-LAYER_CALL_S = {"cpu": 4e-3, "cuda": 1e-3}
+# Dispatching the operations of one decoder layer forward and backward, in seconds: on two cores, of
+# layers so small that nothing else counts; on an H100, what is left unexplained of a 12B model
+# (docs/gpu.md; 3.1e-3 in packs of 4,096, 5.7e-3 in packs of 2,048).
+LAYER_CALL_S = {"cpu": 4e-3, "cuda": 3e-3}
 # Imports, two copies of the weights read at 1 GB/s, and the proofs.
 ONCE_S, LOADED_BYTES_S = 10.0, 1e9
 

@@ -150,17 +150,19 @@ def _is_flash(query: torch.Tensor) -> bool:
         query.is_cuda
         and query.dtype in HALF
         and query.shape[3] <= WIDEST_HEAD
-        and _has_flash(query.device)
+        and _has_flash(query.device, query.shape[3])
     )
 
 
-@lru_cache(maxsize=1)
-def _has_flash(device: torch.device) -> bool:
-    """Whether FlashAttention runs on the device, which is tried."""
-    tiny = torch.zeros(1, 1, 2, 16, dtype=torch.bfloat16, device=device)
+@lru_cache(maxsize=8)
+def _has_flash(device: torch.device, width: int) -> bool:
+    """Whether FlashAttention runs on the device, forward and backward, which is tried."""
+    options = {"dtype": torch.bfloat16, "device": device, "requires_grad": True}
+    tiny = torch.ones(1, 1, 2, width, **options)
     try:
-        _flash(tiny, tiny, tiny, [2], (None, None))
-    except (RuntimeError, NotImplementedError, ImportError):
+        with torch.enable_grad():
+            _flash(tiny, tiny, tiny, [2], (None, None)).sum().backward()
+    except (RuntimeError, NotImplementedError, ImportError, TypeError):  # also of an older torch
         return False
     return True
 
