@@ -27,12 +27,12 @@ from typing import Any
 # Run as a file, Python looks for modules beside it; what is measured is the checkout's `foundry`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from foundry.core import atomic
+from foundry.core import allocator, atomic
 from scripts.performance import PAGE, machine, put_section
 
 ROOT = Path(__file__).resolve().parents[1]
 BASES = ("smollm2-135m", "gemma-3-270m")
-SIDES = ("ours", "trl-tuned", "trl-defaults")
+SIDES = ("ours", "trl-tuned", "trl-tuned, jemalloc", "trl-defaults")
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 SWITCHES = ROOT / "scripts" / "bench_trl.json"
 LOSS_TOLERANCE = 1e-4  # float32 sums in another order; bfloat16, in which TRL's defaults run: below
@@ -54,7 +54,9 @@ ABOUT = (
     "LoRA of rank 16 on every linear layer, 8 rows a step, rows of at most 512 tokens; the same "
     "rows, seed and adapter on each side, measured in turns. Medians with their range; ratios of "
     "neighbouring measurements. *Share*: operations that training cannot do without, over a square "
-    "float32 matrix product measured in the same process before. `make bench`."
+    "float32 matrix product measured in the same process before. Where the machine has jemalloc, "
+    "ours computes with it, as `foundry train` does; what it does for TRL is shown beside. "
+    "`make bench`."
 )
 Result = dict[str, Any]
 
@@ -103,6 +105,8 @@ def given(side: str, base: str, options: argparse.Namespace) -> Result:
     """What a measurement is told, which is also what makes it the same as another."""
     steps = 2 if side == "trl-defaults" else options.steps  # minutes a step in bfloat16
     told: Result = {"base": base, "data": options.data, "steps": steps}
+    has = side in ("ours", "trl-tuned, jemalloc") and allocator.library() is not None
+    told["allocator"] = "jemalloc" if has else "system"
     if side == "ours":
         return {**told, "side": side, "pack_tokens": options.pack_tokens, "code": code()}
     return {**told, "side": "trl", "trl": {} if side == "trl-defaults" else best_switches(base)}
@@ -137,6 +141,8 @@ def run(told: Result, limit: int) -> Result:
         asked.write_text(json.dumps(told), encoding="utf-8")
         command = [sys.executable, str(ROOT / "scripts" / "bench_sides.py"), str(asked), str(out)]
         environment = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
+        if told["allocator"] == "jemalloc":
+            environment = allocator.environment(environment)
         try:
             subprocess.run(
                 command, check=True, stdout=subprocess.DEVNULL, timeout=limit, env=environment
@@ -165,7 +171,7 @@ def search(base: str, options: argparse.Namespace) -> None:
     ours = one("ours", base, 0, given("ours", base, options), options)
     tried = []
     for switches in GRID:
-        told = {"base": base, "data": options.data, "steps": 3, "side": "trl", "trl": switches}
+        told = {**given("trl-tuned", base, options), "trl": switches}
         found = one("trl", base, 0, told, options)
         is_same = found["first_loss"] is not None and same(found, ours, LOSS_TOLERANCE)
         rate = round(found["tokens_per_s"], 1)

@@ -22,7 +22,7 @@ from typer.core import TyperGroup
 
 from foundry.cli import output
 from foundry.cli.progress.ndjson import ndjson
-from foundry.core import plugins, secrets, shortage
+from foundry.core import allocator, plugins, secrets, shortage
 from foundry.core.environment import LIBRARIES
 from foundry.core.errors import (
     FoundryError,
@@ -79,6 +79,10 @@ VERBS = {
 }
 
 
+# Verbs that compute for minutes.
+LONG = (["train"], ["eval"])
+
+
 class Verbs(TyperGroup):
     """Commands that are imported when they are used."""
 
@@ -124,6 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 done, else as in `foundry.core.errors`, 70 for a bug of ours.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None and given[:1] in LONG and "--help" not in given:
+        allocator.start_anew(sys.orig_argv[1:])
     # OpenMP's threads spin while they wait, and beside another busy process that costs more than
     # the work: 192 tokens of Gemma-3-270m under llama.cpp on two shared cores took 18-54 s, with
     # sleeping threads 6-7 s; on idle cores 2.3 s against 2.5 s. Read when the library is loaded.

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from foundry.core import allocator
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.shipped import PACKAGE
@@ -36,7 +37,8 @@ def record() -> dict[str, Any]:
     """What stage 2 writes to `env.json`: the environment, and what bills of it have to say."""
     found = environment()
     licences = {name: licence_of(name) for name in LIBRARIES if found["packages"][name] is not None}
-    return {**found, "licences": licences, "commit": commit()}
+    used = "jemalloc" if allocator.is_used() else "system"
+    return {**found, "licences": licences, "commit": commit(), "allocator": used}
 
 
 def environment() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
 
-from foundry.core import environment, secrets, shipped
+from foundry.core import allocator, environment, secrets, shipped
 from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.models import catalogue, embedded
@@ -49,6 +49,7 @@ def examine() -> list[Check]:
         Check(_("system"), "ok", f"{platform.system()} {platform.machine()}"),
         _cores(),
         _memory(),
+        _allocator(),
         *_disks(),
         _gpu(),
         *_packages(),
@@ -82,6 +83,16 @@ def _memory() -> Check:
         return Check(_("memory"), "ok", text)
     fix = _("have {gib} GiB for the shop recipe, or lower `train.micro_batch_size`")
     return Check(_("memory"), "warning", text, fix.format(gib=ADVISED_MEMORY // GIB))
+
+
+def _allocator() -> Check:
+    found = allocator.library()
+    if found is not None:
+        return Check(_("memory allocator"), "ok", f"jemalloc ({found})")
+    fix = _(
+        "install jemalloc (Debian: `apt install libjemalloc2`): training takes a quarter less time"
+    )
+    return Check(_("memory allocator"), "ok", _("the system's"), fix)
 
 
 def _disks() -> Iterator[Check]:

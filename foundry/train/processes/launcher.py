@@ -7,6 +7,7 @@ each process ended stands in its own report (ecosystem.md 5.2).
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from foundry.core import atomic
+from foundry.core import allocator, atomic
 from foundry.core.errors import (
     DataError,
     FoundryError,
@@ -72,7 +73,13 @@ def _begun(run: RunDir, size: int) -> Iterator[tuple["subprocess.Popen[bytes]", 
     pipe = subprocess.PIPE
     with run.file(FOLDER, LOG).open("wb") as log:
         agent = subprocess.Popen(
-            command, bufsize=0, stdin=pipe, stdout=pipe, stderr=log, start_new_session=True
+            command,
+            bufsize=0,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=log,
+            start_new_session=True,
+            env=allocator.environment(os.environ),
         )
     assert agent.stdin is not None
     try:

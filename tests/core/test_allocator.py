@@ -1,0 +1,63 @@
+"""Who computes for long does so with jemalloc where it is there, and hands it to no child."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from foundry.core import allocator
+
+NEEDED = pytest.mark.skipif(allocator.library() is None, reason="jemalloc is not installed")
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of libraries with one in it."""
+    path = tmp_path / allocator.NAME
+    path.touch()
+    monkeypatch.setattr(allocator, "FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(sys, "platform", "linux")
+    return path
+
+
+def test_environment_names_the_library_and_keeps_the_rest(installed: Path):
+    assert allocator.environment({"HOME": "/root"}) == {
+        "HOME": "/root",
+        "LD_PRELOAD": str(installed),
+        "MALLOC_CONF": allocator.OPTIONS,
+        "FOUNDRY_ALLOCATOR": "jemalloc",
+    }
+
+
+@pytest.mark.parametrize(
+    "given", [{"FOUNDRY_ALLOCATOR": "system"}, {"LD_PRELOAD": "/x.so"}, {"MALLOC_CONF": "x:1"}]
+)
+def test_who_has_chosen_keeps_what_he_chose(installed: Path, given: dict[str, str]):
+    assert allocator.environment(given) == given
+
+
+def test_elsewhere_and_without_it_nothing_is_set(installed: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert allocator.environment({}) == {}
+    monkeypatch.setattr(sys, "platform", "linux")
+    installed.unlink()
+    assert allocator.environment({}) == {}
+
+
+PROGRAM = """
+import os, sys
+from foundry.core import allocator
+allocator.start_anew(sys.orig_argv[1:])
+print(os.getpid(), allocator.is_used(), [n for n in allocator.SETTINGS if n in os.environ])
+"""
+
+
+@NEEDED
+def test_process_starts_itself_anew_once_and_leaves_its_children_theirs():
+    child = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, env={"PATH": "/bin"}
+    )
+    said, _nothing = child.communicate(timeout=60)
+
+    assert said == f"{child.pid} True []\n"
