@@ -92,7 +92,8 @@ def _allocator() -> Check:
     fix = _(
         "install jemalloc (Debian: `apt install libjemalloc2`): training takes a quarter less time"
     )
-    return Check(_("memory allocator"), "ok", _("the system's"), fix)
+    state = "warning" if sys.platform.startswith("linux") else "ok"
+    return Check(_("memory allocator"), state, _("the system's"), fix)
 
 
 def _disks() -> Iterator[Check]:

@@ -7,7 +7,7 @@ from io import BytesIO, TextIOWrapper
 import pytest
 
 from foundry.cli.main import main
-from foundry.core import environment
+from foundry.core import allocator, environment
 from foundry.planning import doctor
 
 TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz01234567"
@@ -50,6 +50,15 @@ def test_missing_library_ends_with_3_and_says_the_command(monkeypatch, capsys):
     line = next(x for x in capsys.readouterr().out.splitlines() if " peft " in x)
     assert line.startswith("missing")
     assert line.endswith("pip install 'ai-foundry[train]'")
+
+
+def test_without_jemalloc_linux_is_told_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(allocator, "library", lambda: None)
+    monkeypatch.setattr(sys, "platform", "linux")
+
+    assert found("memory allocator").state == "warning"
+    assert "apt install libjemalloc2" in found("memory allocator").fix
+    assert main(["doctor"]) == 0
 
 
 def test_missing_optional_library_is_a_warning(monkeypatch):
