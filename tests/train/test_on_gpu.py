@@ -105,7 +105,7 @@ def test_every_adapter_trains_there(kind: str, tiny_llama: Path, tmp_path: Path)
     place = WHOLE if kind == "full" else HALF
     made = Setup(tiny_llama, 3, adapter=method.Spec(**SIZES[kind]), method=method, place=place)
 
-    inputs, rate = open_run(made, tmp_path), 10 * RATES.get(kind, 1e-3)
+    inputs, rate = open_run(made, tmp_path), RATES.get(kind, 1e-2)
     result = train_by("sft", inputs, dtype="bfloat16", learning_rate=rate)
 
     assert result.proof["moved"]
@@ -128,7 +128,7 @@ def test_flash_attention_is_that_of_each_row_alone(window: int | None):
     found.backward(slope.bfloat16())
 
     pairs = [(found, exact), *((h.grad, w.grad) for h, w in zip(halves, whole, strict=True))]
-    assert all((one.float() - two).norm() < 1e-2 * two.norm() for one, two in pairs)
+    assert all((one.float() - two).norm() < 2e-2 * two.norm() for one, two in pairs)
 
 
 def test_activations_computed_twice_give_the_same_losses(tiny_llama: Path, tmp_path: Path):
