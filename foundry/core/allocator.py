@@ -16,6 +16,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 # What the user sets to `system` to keep the C library's, and what we set when we start anew.
@@ -57,11 +58,15 @@ def is_used() -> bool:
 
 
 def start_anew(program: Sequence[str]) -> None:
-    """Become the same program with jemalloc; returns where there is none or it is in use."""
+    """Become the same program with jemalloc; returns where there is none or it is in use.
+
+    Where the system does not let it start, it goes on with what it has.
+    """
     if os.environ.get(CHOICE) == STARTED:
         for name in (*SETTINGS, CHOICE):
             os.environ.pop(name, None)
         return
     wanted = environment(os.environ)
     if wanted != os.environ:
-        os.execve(sys.executable, [sys.executable, *program], wanted)
+        with suppress(OSError):
+            os.execve(sys.executable, [sys.executable, *program], wanted)

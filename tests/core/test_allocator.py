@@ -61,3 +61,11 @@ def test_process_starts_itself_anew_once_and_leaves_its_children_theirs():
     said, _nothing = child.communicate(timeout=60)
 
     assert said == f"{child.pid} True []\n"
+
+
+def test_process_that_cannot_start_anew_goes_on(installed: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in (*allocator.SETTINGS, allocator.CHOICE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "executable", str(installed))  # no program
+
+    allocator.start_anew(["train"])
