@@ -55,8 +55,8 @@ ABOUT = (
     "rows, seed and adapter on each side, measured in turns. Medians with their range; ratios of "
     "neighbouring measurements. *Share*: operations that training cannot do without, over a square "
     "float32 matrix product measured in the same process before. Where the machine has jemalloc, "
-    "ours computes with it, as `foundry train` does; what it does for TRL is shown beside. "
-    "`make bench`."
+    "ours computes with it, as `foundry train` does; what it does for TRL is shown beside, "
+    "where it was measured. `make bench`."
 )
 Result = dict[str, Any]
 

@@ -18,9 +18,10 @@ from typing import Any
 # Run as a file, Python looks for modules beside it; what is measured is the checkout's `foundry`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from scripts import plain_trl
+
 BATCH = 8
 SEED = 0
-LEARNING_RATE = 5e-4
 MAX_SEQ_LEN = 512
 Mark = tuple[float, int, int]  # seconds, useful and supervised tokens so far
 
@@ -147,7 +148,7 @@ def measure_ours(options: Mapping[str, Any]) -> dict[str, Any]:
             arrangement=Arrangement(pack_tokens=options["pack_tokens"]),
             steps=options["steps"],
         )
-        spec = {"max_steps": options["steps"], "learning_rate": LEARNING_RATE}
+        spec = {"max_steps": options["steps"], "learning_rate": plain_trl.LEARNING_RATE}
         with suppress(Done):
             sft.fit(inputs, sft.Spec(**spec, schedule="constant", checkpoint_every=10_000))
     return rated(model, marks, peak) | {"first_loss": losses[0]}
@@ -159,54 +160,25 @@ class Done(Exception):
 
 def measure_trl(options: Mapping[str, Any]) -> dict[str, Any]:
     """A plain `SFTTrainer` on the same ids and labels, with the switches of `options["trl"]`."""
-    from foundry.models.quiet import quiet
-
     base, encoder, rows = prepared(options["base"], options["data"], options["steps"] * BATCH)
     model, peak = with_adapter(base), gemm_peak()
     switches = dict(options["trl"])
     micro_batch = switches.pop("micro_batch", 8)
-    with quiet(), tempfile.TemporaryDirectory() as folder:
-        from datasets import Dataset
-        from transformers import TrainerCallback
-        from trl import SFTConfig, SFTTrainer
-
-        marks, losses, by_id = list[Mark](), list[float](), _supervised(rows)
-
-        class Clock(TrainerCallback):
-            def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-                done = state.global_step / options["steps"]
-                useful = int(state.num_input_tokens_seen)
-                marks.append((time.monotonic(), useful, round(by_id * done)))
-
-            def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-                losses.extend([kwargs["logs"]["loss"]] if "loss" in kwargs["logs"] else [])
-
-        table = [{"input_ids": list(r.input_ids), "labels": list(r.labels)} for r in rows]
-        trainer = SFTTrainer(
-            model=model,
-            args=SFTConfig(
-                output_dir=folder,
-                max_steps=options["steps"],
-                per_device_train_batch_size=micro_batch,
-                gradient_accumulation_steps=BATCH // micro_batch,
-                learning_rate=LEARNING_RATE,
-                lr_scheduler_type="constant",
-                use_cpu=True,
-                seed=SEED,
-                data_seed=SEED,
-                save_strategy="no",
-                logging_steps=1,
-                report_to="none",
-                disable_tqdm=True,
-                max_length=MAX_SEQ_LEN,
-                include_num_input_tokens_seen="non_padding",
-                **switches,
-            ),
-            train_dataset=Dataset.from_list(table),
-            processing_class=encoder.tokenizer,
-            callbacks=[Clock()],
-        )
-        trainer.train()
+    timed, losses = plain_trl.trained(
+        model,
+        encoder.tokenizer,
+        rows,
+        steps=options["steps"],
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=BATCH // micro_batch,
+        use_cpu=True,
+        seed=SEED,
+        data_seed=SEED,
+        max_length=MAX_SEQ_LEN,
+        **switches,
+    )
+    share = _supervised(rows) / options["steps"]
+    marks = [(at, useful, round(share * step)) for step, (at, useful) in enumerate(timed, start=1)]
     return rated(model, marks, peak) | {"first_loss": losses[0]}
 
 

@@ -80,7 +80,7 @@ VERBS = {
 
 
 # Verbs that compute for minutes.
-LONG = (["train"], ["eval"])
+LONG = {"train", "eval"}
 
 
 class Verbs(TyperGroup):
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 done, else as in `foundry.core.errors`, 70 for a bug of ours.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments is None and given[:1] in LONG and "--help" not in given:
+    if arguments is None and LONG & {*given[:1]} and "--help" not in given:
         allocator.start_anew(sys.orig_argv[1:])
     # OpenMP's threads spin while they wait, and beside another busy process that costs more than
     # the work: 192 tokens of Gemma-3-270m under llama.cpp on two shared cores took 18-54 s, with

@@ -19,9 +19,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-# What the user sets to `system` to keep the C library's, and what we set when we start anew.
-CHOICE = "FOUNDRY_ALLOCATOR"
-SYSTEM, STARTED = "system", "jemalloc"
+# The user sets it to `system` to keep the C library's.
+CHOICE, SYSTEM, JEMALLOC = "FOUNDRY_ALLOCATOR", "system", "jemalloc"
 NAME = "libjemalloc.so.2"
 # Only where an administrator installs libraries (hier(7)); Debian's package is `libjemalloc2`.
 FOLDERS = ("/usr/lib/{multiarch}", "/usr/lib64", "/usr/lib", "/usr/local/lib")
@@ -29,6 +28,7 @@ FOLDERS = ("/usr/lib/{multiarch}", "/usr/lib64", "/usr/lib", "/usr/local/lib")
 # `opt.oversize_threshold`), which is what the activations of a large model are: 59 s instead of 52.
 OPTIONS = "oversize_threshold:0"
 SETTINGS = ("LD_PRELOAD", "MALLOC_CONF")
+MARK = "FOUNDRY_STARTED_ANEW"  # that the settings are ours
 
 
 def library() -> Path | None:
@@ -43,30 +43,31 @@ def library() -> Path | None:
 def environment(given: Mapping[str, str]) -> dict[str, str]:
     """The variables `given`, and those with which a process computes with jemalloc if it is there.
 
-    Who chose an allocator keeps it: by `CHOICE`, or by preloading something.
+    Who wants the system's keeps it, and who has set up an allocator keeps that.
     """
     found = library()
-    if found is None or CHOICE in given or any(name in given for name in SETTINGS):
+    if found is None or given.get(CHOICE) == SYSTEM or any(name in given for name in SETTINGS):
         return dict(given)
-    return {**given, "LD_PRELOAD": str(found), "MALLOC_CONF": OPTIONS, CHOICE: STARTED}
+    return {**given, "LD_PRELOAD": str(found), "MALLOC_CONF": OPTIONS, MARK: "1"}
 
 
-def is_used() -> bool:
-    """Whether this process has it."""
+def used() -> str:
+    """Which one this process has, `jemalloc` or `system`."""
     maps = Path("/proc/self/maps")
-    return maps.is_file() and NAME in maps.read_text(encoding="utf-8", errors="replace")
+    has = maps.is_file() and NAME in maps.read_text(encoding="utf-8", errors="replace")
+    return JEMALLOC if has else SYSTEM
 
 
 def start_anew(program: Sequence[str]) -> None:
-    """Become the same program with jemalloc; returns where there is none or it is in use.
+    """Become the same program with jemalloc; returns where there is none or it was done before.
 
     Where the system does not let it start, it goes on with what it has.
     """
-    if os.environ.get(CHOICE) == STARTED:
-        for name in (*SETTINGS, CHOICE):
+    if os.environ.pop(MARK, None):
+        for name in SETTINGS:
             os.environ.pop(name, None)
         return
     wanted = environment(os.environ)
-    if wanted != os.environ:
+    if MARK in wanted:
         with suppress(OSError):
             os.execve(sys.executable, [sys.executable, *program], wanted)

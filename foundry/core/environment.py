@@ -37,8 +37,8 @@ def record() -> dict[str, Any]:
     """What stage 2 writes to `env.json`: the environment, and what bills of it have to say."""
     found = environment()
     licences = {name: licence_of(name) for name in LIBRARIES if found["packages"][name] is not None}
-    used = "jemalloc" if allocator.is_used() else "system"
-    return {**found, "licences": licences, "commit": commit(), "allocator": used}
+    ours = {"licences": licences, "commit": commit(), "allocator": allocator.used()}
+    return {**found, **ours}
 
 
 def environment() -> dict[str, Any]:

@@ -69,11 +69,11 @@ def is_held(layer: Any) -> bool:
     return four_bits is not None and type(layer) is four_bits.Linear4bit
 
 
-def in_full(layer: Any, number: Any) -> Any:
+def in_full(layer: Any, dtype: Any) -> Any:
     """The weights of a linear layer, shape (out, in), in the number type that is asked for."""
     if not is_held(layer):
-        return layer.weight.to(number)
+        return layer.weight.to(dtype)
     from bitsandbytes.functional import dequantize_4bit
 
     weight = layer.weight
-    return dequantize_4bit(weight.data.view(-1, 1), weight.quant_state).to(number)
+    return dequantize_4bit(weight.data.view(-1, 1), weight.quant_state).to(dtype)

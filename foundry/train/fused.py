@@ -49,24 +49,23 @@ def _is_plain(module: Any) -> bool:
 def _forward(layer: Any, x: torch.Tensor, *given: Any, **named: Any) -> torch.Tensor:
     """The layer's `forward`; PEFT's own where it is switched off or merged, or asked for more."""
     (name,), base = layer.active_adapters, layer.get_base_layer()
-    number = _number(x, base)
-    if layer.disable_adapters or layer.merged or given or named or number is None:
+    dtype = _dtype(x, base)
+    if layer.disable_adapters or layer.merged or given or named or dtype is None:
         unfused: torch.Tensor = type(layer).forward(layer, x, *given, **named)
         return unfused
     update = (layer.lora_A[name].weight, layer.lora_B[name].weight)
     frozen = (base, layer.scaling[name])
-    fused: torch.Tensor = _LoraLinear.apply(x.to(number), frozen, *update)
+    fused: torch.Tensor = _LoraLinear.apply(x.to(dtype), frozen, *update)
     return fused
 
 
-def _number(x: torch.Tensor, base: Any) -> torch.dtype | None:
+def _dtype(x: torch.Tensor, base: Any) -> torch.dtype | None:
     """What PEFT's layer computes all of its products in; None where they are of several types."""
-    kind = x.device.type
-    number = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
-    if not torch.is_autocast_enabled(kind) and x.dtype != number:
-        return None
-    held = base.compute_dtype or number if nf4.is_held(base) else base.weight.dtype
-    return number if held == number else None
+    device = x.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+    held = base.compute_dtype if nf4.is_held(base) else base.weight.dtype
+    is_cast = torch.is_autocast_enabled(device) or dtype == torch.float32  # as the update is
+    return dtype if is_cast and held == dtype else None
 
 
 class _LoraLinear(torch.autograd.Function):

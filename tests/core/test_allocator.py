@@ -26,8 +26,22 @@ def test_environment_names_the_library_and_keeps_the_rest(installed: Path):
         "HOME": "/root",
         "LD_PRELOAD": str(installed),
         "MALLOC_CONF": allocator.OPTIONS,
-        "FOUNDRY_ALLOCATOR": "jemalloc",
+        allocator.MARK: "1",
     }
+
+
+def test_library_that_does_not_load_is_not_tried_again():
+    """The dynamic linker says so and goes on; the process has been started anew all the same."""
+    given = {"PATH": "/bin", "LD_PRELOAD": "/no/such.so", allocator.MARK: "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=given, timeout=60
+    )
+
+    assert done.stdout.split(maxsplit=1)[1] == "system []\n"
+
+
+def test_who_asks_for_jemalloc_has_it(installed: Path):
+    assert allocator.environment({"FOUNDRY_ALLOCATOR": "jemalloc"})["LD_PRELOAD"] == str(installed)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +63,7 @@ PROGRAM = """
 import os, sys
 from foundry.core import allocator
 allocator.start_anew(sys.orig_argv[1:])
-print(os.getpid(), allocator.is_used(), [n for n in allocator.SETTINGS if n in os.environ])
+print(os.getpid(), allocator.used(), [n for n in allocator.SETTINGS if n in os.environ])
 """
 
 
@@ -60,7 +74,7 @@ def test_process_starts_itself_anew_once_and_leaves_its_children_theirs():
     )
     said, _nothing = child.communicate(timeout=60)
 
-    assert said == f"{child.pid} True []\n"
+    assert said == f"{child.pid} jemalloc []\n"
 
 
 def test_process_that_cannot_start_anew_goes_on(installed: Path, monkeypatch: pytest.MonkeyPatch):

@@ -47,7 +47,9 @@ def test_tiny_run_prints_what_is_foretold_beside_what_is_measured(
         for text in (foretold, foretold_peak):
             expected, low, _to, high = text.replace(",", "").replace("(", "").split()
             assert 0 < float(low) <= float(expected) <= float(high.rstrip(")"))
-    for row in trl.splitlines()[2:]:
+    sides = trl.splitlines()[2:]
+    assert len(sides) == len(gpu_trl.SWITCHES)
+    for row in sides:
         _start, name, side, *cells, _end = row.split("|")
         assert side.strip() in gpu_trl.SWITCHES
         assert name in rows[-1]

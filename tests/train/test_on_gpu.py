@@ -116,19 +116,19 @@ def test_flash_attention_is_that_of_each_row_alone(window: int | None):
     """Forward and backward, with fewer keys than queries; a row is longer than the window."""
     torch.manual_seed(0)
     sizes = ((1, 4, 40, 64), (1, 2, 40, 64), (1, 2, 40, 64))
-    whole = [torch.randn(size, device="cuda", requires_grad=True) for size in sizes]
-    halves = [one.detach().bfloat16().requires_grad_() for one in whole]
+    halves = [torch.randn(s, device="cuda").bfloat16().requires_grad_() for s in sizes]
+    whole = [one.detach().float().requires_grad_() for one in halves]
     named = {"sliding_window": window, "row_lengths": [3, 25, 12]}
 
     assert attention._is_flash(halves[0])
     exact, _weights = attention.attend(None, *whole, None, **named)
     found, _weights = attention.attend(None, *halves, None, **named)
-    slope = torch.randn_like(exact)
-    exact.backward(slope)
-    found.backward(slope.bfloat16())
+    slope = torch.randn_like(found)
+    exact.backward(slope.float())
+    found.backward(slope)
 
     pairs = [(found, exact), *((h.grad, w.grad) for h, w in zip(halves, whole, strict=True))]
-    assert all((one.float() - two).norm() < 2e-2 * two.norm() for one, two in pairs)
+    assert all((one.float() - two).norm() < 1e-2 * two.norm() for one, two in pairs)
 
 
 def test_activations_computed_twice_give_the_same_losses(tiny_llama: Path, tmp_path: Path):

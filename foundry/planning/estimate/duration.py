@@ -19,7 +19,7 @@ NF4_TRAFFIC, ADAMW_TRAFFIC = 2 * (0.5 + 2 + 2), 28
 LINK_BYTES_S = 25e9
 # Dispatching the operations of one decoder layer forward and backward, in seconds: on two cores, of
 # layers so small that nothing else counts; on an H100, what is left unexplained of a 12B model
-# (docs/gpu.md; 3.1e-3 in packs of 4,096, 5.7e-3 in packs of 2,048).
+# (docs/gpu.md; 2.9e-3 in packs of 4,096, 5.7e-3 in packs of 2,048).
 LAYER_CALL_S = {"cpu": 4e-3, "cuda": 3e-3}
 # Imports, two copies of the weights read at 1 GB/s, and the proofs.
 ONCE_S, LOADED_BYTES_S = 10.0, 1e9

@@ -27,14 +27,17 @@ from foundry.train.inputs import FitInputs
 # In standard deviations of the logits. Float32 noise of eighteen tiny classes: 3e-6 at most; what
 # the three classes above let through: 9e-3 at least.
 LARGEST_NOISE = 1e-3
-# In bfloat16, for one decoder layer, as the root mean square over a token's logits; the largest of
-# a hundred thousand is six times that, and says more of the vocabulary than of a fault. Its 8 bits
-# of significand round by up to 2^-8; roundings of layer after layer add up as their squares do
-# (Higham and Mary 2019, "A new approach to probabilistic rounding error analysis"). Against
-# float32, random Llamas: 0.7 x 2^-8 x sqrt(layers) at a width of 512, 1.6 at 2,048, 2.4 at 4,096.
-# An 8B one on an H100, rows packed against alone: 2.4 (the largest logit 11.6, beyond this limit).
-# What hides in it is looked for by equality, see `_untouched`.
+# In bfloat16, for one decoder layer. Its 8 bits of significand round by up to 2^-8; roundings of
+# layer after layer add up as their squares do (Higham and Mary 2019, "A new approach to
+# probabilistic rounding error analysis"). Measured on the CPU, rows packed with a mask or padded
+# against alone: 5 x 2^-8 x sqrt(layers) at most (0.08 in 18 layers of Gemma 3, 0.09 in 30 of
+# SmolLM2). Here twice that. What hides in it is looked for by equality, see `_untouched`.
 LARGEST_NOISE_OF_HALF = 10 * 2**-8
+# The same of the root mean square over a token's logits. Their largest says as much of the width
+# and the vocabulary as of a fault: an 8B Llama on an H100, rows packed against alone, 11.6 x 2^-8 x
+# sqrt(layers) among 128,256 logits, and 2.4 in the root mean square. Here twice that. On the CPU,
+# random Llamas against float32: 0.7 at a width of 512, 1.6 at 2,048, 2.4 at 4,096.
+MEAN_NOISE_OF_HALF = 5 * 2**-8
 PROBE_TOKENS = 32
 # Settings that say how far back a layer sees; a row longer than one of them is looked at too.
 REACHES = ("sliding_window", "attention_chunk_size")
@@ -150,19 +153,24 @@ def _beginning(row: EncodedRow, tokens: int) -> dict[str, Any]:
 
 
 def _alike(found_TV: torch.Tensor, alone_TV: torch.Tensor, model: Any) -> bool:
-    apart_TV = found_TV - alone_TV
-    most = apart_TV.abs().max()
-    if model.dtype != torch.float32:
-        most = apart_TV.square().mean(dim=-1).sqrt().max()
-    return float(most / alone_TV.std()) <= largest_noise(model)
+    """Whether the logits of each token are the same but for rounding."""
+    apart_TV = (found_TV - alone_TV) / alone_TV.std()
+    if model.dtype == torch.float32:
+        return bool(apart_TV.abs().max() <= LARGEST_NOISE)
+    means_T = apart_TV.square().mean(dim=-1).sqrt()
+    return bool(means_T.max() <= MEAN_NOISE_OF_HALF * math.sqrt(_layers(model)))
 
 
 def largest_noise(model: Any) -> float:
     """What a number of a row may differ by in another company, in standard deviations."""
     if model.dtype == torch.float32:
         return LARGEST_NOISE
-    layers: int = model.config.get_text_config().num_hidden_layers
-    return LARGEST_NOISE_OF_HALF * math.sqrt(layers)
+    return LARGEST_NOISE_OF_HALF * math.sqrt(_layers(model))
+
+
+def _layers(model: Any) -> int:
+    count: int = model.config.get_text_config().num_hidden_layers
+    return count
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from foundry.encode.tokenize import IGNORED
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.train import fitting
-from foundry.train.batches import attention, collate
+from foundry.train.batches import attention, collate, packing
 from foundry.train.inputs import FitInputs
 from foundry.train.losses import supervised
 from foundry.train.trainers import sft
@@ -171,3 +171,25 @@ def test_backend_that_mixes_rows_unseen_is_refused_before_the_first_step(
         sft.fit(inputs, fast(4))
 
     assert not inputs.run.file("metrics.jsonl").exists()
+
+
+@case(
+    "C14",
+    {
+        "nobody looks": change(packing, "MEAN_NOISE_OF_HALF", float("inf")),
+        "nothing may differ": change(packing, "MEAN_NOISE_OF_HALF", 0.0),
+    },
+)
+def test_rounding_of_bfloat16_is_no_fault_and_a_token_of_another_row_is(model: Any):
+    """Of a hundred thousand logits the largest is beyond what one of them may be."""
+    torch.manual_seed(0)
+    alone = torch.randn(4, 100_000)
+    unit = 2**-8 * model.config.get_text_config().num_hidden_layers ** 0.5
+    rounded = alone + 2.4 * unit * torch.randn_like(alone)
+    half = type("Half", (), {"dtype": torch.bfloat16, "config": model.config})
+    other = rounded.clone()
+    other[2] = alone[3]
+
+    assert (rounded - alone).abs().max() > packing.largest_noise(half)
+    assert packing._alike(rounded, alone, half)
+    assert not packing._alike(other, alone, half)
