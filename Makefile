@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
-.PHONY: setup demo study study-adapters test coverage test-fast test-faults check format bench bench-search bench-encode bench-adapters gpu messages golden clean
+.PHONY: setup demo study study-adapters test coverage test-fast test-faults check format bench bench-search bench-encode bench-generation bench-adapters gpu messages golden clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -59,6 +59,10 @@ bench-search: $(STAMP)
 # Rows rendered, masked and tokenised per second against TRL's own preparation.
 bench-encode: $(STAMP)
 	$(BIN)/python scripts/bench_encode.py
+
+# Tokens generated per second, one by one and in batches; wants an otherwise idle machine.
+bench-generation: $(STAMP)
+	$(BIN)/python scripts/bench_generation.py --write
 
 # Twenty steps of each adapter with sft and dpo on an embedded model, each proven; 40 minutes.
 bench-adapters: $(STAMP)

@@ -21,14 +21,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 # Run as a file, Python looks for modules beside it; what is measured is the checkout's `foundry`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from foundry.core import allocator, atomic
-from scripts.performance import PAGE, machine, put_section
+from scripts.performance import PAGE, machine, put_section, ranged, spread
 
 ROOT = Path(__file__).resolve().parents[1]
 BASES = ("smollm2-135m", "gemma-3-270m")
@@ -232,33 +231,22 @@ def summarise(results: Sequence[Result]) -> dict[str, Result]:
 MEASURES = ("tokens_per_s", "supervised_per_s", "share", "peak_mb")
 
 
-def spread(values: Sequence[float]) -> Mapping[str, float] | None:
-    """Median, lowest and highest; None of nothing."""
-    if not values:
-        return None
-    return {"median": median(values), "low": min(values), "high": max(values)}
-
-
 def cells(side: str, row: Result) -> list[str]:
     """A row of the table after its name."""
     if row["first_loss"] is None:
         return [f"none within {row['longer_than_s']} s", *["–"] * 6, str(row["n"])]
     ratios = ["–", "–"]
     if side != "ours":
-        ratios = [_range(row["speed"], ".2f"), _range(row["memory"], ".2f")]
+        ratios = [ranged(row["speed"], ".2f"), ranged(row["memory"], ".2f")]
     return [
-        _range(row["tokens_per_s"], ".1f"),
-        _range(row["supervised_per_s"], ".1f"),
-        _range(row["peak_mb"], ",.0f"),
-        _range(row["share"], ".0%"),
+        ranged(row["tokens_per_s"], ".1f"),
+        ranged(row["supervised_per_s"], ".1f"),
+        ranged(row["peak_mb"], ",.0f"),
+        ranged(row["share"], ".0%"),
         *ratios,
         f"{row['first_loss']:.4f}",
         str(row["n"]),
     ]
-
-
-def _range(found: Mapping[str, float], form: str) -> str:
-    return f"{found['median']:{form}} ({found['low']:{form}} to {found['high']:{form}})"
 
 
 def shown(summary: Mapping[str, Mapping[str, Result]]) -> Iterator[str]:

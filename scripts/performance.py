@@ -7,6 +7,7 @@ measured on the same stay when others are measured anew; on anything else all ar
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 from foundry.core import atomic
 from foundry.core.environment import cores, cpu_name, installed, memory_bytes
@@ -51,6 +52,18 @@ def put_section(page: Path, name: str, body: str) -> None:
     before, _old, after = _around(page, name)
     section = f"<!-- {name}: generated -->\n## {name}\n\n{body}\n<!-- {name}: end -->\n"
     atomic.write_text(page, before + section + after)
+
+
+def spread(values: Sequence[float]) -> Mapping[str, float] | None:
+    """Median, lowest and highest; None of nothing."""
+    if not values:
+        return None
+    return {"median": median(values), "low": min(values), "high": max(values)}
+
+
+def ranged(found: Mapping[str, float], form: str) -> str:
+    """A `spread` for people, each number in a format such as `.1f`."""
+    return f"{found['median']:{form}} ({found['low']:{form}} to {found['high']:{form}})"
 
 
 def _around(page: Path, name: str) -> tuple[str, str, str]:

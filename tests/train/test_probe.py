@@ -63,6 +63,23 @@ def test_resumed_run_goes_on_as_it_began(inputs: FitInputs):
     assert again == first
 
 
+def test_size_that_cuts_a_rest_off_some_steps_is_seen_by_the_trial(inputs: FitInputs):
+    """Eight rows have 249 tokens on average: 256 are enough for most steps and not for all."""
+    rows = [
+        replace(row, input_ids=row.input_ids[:count], labels=row.labels[:count])
+        for row, count in zip(inputs.rows * 3, [30] * 21 + [40] * 3, strict=False)
+    ]
+    told_sizes = list[int]()
+
+    settle(
+        replace(inputs, rows=rows),
+        fast(WORTHWHILE_STEPS),
+        lambda arrangement: told_sizes.append(arrangement.pack_tokens) or 1.0,
+    )
+
+    assert set(told_sizes) == {256, 512}
+
+
 def test_sizes_that_cut_the_rows_alike_are_tried_once():
     assert distinct_sizes([100, 100], Arrangement()) == [256]
     assert distinct_sizes([200, 200, 200], Arrangement()) == [256, 512, 1024]
