@@ -342,7 +342,8 @@ def train(inputs: Any) -> dict[str, Any]:
     from foundry.train.signals import StopRequest
     from foundry.train.trainers.sft import Spec
 
-    spec = Spec(max_steps=STEPS, global_batch_size=ROWS_A_STEP, checkpoint_every=10_000)
+    steps = {"max_steps": STEPS, "checkpoint_every": 10_000}
+    spec = Spec(**steps, global_batch_size=ROWS_A_STEP, learning_rate=3e-4)
     before = proof.copies(inputs.model)
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()

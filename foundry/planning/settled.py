@@ -67,13 +67,12 @@ def as_begun(plan: Plan, planned: Mapping[str, Any], run: RunDir) -> Plan:
     )
 
 
-def as_settled(plan: Plan, run: RunDir) -> dict[str, Any]:
-    """The plan as plain values; choices and reasons of the training stage are put in."""
-    made, file = plan.as_dict(), run.file(FILE)
-    if file.is_file():
-        settled = json.loads(file.read_text(encoding="utf-8"))
-        values = {key: found["value"] for key, found in settled.items()}
-        reasons = {f"resolved.{key}": found["reason"] for key, found in settled.items()}
-        made["resolved"] = {**made["resolved"], **values}
-        made["origins"] = {**made["origins"], **reasons}
-    return made
+def as_settled(plan: Plan, run: RunDir) -> Plan:
+    """The plan with the choices and reasons of the training stage, once it made them."""
+    file = run.file(FILE)
+    if not file.is_file():
+        return plan
+    settled = json.loads(file.read_text(encoding="utf-8"))
+    values = {key: found["value"] for key, found in settled.items()}
+    reasons = {f"resolved.{key}": found["reason"] for key, found in settled.items()}
+    return replace(plan, resolved={**plan.resolved, **values}, origins={**plan.origins, **reasons})

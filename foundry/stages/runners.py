@@ -22,7 +22,8 @@ from foundry.store.ledger import recorded
 def _plan(way: Walk) -> Result:
     run = way.run
     atomic.write_text(run.file("recipe.yaml"), way.loaded.source_text)
-    atomic.write_json(run.file("plan.json"), as_settled(way.plan, run))
+    way.plan = as_settled(way.plan, run)
+    atomic.write_json(run.file("plan.json"), way.plan.as_dict())
     atomic.write_json(run.file("env.json"), record())
     return way.plan, [run.file(name) for name in ("recipe.yaml", "plan.json", "env.json")]
 
@@ -98,17 +99,17 @@ def _train(way: Walk) -> Result:
 
 
 def _fit(way: Walk) -> Result:
-    plan, started = way.plan, time.monotonic()
-    if plan.resolved["world_size"] > 1:
+    started = time.monotonic()
+    if way.plan.resolved["world_size"] > 1:
         from foundry.train.processes.launcher import launch
 
         keep(way, "plan", _plan, started)  # the processes read it, and their number may be another
-        fitted = launch(plan, way.run, way.events)
+        fitted = launch(way.plan, way.run, way.events)
     else:
         fitted = _fit_here(way)
     keep(way, "plan", _plan, time.monotonic())
     seconds = time.monotonic() - started
-    result = replace(fitted, forecast=beside(way.loaded, plan, way.results["encode"], seconds))
+    result = replace(fitted, forecast=beside(way.loaded, way.plan, way.results["encode"], seconds))
     atomic.write_json(way.run.file("train.json"), result.as_dict())
     return result, [way.run.file(n) for n in (result.adapter, "metrics.jsonl", "train.json")]
 

@@ -27,7 +27,7 @@ from foundry.train.batches.packing import with_rows_apart
 from foundry.train.exactness import deterministic, products_in_nineteen_bits
 from foundry.train.fused import fused_updates
 from foundry.train.inputs import FitInputs
-from foundry.train.learning_rate import Trained, learning_rate
+from foundry.train.learning_rate import Trained
 from foundry.train.losses.head import Head
 from foundry.train.losses.objective import Objective
 from foundry.train.memory import drop_steps, drop_weights, give_back_freed_memory
@@ -72,6 +72,8 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
         settled = crew.first_then_all(partial(settle, inputs, spec, tried))
         inputs = as_settled(inputs, settled)
         half = settled["dtype"].value == "bfloat16"
+        if "learning_rate" in settled:
+            spec = spec.model_copy(update={"learning_rate": settled["learning_rate"].value})
         trainer, watch = set_up(inputs, spec, stop, head, objective, half=half)
         evidence = {"layers": layers, "loss": probe_loss(trainer, inputs, spec, objective)}
         with checkpoint.whole_or_not(folder, size), products_in_nineteen_bits(inputs.place, half):
@@ -182,7 +184,7 @@ def _arguments(
         # One batch is one step; the trainer cuts it into micro-batches itself.
         per_device_train_batch_size=spec.global_batch_size,
         gradient_accumulation_steps=1,
-        learning_rate=_learning_rate(inputs, spec),
+        learning_rate=spec.learning_rate,
         lr_scheduler_type=spec.schedule,
         warmup_steps=math.ceil(spec.warmup_ratio * inputs.steps),
         weight_decay=spec.weight_decay,
@@ -226,17 +228,6 @@ def _optimizer(spec: TrainerSettings, place: Place) -> str:
         what = _("`adamw-8bit` needs a GPU, and this trains on the processor")
         raise ResourceError(Problem("train.optimizer", what, _("set it to `auto`")))
     return "adamw_torch"
-
-
-def _learning_rate(inputs: FitInputs, spec: TrainerSettings) -> float:
-    """The recipe's number, or what `auto` means for this run, which is told."""
-    if spec.learning_rate != "auto":
-        return float(spec.learning_rate)
-    rate, reason = learning_rate(
-        _trained(inputs), inputs.steps, inputs.times_rate, spec.all_weights_rate
-    )
-    inputs.events.emit("train", "settled", key="learning_rate", value=rate, reason=reason)
-    return rate
 
 
 def probe_loss(

@@ -17,10 +17,11 @@ import torch
 from foundry.core import atomic
 from foundry.core.language import gettext as _
 from foundry.models.language_part import token_type_inputs
-from foundry.train.adapter_files import without_update
+from foundry.train.adapter_files import has_update, without_update
 from foundry.train.batches.arrange import Arrangement, arrange
 from foundry.train.batches.collate import on_device
 from foundry.train.inputs import FitInputs
+from foundry.train.learning_rate import Trained, learning_rate
 from foundry.train.losses.head import Head
 from foundry.train.losses.supervised import cut, supervised_loss
 from foundry.train.settings import TrainerSettings
@@ -68,7 +69,7 @@ def settle(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Se
         kept = json.loads(file.read_text(encoding="utf-8"))
         return {key: Settled(**found) for key, found in kept.items()}
     made = {"attention": _attention(inputs), "dtype": _number_type(inputs, spec)}
-    made |= _tried(inputs, spec, step)
+    made |= _packing(inputs, spec) | _rate(inputs, spec) | _tried(inputs, spec, step)
     for key, found in made.items():
         inputs.events.emit("train", "settled", key=key, value=found.value, reason=found.reason)
     atomic.write_json(file, {key: vars(found) for key, found in made.items()})
@@ -105,6 +106,22 @@ def _attention(inputs: FitInputs) -> Settled:
     if inputs.arrangement.by_row:
         return Settled("by-row", _("asked of the model: rows attended to one by one read the same"))
     return Settled("own", _("asked of the model: it needs the attention of its class"))
+
+
+def _packing(inputs: FitInputs, spec: TrainerSettings) -> dict[str, Settled]:
+    """Where rows were to be packed and this model must not see them so."""
+    if spec.packing == "none" or inputs.arrangement.kind == "packed":
+        return {}
+    return {"packing": Settled("none", _("asked of the model: packed rows see each other"))}
+
+
+def _rate(inputs: FitInputs, spec: TrainerSettings) -> dict[str, Settled]:
+    """The number that `auto` means, now that the steps are counted."""
+    if spec.learning_rate != "auto":
+        return {}
+    trained: Trained = "update" if has_update(inputs.model) else "weights"
+    found = learning_rate(trained, inputs.steps, inputs.times_rate, spec.all_weights_rate)
+    return {"learning_rate": Settled(*found)}
 
 
 def _tried(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Settled]:

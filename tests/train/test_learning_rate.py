@@ -1,5 +1,6 @@
 """What `learning_rate: auto` means, in the plan and in the run."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,15 @@ def test_plan_says_the_rate_and_where_it_comes_from(
     resolved = plan["resolved"]["learning_rate"]
     assert resolved == (rate if rate == "auto" else pytest.approx(rate))
     assert origin in plan["origins"]["resolved.learning_rate"]
+
+
+def test_plan_of_a_run_that_trained_leaves_nothing_open(tiny_base: Path, tmp_path: Path):
+    train = {"kind": "sft", "epochs": 8, "global_batch_size": 6}
+    made = tiny_recipe.lay_out(tmp_path / "tiny", tiny_base, train=train)
+
+    assert made.train("--until", "train").code == 0
+
+    plan = json.loads(made.run.file("plan.json").read_text(encoding="utf-8"))
+    assert plan["resolved"]["learning_rate"] == pytest.approx(3e-4)
+    assert "auto: 15 times" in plan["origins"]["resolved.learning_rate"]
+    assert "auto" not in plan["resolved"].values()

@@ -152,3 +152,5 @@ def test_plan_of_a_finished_run_holds_what_was_settled(finished: TinyRecipe):
 
     assert plan["resolved"]["attention"] == "by-row"
     assert "asked of the model" in plan["origins"]["resolved.attention"]
+    report = json.loads(finished.run.file("evals", "report.json").read_text(encoding="utf-8"))
+    assert report["facts"]["plan"]["resolved"] == plan["resolved"]

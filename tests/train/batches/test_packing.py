@@ -154,6 +154,7 @@ def test_backend_that_mixes_rows_gets_them_one_by_one(tiny_llama: Path, tmp_path
     result = sft.fit(inputs, fast(4))
 
     assert "unpacked" in [event["event"] for event in heard]
+    assert ("packing", "none") in [(event.get("key"), event.get("value")) for event in heard]
     assert result.proof["loss"]["trainer"] == pytest.approx(
         result.proof["loss"]["by_hand"], rel=1e-6
     )
