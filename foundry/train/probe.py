@@ -112,7 +112,9 @@ def _packing(inputs: FitInputs, spec: TrainerSettings) -> dict[str, Settled]:
     """Where rows were to be packed and this model must not see them so."""
     if spec.packing == "none" or inputs.arrangement.kind == "packed":
         return {}
-    return {"packing": Settled("none", _("asked of the model: rows in one sequence see each other"))}
+    return {
+        "packing": Settled("none", _("asked of the model: rows in one sequence see each other"))
+    }
 
 
 def _rate(inputs: FitInputs, spec: TrainerSettings) -> dict[str, Settled]:

@@ -41,20 +41,20 @@ def encoder(tiny_llama: Path) -> Encoder:
 
 
 def test_few_rows_are_all_learned_and_nothing_is_measured(seen):
-    advice = advise(seen(19), None)
+    advice = advise(seen(19), None, None)
 
     assert (advice.split, advice.evals) == (None, ())
 
 
 @pytest.mark.parametrize(("rows", "test"), [(20, 0.2), (49, 0.2), (50, 0.1), (400, 0.1)])
 def test_share_held_out(seen, rows, test):
-    assert advise(seen(rows), None).split["test"] == test
+    assert advise(seen(rows), None, None).split["test"] == test
 
 
 def test_no_part_of_the_split_is_empty(seen):
     for rows in range(20, 60):
         look = seen(rows)
-        split = Split(**advise(look, None).split)
+        split = Split(**advise(look, None, None).split)
         keys = [group_key(e, text_keys(e).prompt) for e in look.examples]
         held_out = [side_of(key, split) == TESTED for key in keys]
         assert 0 < sum(held_out) < rows
@@ -80,42 +80,45 @@ def test_no_seed_divides_a_single_group():
 
 
 @pytest.mark.parametrize(
-    ("rows", "train"),
+    ("rows", "parameters", "train"),
     [
-        (10, {"max_steps": 60, "learning_rate": 1.5e-3}),
-        (200, {"learning_rate": 1.5e-3}),
-        (400, None),
+        (10, 268_000_000, {"max_steps": 60, "learning_rate": 1.5e-3}),
+        (200, 268_000_000, {"learning_rate": 1.5e-3}),
+        (400, 268_000_000, None),
+        (10, 8_000_000_000, {"max_steps": 60}),
+        (200, 8_000_000_000, None),
+        (10, None, {"max_steps": 60}),
     ],
 )
-def test_short_training_wants_a_high_rate(seen, rows, train):
-    assert advise(seen(rows), None).train == train
+def test_short_training_of_a_small_base_wants_a_high_rate(seen, rows, parameters, train):
+    assert advise(seen(rows), None, parameters).train == train
 
 
 def test_short_answers_are_compared_word_for_word(seen):
-    assert advise(seen(30), None).evals == ("exact-match", "character-f1", "stop-rate")
+    assert advise(seen(30), None, None).evals == ("exact-match", "character-f1", "stop-rate")
 
 
 def test_long_answers_are_not(seen):
-    assert advise(seen(30, header="instruction,output"), None).evals == (
+    assert advise(seen(30, header="instruction,output"), None, None).evals == (
         *("character-f1", "stop-rate"),
     )
 
 
 def test_rows_within_the_defaults_change_nothing(seen, encoder):
-    advice = advise(seen(30), encoder)
+    advice = advise(seen(30), encoder, None)
 
     assert (advice.max_seq_len, advice.max_new_tokens) == (None, None)
 
 
 def test_long_rows_raise_the_limits_in_steps(seen, encoder):
-    advice = advise(seen(30, 700), encoder)
+    advice = advise(seen(30, 700), encoder, None)
 
     assert advice.max_seq_len % 128 == 0 and 700 < advice.max_seq_len < 2200
     assert advice.max_new_tokens == 1024
 
 
 def test_lengths_are_left_alone_without_the_base(seen):
-    assert advise(seen(30, 700), None).max_seq_len is None
+    assert advise(seen(30, 700), None, None).max_seq_len is None
 
 
 def test_preferences_are_neither_split_nor_measured(tmp_path):
@@ -123,6 +126,6 @@ def test_preferences_are_neither_split_nor_measured(tmp_path):
     lines = ["prompt,chosen,rejected", *(f"{n}?,yes {n},no {n}" for n in range(40))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    advice = advise(glimpse(Found("pairs.csv", path, path), AUTO, rows=SAMPLE_ITEMS), None)
+    advice = advise(glimpse(Found("pairs.csv", path, path), AUTO, rows=SAMPLE_ITEMS), None, None)
 
     assert advice == Advice(train={"kind": "dpo"})
