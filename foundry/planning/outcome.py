@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from foundry.core import plugins
 from foundry.core.environment import peak_memory_bytes
 from foundry.core.load import LoadedRecipe
 from foundry.core.records import Plan
+from foundry.models.place import place_of
 from foundry.planning import hardware
 from foundry.planning.calibration import machine_key
 from foundry.planning.estimate.duration import work
@@ -31,7 +33,7 @@ def beside(
         `predicted` as the plan had it before the first step; `measured`; `work` and `memory`, the
         plan's own figures for the rows that were really trained on, without any calibration.
     """
-    job = _trained(loaded, plan, shards)
+    job = as_trained(loaded, plan, shards)
     backend = "cpu" if plan.resolved["device"] == "cpu" else "cuda"
     predicted = {key: plan.estimate.get(key) for key in ("seconds", "memory", "learned_from")}
     return {
@@ -64,7 +66,7 @@ def peak_bytes(backend: str) -> int | None:
     return torch.cuda.max_memory_reserved(0) + max(0, context)
 
 
-def _trained(loaded: LoadedRecipe, plan: Plan, shards: Mapping[str, Any]) -> Job:
+def as_trained(loaded: LoadedRecipe, plan: Plan, shards: Mapping[str, Any]) -> Job:
     """The training as it was, its rows counted."""
     rows = Rows(
         count=shards["rows"],
@@ -76,7 +78,8 @@ def _trained(loaded: LoadedRecipe, plan: Plan, shards: Mapping[str, Any]) -> Job
     asked = job_of(loaded, known_shape(loaded), rows, hardware.load_devices()["cpu-laptop"])
     kept = ("micro_batch_size", "pack_tokens", "dtype", "optimizer", "gradient_checkpointing")
     settled = {key: plan.resolved[key] for key in kept if key in plan.resolved}
-    return with_settings(asked, **settled)
+    trains = plugins.load("adapter", loaded.recipe.adapter.kind).TRAINS
+    return with_settings(asked, weights=place_of(plan.resolved, trains).weights, **settled)
 
 
 def _tokens(estimate: Mapping[str, Any]) -> float | None:

@@ -1,11 +1,15 @@
 """A run keeps what its plan predicted beside what was measured; later plans learn from it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from foundry.planning import calibration, hardware, learning
+from foundry.core.load import load_recipe
+from foundry.planning import calibration, hardware, learning, outcome
+from foundry.planning.estimate.stored import BYTES, weight_bytes
 from foundry.planning.learning import Sample
+from foundry.planning.plan import make_plan
 from tests.tiny_recipe import ACCEPT, TinyRecipe, call
 
 
@@ -20,6 +24,7 @@ def sample(operations: float, activations: float) -> Sample:
 
 
 RUNS = [sample(operations, n * 1e8) for n, operations in enumerate((2e9, 8e9, 2e10, 6e10), 1)]
+SHARDS = {"rows": 5, "tokens": 100, "supervised_tokens": 40, "longest": 30}
 
 
 def test_the_rates_of_a_machine_are_found_from_its_runs():
@@ -55,6 +60,23 @@ def test_a_run_keeps_prediction_and_measure_and_plans_learn_from_it(
     assert kept["measured"]["peak_memory_bytes"] > 50 << 20
     assert (learned["calibration"]["runs"], before["learned_from"]) == (1, 0)
     assert (after["learned_from"], after["memory"]["learned"]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("device", "adapter", "weights"),
+    [("cuda", "lora", "bfloat16"), ("cuda", "full", "float32"), ("cpu", "lora", "float32")],
+)
+def test_a_base_counts_in_the_numbers_that_it_was_held_in(
+    recipe: TinyRecipe, device: str, adapter: str, weights: str
+):
+    loaded = load_recipe(str(recipe.file), [f"adapter.kind={adapter}", "exports=[]"])
+    plan = make_plan(loaded, accepted_terms=("unknown",), runs=recipe.runs)
+    plan = replace(plan, resolved={**plan.resolved, "device": device, "dtype": "bfloat16"})
+
+    job = outcome.as_trained(loaded, plan, SHARDS)
+
+    assert (job.weights, job.dtype) == (weights, "bfloat16")
+    assert weight_bytes(job) == BYTES[weights] * job.shape.parameters
 
 
 def test_what_was_learned_of_this_machine_is_not_used_for_another(tmp_path, monkeypatch):
