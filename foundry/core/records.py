@@ -286,9 +286,9 @@ class ShardSet(Record):
 class TrainResult(Record):
     """A finished training: the curve, the learning proof, and the folder of what was trained.
 
-    `adapter` is that folder, which holds a whole model where all weights were trained; `forecast`
-    as in `planning.outcome`. `warnings`, each with a `code`, explain a poor result. `validation`
-    is the course of the loss on held-out rows. `metrics` are a trainer's own, first and last step.
+    `adapter` is that folder, a whole model where all weights were trained; `forecast` as in
+    `planning.outcome`; `warnings`, each with a `code`, explain a poor result; `validation` is the
+    loss on held-out rows; `metrics` are a trainer's own; `seconds_before`, of earlier starts.
     """
 
     adapter: str
@@ -305,6 +305,7 @@ class TrainResult(Record):
     warnings: tuple[Mapping[str, Any], ...] = ()
     validation: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    seconds_before: float = 0.0
 
 
 @dataclass(frozen=True)

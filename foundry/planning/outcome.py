@@ -27,7 +27,7 @@ def beside(
         loaded: The recipe.
         plan: What the run was made from.
         shards: The record of the encoded rows.
-        seconds: What the training stage took in this process.
+        seconds: What the training stage took, earlier starts of it up to the checkpoint included.
 
     Returns:
         `predicted` as the plan had it before the first step; `measured`; `work` and `memory`, the

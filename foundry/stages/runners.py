@@ -108,7 +108,7 @@ def _fit(way: Walk) -> Result:
     else:
         fitted = _fit_here(way)
     keep(way, "plan", _plan, time.monotonic())
-    seconds = time.monotonic() - started
+    seconds = fitted.seconds_before + time.monotonic() - started
     result = replace(fitted, forecast=beside(way.loaded, way.plan, way.results["encode"], seconds))
     atomic.write_json(way.run.file("train.json"), result.as_dict())
     return result, [way.run.file(n) for n in (result.adapter, "metrics.jsonl", "train.json")]

@@ -108,6 +108,7 @@ class Progress(TrainerCallback):
         seen = {
             "tokens": self._trainer.tokens,
             "supervised": {str(k): n for k, n in self._trainer.supervised.items()},
+            "seconds": round(self._trainer.seconds, 3),
             "seen_rows": self._trainer.seen_rows,
             "made_with": made_with(),
         }

@@ -94,6 +94,7 @@ def _newest(inputs: FitInputs, trainer: StepTrainer) -> Path | None:
     trainer.tokens = seen["tokens"]
     trainer.supervised.update({int(k): n for k, n in seen["supervised"].items()})
     trainer.seen_rows += seen["seen_rows"]
+    trainer.seconds_before = seen["seconds"]
     inputs.crew.by_first(lambda: keep_until(metrics, step_of(path)))
     inputs.events.emit(
         "train",

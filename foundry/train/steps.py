@@ -6,6 +6,7 @@ is of a whole answer. What was learned from is counted, and held against the sha
 """
 
 import math
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,11 +79,18 @@ class StepTrainer:
         self.step_loss = 0.0
         self.step_items = 0
         self.step_divisors: set[float] = set()
+        self.began = time.monotonic()
+        self.seconds_before = 0.0  # of earlier starts, up to the checkpoint that it went on from
         self.tokens = 0
         self.supervised: Counter[int] = Counter()
         self.seen_rows: list[str] = []
         self.step_rows: list[str] = []
         self.last_rows: list[str] = []
+
+    @property
+    def seconds(self) -> float:
+        """What the steps so far took, those of earlier starts included."""
+        return self.seconds_before + time.monotonic() - self.began
 
     def items(self, rows: Sequence[Row]) -> int:
         """What the losses of a step's rows are divided by."""

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from foundry.core.errors import InterruptedRun
 from foundry.core.events import Event
+from foundry.core.records import TrainResult
 from foundry.core.rundir import RunDir
 from foundry.train.adapters import lora
 from foundry.train.trainers import sft
@@ -48,11 +50,16 @@ def crash() -> None:
 
 def train(folder: Path, path: Path, *listeners: Listener, every: int = 100) -> RunDir:
     """Begin or go on with the run at `path`, with dropout and accumulation."""
+    fit(folder, path, *listeners, every=every)
+    return RunDir(path)
+
+
+def fit(folder: Path, path: Path, *listeners: Listener, every: int = 100) -> TrainResult:
+    """The result of `train`."""
     adapter = lora.Spec(rank=4, alpha=8, dropout=0.1)
     setup = Setup(folder, STEPS, micro_batch_size=1, adapter=adapter, rows=ROWS, seed=3)
     inputs = open_run(setup, path, *listeners)
-    sft.fit(inputs, fast(STEPS, global_batch_size=2, checkpoint_every=every))
-    return inputs.run
+    return sft.fit(inputs, fast(STEPS, global_batch_size=2, checkpoint_every=every))
 
 
 def rows_of(run: RunDir) -> list[str]:
@@ -137,6 +144,26 @@ def test_run_that_died_after_its_last_step_only_proves(
 
     assert [event["event"] for event in events] == ["layers", "resume"]
     assert adapter_bytes(run) == adapter_bytes(straight)
+
+
+SLOW_S = 0.3
+
+
+@pytest.mark.parametrize("stop", [STOP, STEPS])
+def test_seconds_are_those_of_all_starts(tiny_llama: Path, tmp_path: Path, stop: int):
+    with pytest.raises(InterruptedRun):
+        train(tiny_llama, tmp_path, slow, at_step(stop - 1, kill(signal.SIGTERM)))
+
+    result = fit(tiny_llama, tmp_path, slow)
+
+    assert SLOW_S * stop <= result.seconds_before
+    assert SLOW_S * STEPS <= result.seconds
+
+
+def slow(event: Event) -> None:
+    """A listener that takes longer than the step."""
+    if event["event"] == "step":
+        time.sleep(SLOW_S)
 
 
 def test_damaged_checkpoint_is_told_and_the_one_before_taken(
