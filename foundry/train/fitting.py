@@ -84,7 +84,8 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
         # Takes off what accelerate put around `forward`, so that proofs are made in float32.
         trainer.accelerator.unwrap_model(inputs.model, keep_fp32_wrapper=False)
         step = trainer.state.global_step
-        if stop.signal_number is not None and step < inputs.steps and not watch.course.is_over:
+        stop.agree(crew)  # on what came after the last step's end too
+        if stop.signal_number is not None:
             raise stop.interrupted(step, inputs.steps)
         course = _course(inputs, trainer, watch)
     crew.by_first(lambda: atomic.remove(work))

@@ -90,8 +90,7 @@ class Progress(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """When one process is asked to stop, all save first."""
         self.pace.end(self._trainer.tokens)
-        asked = self.inputs.crew.heard(self.stop.signal_number)
-        self.stop.signal_number = next((number for number in asked if number is not None), None)
+        self.stop.agree(self.inputs.crew)
         if self.stop.signal_number is not None:
             control.should_save = True
             control.should_training_stop = True
@@ -108,8 +107,8 @@ class Progress(TrainerCallback):
         seen = {
             "tokens": self._trainer.tokens,
             "supervised": {str(k): n for k, n in self._trainer.supervised.items()},
-            "seconds": round(self._trainer.seconds, 3),
             "seen_rows": self._trainer.seen_rows,
+            "seconds": round(self._trainer.seconds, 3),
             "made_with": made_with(),
         }
         atomic.write_json(written / "foundry.json", seen)

@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from foundry.core.errors import InterruptedByUser, InterruptedRun, Problem
 from foundry.core.language import gettext as _
+
+if TYPE_CHECKING:
+    from foundry.train.processes.crew import Crew
 
 
 @dataclass
@@ -16,6 +20,11 @@ class StopRequest:
     """Which signal asked to stop, or None."""
 
     signal_number: int | None = None
+
+    def agree(self, crew: "Crew") -> None:
+        """Let what one process was asked be asked of each; all must call."""
+        asked = crew.heard(self.signal_number)
+        self.signal_number = next((number for number in asked if number is not None), None)
 
     def interrupted(self, step: int, of: int) -> InterruptedRun:
         """The error to end with, after the state of `step` was saved."""

@@ -198,7 +198,7 @@ def test_run_stopped_in_an_epoch_ends_with_the_same_bytes(
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("step", range(1, 7))
+@pytest.mark.parametrize("step", range(1, training.STEPS + 1))
 def test_run_stopped_after_any_step_ends_with_the_same_bytes(
     tiny_llama: Path, straight: RunDir, tmp_path: Path, step: int
 ):  # C66
@@ -206,7 +206,7 @@ def test_run_stopped_after_any_step_ends_with_the_same_bytes(
 
 
 def check_stopped(tiny_llama: Path, straight: RunDir, tmp_path: Path, step: int) -> None:
-    """Asked to stop after `step`, so stopped after the next, and taken up again."""
+    """Asked to stop after `step`, so stopped after the next if there is one, and taken up again."""
     path = tmp_path / os.urandom(4).hex()
     begun = training.opened(tiny_llama, path, training.at("step", step, stop))
     assert isinstance(ended(lambda: training.fit(begun, checkpoint_every=100)), InterruptedRun)

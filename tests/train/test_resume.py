@@ -146,6 +146,21 @@ def test_run_that_died_after_its_last_step_only_proves(
     assert adapter_bytes(run) == adapter_bytes(straight)
 
 
+@pytest.mark.parametrize("step", [STEPS - 1, STEPS])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_during_the_last_step_is_heard(
+    straight: RunDir, tiny_llama: Path, tmp_path: Path, step: int, number: int
+):  # C66
+    with pytest.raises(InterruptedRun, match="stopped after step 15 of 15"):
+        train(tiny_llama, tmp_path, at_step(step, kill(number)))
+    assert not (tmp_path / "adapter").exists()
+
+    run = train(tiny_llama, tmp_path)
+
+    assert metrics(run) == metrics(straight)
+    assert adapter_bytes(run) == adapter_bytes(straight)
+
+
 SLOW_S = 0.3
 
 
