@@ -1,8 +1,8 @@
 """Free the disk of what no run needs any more, and of nothing that is a run's only evidence.
 
-What may go: the checkpoints of a run whose training is finished and whose adapter is whole, the
-working folders of stages that are not in work, and files that were half written when a process was
-killed. A run that a process holds is left alone.
+What may go: the checkpoints of a run whose training is finished and what it trained is whole,
+the working folders of stages that are not in work, and files that were half written when a process
+was killed. A run that a process holds is left alone.
 """
 
 import re
@@ -80,9 +80,11 @@ def _waste(run: Run) -> list[Waste]:
 def _is_trained(run: Run) -> bool:
     """Whether the training is finished and everything it made still has its hash."""
     stamp = run.dir.stamp("train")
+    if stamp is None:
+        return False
+    made = f"{run.result('train').get('adapter')}/"  # `adapter/`, or `model/` of all weights
     return (
-        stamp is not None
-        and any(name.startswith("adapter/") for name in stamp.get("outputs", {}))
+        any(name.startswith(made) for name in stamp.get("outputs", {}))
         and run.dir.is_done("train", stamp["inputs"])
     )
 

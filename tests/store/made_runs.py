@@ -39,17 +39,19 @@ def make(runs: Path, name: str = "shop-1a2b3c4d", until: str = "package", **chan
     folder = Folder(runs / name)
     folder.path.mkdir(parents=True)
     events = Events([to_file(folder.file("events.jsonl"))], name)
-    atomic.write_json(folder.file("plan.json"), {**PLAN, **changed})
+    plan: dict[str, Any] = {**PLAN, **changed}
+    atomic.write_json(folder.file("plan.json"), plan)
+    trained = "model" if plan["values"]["adapter"]["kind"] == "full" else "adapter"
     atomic.write_json(folder.file("env.json"), {"python": "3.11", "packages": {"torch": "2.13.0"}})
     for stage in STAGES[: STAGES.index(until) + 1]:
         events.emit(stage, "begin")
-        finish(folder, stage)
+        finish(folder, stage, trained)
         events.emit(stage, "end", seconds=1.0, peak_memory_bytes=1 << 20)
     return Run(folder)
 
 
-def finish(folder: Folder, stage: str) -> None:
-    """Stamp a stage; the training has a curve, two checkpoints and an adapter."""
+def finish(folder: Folder, stage: str, trained: str = "adapter") -> None:
+    """Stamp a stage; the training has a curve, two checkpoints and the folder `trained`."""
     outputs, result = list[Path](), {}
     if stage == "train":
         steps = [{"step": n, "of": 3, "loss": 3.0 / n} for n in (1, 2, 3)]
@@ -58,9 +60,11 @@ def finish(folder: Folder, stage: str) -> None:
         )
         for step in ("step-000002", "step-000003"):
             atomic.write_bytes(folder.file("checkpoints", step, "adapter.safetensors"), b"x" * 1000)
-        atomic.write_bytes(folder.file("adapter", "adapter_model.safetensors"), b"weights")
-        outputs = [folder.file("adapter"), folder.file("metrics.jsonl")]
-        result = {"steps": 3, "last_loss": 1.0, "proof": {"moved": {"tensors": 4, "moved": 4}}}
+        file = "model.safetensors" if trained == "model" else "adapter_model.safetensors"
+        atomic.write_bytes(folder.file(trained, file), b"weights")
+        outputs = [folder.file(trained), folder.file("metrics.jsonl")]
+        moved = {"tensors": 4, "moved": 4}
+        result = {"adapter": trained, "steps": 3, "last_loss": 1.0, "proof": {"moved": moved}}
     folder.finish(stage, "inputs", result, outputs, time.monotonic())
 
 

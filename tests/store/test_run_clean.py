@@ -7,7 +7,7 @@ import pytest
 from foundry.core import atomic
 from foundry.store.run_clean import clean
 from foundry.store.runs import Run
-from tests.store.made_runs import log, make
+from tests.store.made_runs import PLAN, log, make
 
 CHECKPOINTS = ["checkpoints/step-000002", "checkpoints/step-000003"]
 
@@ -42,6 +42,13 @@ def test_checkpoints_of_a_finished_training_go_and_all_else_stays(tmp_path: Path
     assert gone == {*CHECKPOINTS, *(f"{path}/adapter.safetensors" for path in CHECKPOINTS)}
     assert found.size_bytes == 2000
     assert paths(run) == []
+
+
+def test_checkpoints_of_a_training_of_all_weights_go_too(tmp_path: Path):
+    run = make(tmp_path, values={**PLAN["values"], "adapter": {"kind": "full"}})
+
+    assert paths(run, remove=True) == CHECKPOINTS
+    assert run.dir.file("model", "model.safetensors").is_file()
 
 
 def test_checkpoints_of_an_interrupted_training_are_its_evidence(tmp_path: Path):
