@@ -1,6 +1,7 @@
 """What `auto` leaves open is tried on the real model, kept, and never tried again (C13)."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 
 from foundry.core.errors import ResourceError
 from foundry.core.events import Event
-from foundry.train import probe
+from foundry.train import fitting, probe
 from foundry.train.batches.arrange import Arrangement
 from foundry.train.inputs import FitInputs
 from foundry.train.probe import WORTHWHILE_STEPS, distinct_sizes, number_type, settle
@@ -120,14 +121,24 @@ def test_bfloat16_trains_float32_tensors_to_about_the_same_losses(tiny_llama: Pa
     assert half == pytest.approx(full, rel=1e-4)
 
 
+@case(
+    "deterministic",
+    {"torch is not told": change(fitting, "deterministic", lambda *_: nullcontext())},
+)
 def test_deterministic_run_gives_the_same_bytes_twice(tiny_gemma3: Path, tmp_path: Path):
-    made = []
+    made, told = [], []
+
+    def listen(event: Event) -> None:
+        if event["event"] == "step":
+            told.append(torch.are_deterministic_algorithms_enabled())
+
     for name in ("one", "two"):
-        inputs = open_run(Setup(tiny_gemma3, 4), tmp_path / name)
+        inputs = open_run(Setup(tiny_gemma3, 4), tmp_path / name, listen)
         sft.fit(inputs, fast(4, deterministic=True))
         made.append(adapter_bytes(inputs.run))
 
     assert made[0] == made[1]
+    assert told == 8 * [True]
     assert not torch.are_deterministic_algorithms_enabled()
 
 
