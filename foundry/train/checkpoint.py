@@ -20,6 +20,7 @@ from foundry.core.shortage import disk_full, disk_says, free_bytes
 from foundry.core.sizes import readable
 from foundry.models.folder import check_folder, check_torch
 from foundry.models.quiet import quiet
+from foundry.train.adapter_files import has_update
 
 MANIFEST, WORK = "checkpoint.json", ".work"
 FLOAT32_BYTES = 4
@@ -27,8 +28,8 @@ FLOAT32_BYTES = 4
 NEEDED = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 # Of a model in parts (`sharding.py`).
 NEEDED_IN_PARTS = ("shards", "scheduler.json", "rng_state.pth", "trainer_state.json")
-# A trained number, and the two moments that AdamW keeps of it.
-COPIES = 3
+# What AdamW keeps of a trained number.
+MOMENTS = 2
 # Pickled TrainingArguments and a template card; neither is ever read back.
 UNWANTED = ("training_args.bin", "README.md")
 # What the Trainer writes with `torch.save` and reads with `weights_only=True`.
@@ -83,13 +84,17 @@ def place_of(folder: Path, step: int) -> Path:
 
 
 def size_bytes(model: Any) -> int:
-    """What one checkpoint of a model takes; the tokenizer and the lists of rows come on top."""
+    """What one checkpoint of a model takes; the tokenizer and the lists of rows come on top.
+
+    Where the model's own weights train, those that do not are in it too.
+    """
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return trained * FLOAT32_BYTES * COPIES
+    every = sum(p.numel() for p in model.parameters())
+    return FLOAT32_BYTES * ((trained if has_update(model) else every) + MOMENTS * trained)
 
 
 def check_room(folder: Path, needed_bytes: int, *, keep: int) -> None:
-    """Refuse to begin where the checkpoints of the run cannot be held, one more while it is saved.
+    """Refuse to begin where `keep` checkpoints cannot be held, and one more while it is saved.
 
     Raises:
         ResourceError: Names the folder, what is needed and what is free (C68).

@@ -54,7 +54,7 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
     work, size = folder / checkpoint.WORK, checkpoint.size_bytes(inputs.model)
     crew = inputs.crew
     crew.by_first(lambda: atomic.remove(work))
-    checkpoint.check_room(folder, size, keep=spec.keep_checkpoints)
+    checkpoint.check_room(folder, size, keep=spec.most_checkpoints)
     before, layers = proof.copies(inputs.model), proof.updated_layers(inputs.model)
     inputs.events.emit("train", "layers", layers=layers)
     warnings = _warnings(inputs)

@@ -2,8 +2,9 @@
 
 A trainer's `Spec` is these settings and whatever it adds of its own. There is none for
 `torch.compile`: lengths differ from pass to pass, so that it would compile again and again, and the
-loss in blocks (`head.py`), attention by row (`attention.py`) and the fused update (`fused.py`) are
-where it would break the graph. That it pays here has not been measured, so it is not offered.
+loss in blocks (`losses/head.py`), attention by row (`batches/attention.py`) and the fused update
+(`fused.py`) are where it would break the graph. That it pays here has not been measured, so it is
+not offered.
 """
 
 import math
@@ -131,6 +132,11 @@ class TrainerSettings(Closed):
         description="Compute activations twice to save memory; a third slower, same result. `auto` "
         "does so where the plan finds that they do not fit the memory otherwise.",
     )
+
+    @property
+    def most_checkpoints(self) -> int:
+        """How many stay at most: the newest, and that of the best step where it is older."""
+        return self.keep_checkpoints + (self.best_by is not None)
 
     @model_validator(mode="before")
     @classmethod

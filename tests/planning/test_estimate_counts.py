@@ -8,6 +8,7 @@ from foundry.core.load import load_recipe
 from foundry.models.quiet import quiet
 from foundry.models.shape import shape_of
 from foundry.planning import hardware
+from foundry.planning.estimate.disk import disk
 from foundry.planning.estimate.flops import step_flops
 from foundry.planning.estimate.job import Job, job_of
 from foundry.planning.estimate.memory import memory
@@ -178,6 +179,28 @@ def test_last_layers_have_the_numbers_that_the_plan_counts():
     counted = job(shape_from(model), adapter="full", last_layers=1).trained_weights
 
     assert counted == pytest.approx(trained, rel=0.01)
+
+
+@pytest.mark.parametrize("last", [None, 1])
+def test_a_saved_model_takes_the_disk_of_all_its_weights(tmp_path, last):
+    model = model_of("llama")
+    model.save_pretrained(tmp_path)
+
+    held = (tmp_path / "model.safetensors").stat().st_size
+    planned = disk(job(shape_from(model), adapter="full", rank=0, last_layers=last))
+    assert planned.parts["adapter"] == pytest.approx(held, rel=0.02)
+
+
+def test_the_best_checkpoint_takes_disk_besides():
+    shape = KnownShape(shape_from(model_of("llama")), "config.json")
+    rows = Rows(40, exactly(TOKENS), exactly(SUPERVISED), TOKENS, "tokenizer")
+    device = hardware.load_devices()["cpu-laptop"]
+    newest, besides = (
+        disk(job_of(load_recipe("retail/customer-service", settings), shape, rows, device))
+        for settings in ((), ("train.best_by={metric: validation-loss}",))
+    )
+
+    assert besides.parts["checkpoints"] * 3 == newest.parts["checkpoints"] * 4
 
 
 @pytest.mark.parametrize("family", FAMILIES)

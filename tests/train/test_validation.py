@@ -17,13 +17,15 @@ from foundry.core.records import TrainResult
 from foundry.core.rundir import RunDir
 from foundry.encode.tokenize import IGNORED
 from foundry.train import checkpoint, validation
+from foundry.train.adapters import full
 from foundry.train.inputs import FitInputs
 from foundry.train.settings import BestBy, EarlyStopping
+from foundry.train.trainers import sft
 from foundry.train.validation import Course
 from tests.cases import change
 from tests.faults import training
 from tests.faults.table import ended, fault
-from tests.tiny_run import adapter_bytes, metrics
+from tests.tiny_run import Setup, adapter_bytes, fast, metrics, open_run
 
 BEST = {"best_by": BestBy(metric="validation-loss"), "keep_checkpoints": 1, "evaluate_every": 1}
 measure = validation.validation_loss
@@ -114,6 +116,41 @@ def test_weights_of_the_best_step_are_kept_though_only_one_checkpoint_is(fit):
         "kept_step": 3,
         "stopped_early": False,
     }
+
+
+def test_room_is_asked_for_as_many_checkpoints_as_lie_there(fit, monkeypatch):
+    asked, there = list[int](), list[int]()
+    look, drop = checkpoint.check_room, checkpoint.drop_old
+
+    def looking(folder: Path, needed_bytes: int, *, keep: int) -> None:
+        asked.append(keep + 1)
+        look(folder, needed_bytes, keep=keep)
+
+    def dropping(folder: Path, *, keep: int, best: int | None = None) -> None:
+        there.append(len(checkpoint.committed(folder)))
+        drop(folder, keep=keep, best=best)
+
+    monkeypatch.setattr(checkpoint, "check_room", looking)
+    monkeypatch.setattr(checkpoint, "drop_old", dropping)
+
+    fit(UP, checkpoint_every=1)
+
+    assert asked == [max(there)] == [3]
+
+
+@pytest.mark.parametrize("last", [None, 1])
+def test_checkpoint_of_a_model_is_as_large_as_room_is_asked_for(
+    tiny_llama: Path, tmp_path: Path, last: int | None
+):
+    setup = Setup(tiny_llama, 2, adapter=full.Spec(last_layers=last), method=full)
+    inputs = open_run(setup, tmp_path)
+    sft.fit(inputs, fast(2))
+
+    folder = inputs.run.file("checkpoints", "step-000002")
+    tensors = [folder / "model.safetensors", folder / "optimizer.pt"]
+
+    held = sum(path.stat().st_size for path in tensors)
+    assert held == pytest.approx(checkpoint.size_bytes(inputs.model), rel=0.05)
 
 
 def isfinite_but(course: Course, step: int, loss: float) -> float:

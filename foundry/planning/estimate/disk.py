@@ -25,15 +25,18 @@ class Disk(Record):
 
 
 def disk(job: Job) -> Disk:
-    """Bytes at most, the checkpoint that is being written among them."""
-    trained = FLOAT32 * job.trained_weights
-    checkpoint = trained + optimizer_bytes(job)
+    """Bytes at most, the checkpoint that is being written among them.
+
+    Where the base's own weights train, those that do not are saved with them.
+    """
+    saved = FLOAT32 * (job.shape.parameters if job.is_full else job.trained_weights)
+    checkpoint = saved + optimizer_bytes(job)
     exports = sum(PER_EXPORT.get(kind, 0) * job.shape.parameters for kind in job.exports)
-    exports += trained * sum(kind not in PER_EXPORT for kind in job.exports)
+    exports += saved * sum(kind not in PER_EXPORT for kind in job.exports)
     return Disk(
         {
             "checkpoints": checkpoint * (job.checkpoints + 1),
-            "adapter": trained,
+            "adapter": saved,
             "exports": exports,
             "package": exports,
         }

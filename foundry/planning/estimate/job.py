@@ -42,7 +42,7 @@ class Job:
         pack_tokens: Positions at most in a forward pass.
         micro_batch_size: Rows at most in a forward pass.
         rows: Lengths and numbers of the rows.
-        checkpoints: How many checkpoints stay.
+        checkpoints: How many checkpoints stay at most.
         exports: Kinds of the exports.
         last_layers: How many layers train where not all of them do.
         in_a_layer: Numbers of the update in one decoder layer; LoRA's where None.
@@ -210,7 +210,7 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         micro_batch_size=round(in_a_pass * in_a_place),
         pack_tokens=_settled(train, "pack_tokens", PACK_TOKENS[device.backend]),
         rows=rows,
-        checkpoints=train.get("keep_checkpoints", 2),
+        checkpoints=train.get("keep_checkpoints", 2) + bool(train.get("best_by")),
         exports=tuple(block.kind for block in recipe.exports),
         last_layers=adapter.get("last_layers"),
         held_matrices=getattr(kind, "HELD_MATRICES", 0),
