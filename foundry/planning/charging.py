@@ -14,17 +14,22 @@ def charges(plan: Plan) -> Charges:
 
     A weight costs two operations a token forward and two for the gradient of its input; one that
     is trained two more (Kaplan et al. 2020, section 2.1). So 4N a token where the base is frozen
-    and 6N where it is not, N the numbers of the linear layers that a token passes; for the head
-    the same at each supervised token. Attention, the adapter and what is computed twice are left
+    and 6N where it is not, N the numbers of the linear layers that a token passes, and 2N of those
+    below the last layers where only these train; for the head the same at each supervised token,
+    4N where it is frozen. Attention, the adapter and what is computed twice are left
     out: it is what such a training needs on any machine. A shape that is guessed says nothing.
     """
     known = shape_in(Path(plan.base.folder))
     body, head = known.shape.active_weights, known.shape.hidden * known.shape.vocabulary
-    passes = 6 if plan.values["adapter"]["kind"] == FULL else 4
+    adapter = plan.values["adapter"]
+    last = adapter.get("last_layers") if adapter["kind"] == FULL else None
+    forward, backward = 2, 4 if adapter["kind"] == FULL else 2
+    reached = 1.0 if last is None else last / known.shape.layers
+    at_head = forward + (backward if last is None else 2)
     cost = plan.estimate.get("cost")
     return Charges(
-        flops_per_token=None if known.is_guessed else float(passes * body),
-        flops_per_target=None if known.is_guessed else float(passes * head),
+        flops_per_token=None if known.is_guessed else (forward + backward * reached) * body,
+        flops_per_target=None if known.is_guessed else float(at_head * head),
         watts=None if cost is None else 1000 * cost["kwh"]["expected"] / cost["hours"]["expected"],
         watts_from="" if cost is None else f"assumed for {plan.estimate['device']}",
         is_metered=plan.resolved["device"] == "cpu",

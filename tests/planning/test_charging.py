@@ -47,6 +47,17 @@ def test_token_costs_its_forward_pass_and_its_gradients(plan: Plan, kind: str, t
     assert counted == times * forward_flops(plan)
 
 
+def test_the_last_of_two_layers_costs_the_gradients_of_one(plan: Plan):
+    every, last, update = (
+        charges(replace(plan, values={**plan.values, "adapter": adapter}))
+        for adapter in ({"kind": "full"}, {"kind": "full", "last_layers": 1}, {"kind": "lora"})
+    )
+
+    assert last.flops_per_token is not None and every.flops_per_token is not None
+    assert last.flops_per_token == (2 + 4 / 2) / 6 * every.flops_per_token
+    assert last.flops_per_target == update.flops_per_target  # the head is frozen
+
+
 def test_draw_and_price_are_those_of_the_plan(plan: Plan):
     found = charges(plan)
     cost = plan.estimate["cost"]

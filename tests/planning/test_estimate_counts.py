@@ -22,6 +22,7 @@ from tests.largest import Held
 
 FAMILIES = ["llama", "gemma3", "qwen3"]
 TOKENS, SUPERVISED, RANK = 32, 12, 4  # tokens within the tiny Gemma's window
+REACHED = 1 / 2  # of two layers, the last
 
 
 def job(shape, **settings) -> Job:
@@ -131,6 +132,29 @@ def test_operations_of_all_weights_are_those_torch_counts(family):
     assert expected == pytest.approx(counted(model), rel=0.01)
 
 
+# Of a layer that ends with a product torch does not compute that one twice; Gemma's ends with a
+# norm.
+@pytest.mark.parametrize(
+    ("family", "twice"), [*((family, False) for family in FAMILIES), ("gemma3", True)]
+)
+def test_operations_of_the_last_layers_are_those_torch_counts(family, twice):
+    full = plugins.load("adapter", "full")
+    model = full.attach(model_of(family), full.Spec(last_layers=1))
+    if twice:
+        with quiet():
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+
+    settings = {"adapter": "full", "rank": 0, "last_layers": 1, "gradient_checkpointing": twice}
+    step = step_flops(job(shape_from(model), **settings))
+
+    # Attention as torch's own: backward it computes twice as much as forward.
+    reached = 1 if twice else REACHED
+    attention = step.attention * (1 + 2 * reached) / (1 + 2.5 * reached)
+    expected = step.total - step.attention + attention
+    assert expected == pytest.approx(counted(model), rel=0.01)
+
+
 def test_operations_of_checkpointing_are_those_torch_counts():
     model = adapted("llama")
     with quiet():
@@ -179,6 +203,16 @@ def test_last_layers_have_the_numbers_that_the_plan_counts():
     counted = job(shape_from(model), adapter="full", last_layers=1).trained_weights
 
     assert counted == pytest.approx(trained, rel=0.01)
+
+
+def test_activations_are_kept_of_the_layers_that_train():
+    shape = shape_from(model_of("llama"))
+    last, every = (
+        memory(job(shape, adapter="full", rank=0, last_layers=last), "cuda").parts["activations"]
+        for last in (1, None)
+    )
+
+    assert last.expected == REACHED * every.expected
 
 
 @pytest.mark.parametrize("last", [None, 1])

@@ -58,10 +58,11 @@ def work(job: Job, backend: str) -> Work:
     operations = step_flops(job).total
     elementwise = layer_activations(job) * job.shape.layers * job.step_tokens
     frozen = NF4_TRAFFIC * job.shape.linear_weights * job.passes if job.adapter == QLORA else 0
-    traffic = 3 * elementwise + frozen + ADAMW_TRAFFIC * job.trained_weights
-    again = 1.5 if job.gradient_checkpointing else 1.0
+    traffic = (1 + 2 * job.reached) * elementwise + frozen + ADAMW_TRAFFIC * job.trained_weights
+    again = 0.5 if job.gradient_checkpointing else 0.0
     # A forward pass alone is a third of what goes forward and backward.
-    calls = job.shape.layers * job.passes * (again + job.reference_passes / 3)
+    alone = 1 - job.reached + job.reference_passes
+    calls = job.shape.layers * job.passes * ((1 + again) * job.reached + alone / 3)
     # Each token that is drawn reads all weights once for the whole batch, one pass forward.
     traffic += job.drawn_tokens * weight_bytes(job)
     calls += job.shape.layers * job.drawn_tokens / 3

@@ -2,7 +2,8 @@
 
 A product with N weights costs 2N a token forward and 2N for the gradient of its input; where its
 weights are trained, 2N more (Kaplan et al. 2020, "Scaling Laws for Neural Language Models",
-section 2.1). So frozen weights cost 4NT and trained ones 6NT.
+section 2.1). So frozen weights cost 4NT and trained ones 6NT; frozen ones below all that trains,
+which no gradient reaches, 2NT.
 """
 
 from dataclasses import dataclass
@@ -45,12 +46,13 @@ def step_flops(job: Job) -> Flops:
     forward_attention = _attention(job)
     again = forward_linear + forward_update + forward_attention
     forward_head = _forward_head(job)
+    own = (job.last_layers or job.shape.layers) / job.shape.layers if job.is_full else 0
     return Flops(
-        linear=forward_linear * (3 if job.is_full else 2) - _skipped_linear(job, tokens),
+        linear=forward_linear * (1 + job.reached + own) - _skipped_linear(job, tokens),
         update=forward_update * 3 - _skipped_update(job, tokens),
-        attention=forward_attention * (1 + ATTENTION_BACKWARD),
+        attention=forward_attention * (1 + ATTENTION_BACKWARD * job.reached),
         head=forward_head * _head_passes(job),
-        recomputed=again if job.gradient_checkpointing else 0.0,
+        recomputed=again * job.reached if job.gradient_checkpointing else 0.0,
         reference=(forward_linear + forward_attention + forward_head) * job.reference_passes,
         beside=_beside(job),
     )
@@ -80,15 +82,18 @@ def _read(shape: Shape, job: Job) -> float:
 
 
 def _head_passes(job: Job) -> int:
-    """Logits and the gradient of what reaches the head; logits again and its own (`train.head`)."""
+    """Logits and the gradient of what reaches the head; logits again and its own.
+
+    As `train/losses/head.py` computes them.
+    """
     if job.says_reward:  # whose head is trained in any case
         return 3
-    return 4 if job.is_full else 2
+    return 4 if job.is_full and job.last_layers is None else 2
 
 
 def _skipped_linear(job: Job, tokens: float) -> float:
     """The first layer's input needs no gradient while what made it is frozen."""
-    if job.is_full or job.gradient_checkpointing:
+    if job.is_full or job.gradient_checkpointing:  # the norm before it trains with its layer
         return 0.0
     first = sum(one.inputs * one.outputs for one in job.shape.linears() if one.name in FIRST)
     return 2 * first * tokens

@@ -112,6 +112,22 @@ class Job:
         return self.adapter == FULL
 
     @property
+    def reached_layers(self) -> int:
+        """The decoder layers that a gradient passes.
+
+        Where activations are computed twice those are all: transformers 5.24 then asks for the
+        gradient of the embeddings (`activation_checkpointing_enable`).
+        """
+        if self.last_layers is None or self.gradient_checkpointing:
+            return self.shape.layers
+        return self.last_layers
+
+    @property
+    def reached(self) -> float:
+        """Their share of all."""
+        return self.reached_layers / self.shape.layers
+
+    @property
     def adapted(self) -> list[Linear]:
         """The layers of one decoder layer that get an update."""
         if self.is_full:

@@ -116,7 +116,7 @@ def layer_activations(job: Job) -> float:
 
 
 def _activations(job: Job, factors: MemoryFactors | None) -> Spread:
-    tokens, layers = job.largest_pass, job.shape.layers
+    tokens, layers = job.largest_pass, job.reached_layers
     layer = layer_activations(job) * tokens
     layer += FLOAT32 * job.held_matrices * sum(one.weights for one in job.adapted)
     if job.gradient_checkpointing:
