@@ -83,9 +83,8 @@ def _is_trained(run: Run) -> bool:
     if stamp is None:
         return False
     made = f"{run.result('train').get('adapter')}/"  # `adapter/`, or `model/` of all weights
-    return (
-        any(name.startswith(made) for name in stamp.get("outputs", {}))
-        and run.dir.is_done("train", stamp["inputs"])
+    return any(name.startswith(made) for name in stamp.get("outputs", {})) and run.dir.is_done(
+        "train", stamp["inputs"]
     )
 
 
