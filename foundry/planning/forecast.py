@@ -23,6 +23,7 @@ from foundry.planning.estimate.spread import Spread
 from foundry.planning.hardware import Device
 from foundry.planning.processes import DDP, DEEPSPEED, FSDP2, open_strategy
 from foundry.planning.shapes import KnownShape, known
+from foundry.train import capacity
 
 # Of its memory, what a card's driver and screen leave, and what an operating system leaves that
 # lives in the same memory; assumed.
@@ -71,6 +72,15 @@ class Forecast(Record):
     def is_tight(self) -> bool:
         """Whether the peak may be above what the device has, though it is not expected."""
         return self.fits and self.memory.total.high > self.usable_bytes
+
+    @property
+    def warnings(self) -> tuple[dict[str, Any], ...]:
+        """What is no fault, and may explain a model that will have learned too little."""
+        if self.job.is_full:
+            return ()
+        supervised = round(self.job.rows.count * self.job.rows.supervised.expected)
+        found = capacity.warning(self.job.trained_weights, supervised)
+        return () if found is None else (found,)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, with what is computed of them."""

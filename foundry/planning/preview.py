@@ -44,6 +44,7 @@ class Preview:
             "estimate": self.forecast.as_dict(),
             "device": self.device.model_dump(mode="json"),
             "edits": [edit.as_dict() for edit in self.edits],
+            "warnings": list(self.forecast.warnings),
             "shortfalls": [one.as_dict() for one in self.shortfalls],
         }
 

@@ -50,14 +50,7 @@ def notes(made: Forecast, device: Device) -> list[str]:
     if job.processes > 1:
         what = _("{count} processes ({strategy}): memory is that of each, time and cost are of all")
         said.append(what.format(count=job.processes, strategy=job.strategy))
-    supervised = job.rows.count * job.rows.supervised.expected
-    if not job.is_full and job.trained_weights < supervised:
-        # The capacity rule of Tinker's primer on LoRA.
-        what = _(
-            "fewer numbers are trained ({trained:,}) than tokens are supervised "
-            "({supervised:,.0f}); a higher `adapter.rank` may learn more"
-        )
-        said.append(what.format(trained=job.trained_weights, supervised=supervised))
+    said += [_capacity(one, has_rank=job.rank > 0) for one in made.warnings]
     if job.experimental:
         what = _("TRL calls this trainer experimental ({place}): it may change with any version")
         said.append(what.format(place=job.experimental))
@@ -68,6 +61,19 @@ def notes(made: Forecast, device: Device) -> list[str]:
         said.append(what.format(device=device.title.text(language()), keys=keys))
     said.append(_("training alone; evaluation and exports come on top"))
     return said
+
+
+def _capacity(found: Mapping[str, Any], *, has_rank: bool) -> str:
+    what = _(
+        "fewer numbers are trained ({trained:,}) than tokens are supervised "
+        "({supervised:,}); an adapter with more, such as `lora`, may learn more"
+    )
+    if has_rank:
+        what = _(
+            "fewer numbers are trained ({trained:,}) than tokens are supervised "
+            "({supervised:,}); a higher `adapter.rank` may learn more"
+        )
+    return what.format(**found)
 
 
 def _work(made: Forecast) -> Table:

@@ -1,15 +1,21 @@
 """A plan for every device of configs/hardware: parts, hours, money, and what fits."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from foundry.core import shipped
 from foundry.core.errors import RecipeError
 from foundry.core.load import load_recipe
-from foundry.planning import fit, hardware
+from foundry.planning import fit, hardware, telling
 from foundry.planning.cost import rates
+from foundry.planning.estimate.rows import Rows
+from foundry.planning.estimate.spread import exactly
 from foundry.planning.forecast import LEFT_BY_DRIVER, forecast, known_rows, known_shape
+from foundry.planning.preview import Preview
+from foundry.train import capacity
+from tests.cases import case, change
 from tests.tiny_recipe import call
 
 SHOP = "retail/customer-service"
@@ -102,6 +108,49 @@ def test_price_that_is_none_is_refused(price: float):
 
     with pytest.raises(RecipeError, match="--rent: must be a number of at least 0; got"):
         rates(device, prices, rent=price)
+
+
+MANY = Rows(100_000, exactly(50), exactly(20), 64, "tokenizer")  # 2,000,000 tokens to learn
+
+
+def planned(kind: str, rows: Rows, *settings: str) -> Preview:
+    """The shop by an adapter, with rows as given."""
+    loaded = load_recipe(SHOP, [f"adapter.kind={kind}", *settings])
+    device = hardware.find("h100-80g")
+    prices = rates(device, hardware.load_prices())
+    made = forecast(loaded, device, prices, known_shape(loaded), rows)
+    return Preview(made, device, (), None)
+
+
+@case("C18", {"nobody compares": change(capacity, "warning", lambda trained, supervised: None)})
+@pytest.mark.parametrize(
+    ("kind", "settings", "advice"),
+    [
+        ("lora", ("adapter.rank=1",), "a higher `adapter.rank` may learn more"),
+        ("ia3", (), "an adapter with more, such as `lora`, may learn more"),
+        ("oft", ("adapter.block_size=4",), "an adapter with more, such as `lora`, may learn more"),
+    ],
+)
+def test_more_tokens_than_numbers_are_warned_of(kind: str, settings: tuple[str, ...], advice: str):
+    made = planned(kind, MANY, *settings)
+
+    (warning,) = made.as_dict(load_recipe(SHOP))["warnings"]
+    trained = made.forecast.job.trained_weights
+    assert warning == {"code": "capacity", "trained": trained, "supervised": 2_000_000}
+    (told,) = [one for one in telling.notes(made.forecast, made.device) if "2,000,000" in one]
+    assert f"{trained:,}" in told and told.endswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"), [("lora", replace(MANY, count=100)), ("full", replace(MANY, count=10**9))]
+)
+def test_an_update_with_room_and_all_weights_are_not_warned_of(kind: str, rows: Rows):
+    made = planned(kind, rows)
+
+    assert made.as_dict(load_recipe(SHOP))["warnings"] == []
+    assert not any(
+        "numbers are trained" in one for one in telling.notes(made.forecast, made.device)
+    )
 
 
 @pytest.mark.parametrize("settings", [(), ("train.gradient_checkpointing=true",)])
