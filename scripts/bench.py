@@ -102,13 +102,23 @@ def measured(base: str, options: argparse.Namespace, *, rounds: int) -> Iterator
 
 def given(side: str, base: str, options: argparse.Namespace) -> Result:
     """What a measurement is told, which is also what makes it the same as another."""
+    if side != "ours":
+        return given_trl(side, base, options, {} if side == "trl-defaults" else best_switches(base))
+    return {**told(side, base, options), "pack_tokens": options.pack_tokens, "code": code()}
+
+
+def given_trl(side: str, base: str, options: argparse.Namespace, switches: Result) -> Result:
+    """What a measurement of TRL with these switches is told."""
+    return {**told(side, base, options), "side": "trl", "trl": switches}
+
+
+def told(side: str, base: str, options: argparse.Namespace) -> Result:
+    """What every measurement is told."""
     steps = 2 if side == "trl-defaults" else options.steps  # minutes a step in bfloat16
-    told: Result = {"base": base, "data": options.data, "steps": steps}
     has = side in ("ours", "trl-tuned, jemalloc") and allocator.library() is not None
-    told["allocator"] = "jemalloc" if has else "system"
-    if side == "ours":
-        return {**told, "side": side, "pack_tokens": options.pack_tokens, "code": code()}
-    return {**told, "side": "trl", "trl": {} if side == "trl-defaults" else best_switches(base)}
+    allocated = "jemalloc" if has else "system"
+    made: Result = {"base": base, "data": options.data, "steps": steps, "allocator": allocated}
+    return {**made, "side": side}
 
 
 def one(side: str, base: str, number: int, told: Result, options: argparse.Namespace) -> Result:
@@ -170,8 +180,8 @@ def search(base: str, options: argparse.Namespace) -> None:
     ours = one("ours", base, 0, given("ours", base, options), options)
     tried = []
     for switches in GRID:
-        told = {**given("trl-tuned", base, options), "trl": switches}
-        found = one("trl", base, 0, told, options)
+        asked = given_trl("trl-tuned", base, options, switches)
+        found = one("trl", base, 0, asked, options)
         is_same = found["first_loss"] is not None and same(found, ours, LOSS_TOLERANCE)
         rate = round(found["tokens_per_s"], 1)
         tried.append({"switches": switches, "tokens_per_s": rate, "same_loss": is_same})
@@ -183,14 +193,20 @@ def search(base: str, options: argparse.Namespace) -> None:
 
 
 def best_switches(base: str) -> Result:
-    """What the search found.
+    """What the search found on this machine.
 
     Raises:
-        SystemExit: There was none yet.
+        SystemExit: There was none yet, or it was on another: what is fastest differs.
     """
     known = json.loads(SWITCHES.read_text(encoding="utf-8")) if SWITCHES.is_file() else {}
+    here, fix = machine(LIBRARIES), "run `python scripts/bench.py --search`"
     if base not in known:
-        raise SystemExit(f"{base}: no switches known; run `python scripts/bench.py --search`")
+        raise SystemExit(f"{base}: no switches known; {fix}")
+    there = known[base]["machine"]
+    if there != here:
+        raise SystemExit(
+            f"{base}: the switches are of another machine ({there}; here {here}); {fix}"
+        )
     return dict(known[base]["best"])
 
 

@@ -97,6 +97,38 @@ def test_section_is_put_in_the_place_of_the_old_one(tmp_path: Path):
     assert "stays" in text and "new" in text and "old" not in text
 
 
+def searching(tmp_path: Path) -> argparse.Namespace:
+    return argparse.Namespace(
+        results=tmp_path / "bench.jsonl", limit=1, data="shop", steps=9, pack_tokens=None
+    )
+
+
+def test_search_needs_no_switches_that_were_found_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    fastest = bench.GRID[-1]
+
+    def run(told: Any, _limit: int) -> Any:
+        return result(told["side"], 20.0 if told.get("trl") == fastest else 10.0)
+
+    monkeypatch.setattr(bench, "run", run)
+    monkeypatch.setattr(bench, "SWITCHES", tmp_path / "switches.json")
+
+    bench.search("tiny", searching(tmp_path))
+
+    assert bench.best_switches("tiny") == fastest
+    assert bench.given("trl-tuned", "tiny", searching(tmp_path))["trl"] == fastest
+
+
+def test_switches_of_another_machine_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    known = {"tiny": {"machine": "PDP-11, 1 core", "best": bench.GRID[0], "tried": []}}
+    (tmp_path / "switches.json").write_text(json.dumps(known), encoding="utf-8")
+    monkeypatch.setattr(bench, "SWITCHES", tmp_path / "switches.json")
+
+    with pytest.raises(SystemExit, match=r"another machine .*PDP-11, 1 core.*--search"):
+        bench.given("trl-tuned", "tiny", searching(tmp_path))
+
+
 def test_switches_that_were_searched_are_those_of_the_trainer():
     known = (
         json.loads(bench.SWITCHES.read_text(encoding="utf-8")) if bench.SWITCHES.is_file() else {}
