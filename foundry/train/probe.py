@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from foundry.core import atomic
+from foundry.core.environment import cores
 from foundry.core.language import gettext as _
 from foundry.models.language_part import token_type_inputs
 from foundry.train.adapter_files import has_update, without_update
@@ -78,7 +79,7 @@ def settle(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Se
 
 def as_settled(inputs: FitInputs, settled: Mapping[str, Settled]) -> FitInputs:
     """The inputs with what was settled; sets the number of threads of this process."""
-    threads = settled["threads"].value
+    threads = min(settled["threads"].value, cores())  # it may go on where there are fewer
     if inputs.crew.size > 1:  # each has its share of the cores, see `worker.py`
         threads = min(threads, torch.get_num_threads())
     torch.set_num_threads(threads)

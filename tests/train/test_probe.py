@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from foundry.core.environment import cores
 from foundry.core.errors import ResourceError
 from foundry.core.events import Event
 from foundry.train import fitting, probe
@@ -156,6 +157,17 @@ def test_attention_is_told_with_its_reason(tiny_llama: Path, tmp_path: Path):
     settled = {event["key"]: event for event in heard if event["event"] == "settled"}
     assert settled["attention"]["value"] == "by-row"
     assert settled["dtype"]["value"] == "float32"
+
+
+def test_run_that_goes_on_where_there_are_fewer_cores_takes_those(inputs: FitInputs):
+    before = torch.get_num_threads()
+    settled = {"threads": probe.Settled(1000, "kept"), "dtype": probe.Settled("float32", "kept")}
+
+    try:
+        probe.as_settled(inputs, settled)
+        assert torch.get_num_threads() == cores()
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_plan_of_a_finished_run_holds_what_was_settled(finished: TinyRecipe):
