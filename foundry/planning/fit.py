@@ -1,8 +1,8 @@
 """Edits of a recipe that make it fit a machine, each found by planning again with it.
 
 Tried in the order in which they change the result least: a smaller pack or micro-batch and
-activations computed twice change nothing; NF4 loses a little; shorter rows lose data; a smaller
-base is another model.
+activations computed twice change nothing; an update instead of all weights may learn less; NF4
+loses a little; shorter rows lose data; a smaller base is another model.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +14,7 @@ from foundry.core.language import language
 from foundry.core.load import LoadedRecipe, load_text
 from foundry.core.records import Record
 from foundry.planning.cost import Rates
+from foundry.planning.estimate.job import FULL
 from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
 from foundry.planning.hardware import GIB, Device
 from foundry.planning.shapes import smaller
@@ -50,19 +51,20 @@ def fitting_edits(loaded: LoadedRecipe, plan: Plan) -> list[Edit]:
     """
     found: list[Edit] = []
     upon: tuple[str, ...] = ()
-    for kind in (_passes, _checkpointing, _four_bits, _length, _base):
+    for kind in (_passes, _checkpointing, _update, _four_bits, _length, _base):
         best: tuple[float, tuple[str, ...]] | None = None
         for setting in kind(loaded):
             alone = _try(loaded, (setting,), plan)
             if alone is not None and alone.fits:
                 found.append(Edit((setting,), alone.memory.total.expected))
                 break
-            both = _try(loaded, (*upon, setting), plan)
+            together = _together(upon, setting)
+            both = _try(loaded, together, plan)
             if both is not None and both.fits and upon:
-                found.append(Edit((*upon, setting), both.memory.total.expected))
+                found.append(Edit(together, both.memory.total.expected))
                 break
             if both is not None and (best is None or both.memory.total.expected < best[0]):
-                best = (both.memory.total.expected, (*upon, setting))
+                best = (both.memory.total.expected, together)
         else:
             upon = best[1] if best else upon
         if len(found) == MOST_SHOWN:
@@ -110,6 +112,12 @@ def _try(loaded: LoadedRecipe, more: Sequence[str], plan: Plan) -> Forecast | No
         return None
 
 
+def _together(upon: Sequence[str], setting: str) -> tuple[str, ...]:
+    """A setting after others, in the place of the one of its key."""
+    key = setting.partition("=")[0]
+    return (*(one for one in upon if one.partition("=")[0] != key), setting)
+
+
 def _passes(loaded: LoadedRecipe) -> Iterator[str]:
     train = loaded.recipe.train.spec.model_dump()
     pack = train.get("pack_tokens")
@@ -125,6 +133,11 @@ def _passes(loaded: LoadedRecipe) -> Iterator[str]:
 def _checkpointing(loaded: LoadedRecipe) -> Iterator[str]:
     if loaded.recipe.train.spec.model_dump().get("gradient_checkpointing") is False:
         yield "train.gradient_checkpointing=true"
+
+
+def _update(loaded: LoadedRecipe) -> Iterator[str]:
+    if loaded.recipe.adapter.kind == FULL:
+        yield "adapter.kind=lora"
 
 
 def _four_bits(loaded: LoadedRecipe) -> Iterator[str]:

@@ -153,6 +153,22 @@ def test_an_update_with_room_and_all_weights_are_not_warned_of(kind: str, rows: 
     )
 
 
+def test_all_weights_that_do_not_fit_are_offered_an_update_first():
+    loaded = load_recipe(SHOP, ["adapter.kind=full", "train.pack_tokens=128"])
+    device, prices = hardware.find("rtx-4090"), hardware.load_prices()
+    known, rows = known_shape(loaded), known_rows(loaded)
+    made = forecast(loaded, device, rates(device, prices), known, rows)
+    usable = 0.9 * made.memory.total.expected / LEFT_BY_DRIVER
+    small = device.model_copy(update={"memory_gb": usable / hardware.GB})
+
+    edits = fit.edits_for(loaded, small, rates(small, prices))
+
+    settings = [edit.settings for edit in edits]
+    assert ("adapter.kind=lora",) in settings
+    if ("adapter.kind=qlora",) in settings:
+        assert settings.index(("adapter.kind=lora",)) < settings.index(("adapter.kind=qlora",))
+
+
 @pytest.mark.parametrize("settings", [(), ("train.gradient_checkpointing=true",)])
 def test_the_first_edit_that_is_enough_alone_is_offered_alone(settings):
     loaded = load_recipe(SHOP, ["base_model=gemma-3-12b-it", "train.micro_batch_size=8", *settings])
