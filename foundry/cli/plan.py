@@ -137,6 +137,9 @@ def _calibrate(runs: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(learned.as_dict())
         return
+    if learned.time_error is None:
+        note(_("learned from one run: how far off the next will be is known from the second on"))
+        return
     what = _("learned from {count} runs: time off by {time:.0%}, memory by {memory:.0%} (median)")
     off = {"time": learned.time_error, "memory": learned.memory_error}
     note(what.format(count=learned.calibration.runs, **off))

@@ -31,11 +31,14 @@ WORK = ("operations", "traffic", "calls")
 
 @dataclass(frozen=True)
 class Learned(Record):
-    """A calibration, and the median relative errors of runs that were left out of theirs."""
+    """A calibration, and the median relative errors of runs that were left out of theirs.
+
+    The errors are None of a single run, which can be held against itself alone.
+    """
 
     calibration: Calibration
-    time_error: float
-    memory_error: float
+    time_error: float | None
+    memory_error: float | None
     path: str
 
 
@@ -62,6 +65,8 @@ def learn(runs: Path) -> Learned:
     made = calibrate(found)
     errors = left_out(found)
     path = calibration.keep(made)
+    if not errors:
+        return Learned(made, None, None, str(path))
     return Learned(made, median(t for t, _m in errors), median(m for _t, m in errors), str(path))
 
 
@@ -91,12 +96,11 @@ def calibrate(found: Sequence[Sample]) -> Calibration:
 def left_out(found: Sequence[Sample]) -> list[tuple[float, float]]:
     """Relative errors of time and memory of each sample by a calibration from the others.
 
-    Of a single sample, by the calibration from itself.
+    A single sample has no others, and no error is known.
     """
     errors = []
-    for number, one in enumerate(found):
-        others = [*found[:number], *found[number + 1 :]] or found
-        made = calibrate(others)
+    for number, one in enumerate(found) if len(found) > 1 else ():
+        made = calibrate([*found[:number], *found[number + 1 :]])
         errors.append(
             (
                 abs(expected_seconds(one, made.time) / one.seconds - 1),

@@ -37,6 +37,11 @@ def test_the_rates_of_a_machine_are_found_from_its_runs():
     )
 
 
+def test_a_single_run_says_nothing_of_the_error():
+    assert learning.left_out(RUNS[:1]) == []
+    assert len(learning.left_out(RUNS[:2])) == 2
+
+
 def test_the_upper_bound_of_memory_is_above_every_run():
     made = learning.calibrate(RUNS)
 
@@ -58,6 +63,7 @@ def test_a_run_keeps_prediction_and_measure_and_plans_learn_from_it(
     assert kept["predicted"]["memory"]["total"]["expected"] > 0
     assert kept["measured"]["seconds"] > 0
     assert kept["measured"]["peak_memory_bytes"] > 50 << 20
+    assert (learned["time_error"], learned["memory_error"]) == (None, None)
     assert (learned["calibration"]["runs"], before["learned_from"]) == (1, 0)
     assert (after["learned_from"], after["memory"]["learned"]) == (1, True)
 
