@@ -1,5 +1,7 @@
 """Numbers of bytes as people say them."""
 
+GIB = 2**30
+
 
 def readable(count: float) -> str:
     """A number of bytes with a binary unit: `512 bytes`, `1.5 GiB`."""

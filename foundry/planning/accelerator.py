@@ -7,8 +7,8 @@ from pathlib import Path
 
 from foundry.core import environment
 from foundry.core.language import gettext as _
+from foundry.core.sizes import GIB
 
-GIB = 2**30
 # What a driver puts up on Linux for a card of NVIDIA, one of a Jetson, one under WSL, one of AMD.
 DEVICES = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
 

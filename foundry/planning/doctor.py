@@ -12,10 +12,10 @@ from pathlib import Path
 from foundry.core import allocator, environment, secrets, shipped
 from foundry.core.language import gettext as _
 from foundry.core.language import language
+from foundry.core.sizes import GIB
 from foundry.models import catalogue, embedded
 from foundry.planning import accelerator
 
-GIB = 1 << 30
 # Measured with the shop recipe on two cores: a run holds 3 GiB of files (base, checkpoints, merged
 # model, GGUF) and at its peak 5 GiB of memory; both with room for the rest of a machine.
 ADVISED_MEMORY = 8 * GIB

@@ -13,13 +13,14 @@ from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.core.load import LoadedRecipe, load_text
 from foundry.core.records import Record
+from foundry.core.sizes import GIB
 from foundry.planning.cost import Rates
 from foundry.planning.estimate.job import FULL
-from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
-from foundry.planning.hardware import GIB, Device
+from foundry.planning.forecast import SMALLEST_PACK, Forecast, forecast, known_rows, known_shape
+from foundry.planning.hardware import Device
 from foundry.planning.shapes import smaller
 
-SMALLEST_PACK, SHORTEST = 128, 256
+SHORTEST = 256
 MOST_SHOWN = 3
 
 Plan = Callable[[LoadedRecipe], Forecast]

@@ -19,7 +19,7 @@ from foundry.planning import accelerator
 from foundry.planning.accelerator import Card
 
 THIS_MACHINE = "this-machine"
-GB, GIB = 10**9, 2**30
+GB = 10**9
 
 Positive = Annotated[Number, Field(gt=0)]
 NumberType = Literal["float32", "bfloat16"]

@@ -13,6 +13,7 @@ from foundry.core.load import LoadedRecipe
 from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
 from foundry.core.shortage import free_bytes, refused_folder
+from foundry.core.sizes import GIB
 from foundry.core.version import version
 from foundry.data.places import require_inputs
 from foundry.models.fetch import locate
@@ -187,4 +188,4 @@ def _check_disk(needed: int, runs: Path) -> None:
 
 
 def _gib(count: int) -> int:
-    return math.ceil(count / hardware.GIB)
+    return math.ceil(count / GIB)

@@ -5,10 +5,11 @@ from typing import Any
 
 from foundry.core.language import gettext as _
 from foundry.core.language import language
+from foundry.core.sizes import GIB
 from foundry.planning.cost import Cost
 from foundry.planning.estimate.spread import Spread
 from foundry.planning.forecast import Forecast
-from foundry.planning.hardware import GIB, Device
+from foundry.planning.hardware import Device
 from foundry.planning.shapes import CATALOGUE, FOLDER
 
 PFLOP_DAY = 86_400e15

@@ -10,8 +10,9 @@ from foundry.core import shipped
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
+from foundry.core.sizes import GIB
 from foundry.planning.forecast import Forecast
-from foundry.planning.hardware import GIB, Device
+from foundry.planning.hardware import Device
 from foundry.planning.processes import contradictions
 
 # Rows are encoded in a process for each core; four are what a lent machine has for a GPU at least.

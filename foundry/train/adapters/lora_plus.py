@@ -34,9 +34,7 @@ def attach(model: Any, spec: Spec) -> Any:
     return lora_layers.attach_lora(model, spec, alpha=spec.alpha)
 
 
-def numbers(inputs: int, outputs: int, spec: Spec) -> int:
-    """Trained numbers of a layer."""
-    return lora_layers.numbers(inputs, outputs, spec)
+numbers = lora_layers.numbers
 
 
 def optimizer(model: Any, kind: type[Any], spec: Spec, **settings: Any) -> Any:

@@ -29,6 +29,4 @@ def attach(model: Any, spec: Spec) -> Any:
     return lora_layers.attach_moved(model, spec, "pissa")
 
 
-def numbers(inputs: int, outputs: int, spec: Spec) -> int:
-    """Trained numbers of a layer."""
-    return lora_layers.numbers(inputs, outputs, spec)
+numbers = lora_layers.numbers
