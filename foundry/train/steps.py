@@ -56,6 +56,8 @@ class StepTrainer:
     (`micro_batches`) and sums the losses of one (`summed_loss`).
     """
 
+    # Otherwise the Trainer (transformers 5.24) divides the loss by the micro-batches; ours is
+    # divided by the items of the whole step already (C13).
     loss_is_scaled_for_ga = True
     args: Any
     model: Any

@@ -1,6 +1,6 @@
 """How a step is cut into micro-batches changes neither its loss nor its gradient (C13).
 
-Two processes: `test_processes.py`.
+Two processes: `processes/test_processes.py`.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 torch's `fully_shard` (FSDP2) cuts each decoder layer; a layer is put together for its pass and
 given up again. What lies outside of them, the embedding, the last norm and the head, is whole in
-each process, since the loss reads the head outside of the model's own pass (`head.py`).
+each process, since the loss reads the head outside of the model's own pass (`losses/head.py`).
 
 A checkpoint is torch's distributed one, in safetensors: no pickle (C73). Each process writes its
 parts, and any number of them, one too, reads what it needs.
