@@ -142,7 +142,8 @@ def test_more_tokens_than_numbers_are_warned_of(kind: str, settings: tuple[str, 
 
 
 @pytest.mark.parametrize(
-    ("kind", "rows"), [("lora", replace(MANY, count=100)), ("full", replace(MANY, count=10**9))]
+    ("kind", "rows"),
+    [("lora", replace(MANY, count=100)), ("full", replace(MANY, supervised=exactly(10_000)))],
 )
 def test_an_update_with_room_and_all_weights_are_not_warned_of(kind: str, rows: Rows):
     made = planned(kind, rows)
