@@ -10,6 +10,7 @@ where it does not apply. It may also have:
 - `GRADED = True`: scores are not only 0 and 1, so that nothing is known of how many questions show
   what before some were scored;
 - `OF_PAIRS = True`: an answer has the metric only beside another model's (`evals.judging`);
+- `OF_TEXTS = True`: it reads how likely a text is, which no recipe asks (`evals.plain_texts`);
 - `settle(items, spec) -> Spec`: the spec with what only all items together tell (the labels there
   are); called once, before any answer is scored; raises `RecipeError` where the items do not fit;
 - `tables(items, answers, spec) -> Sequence[Table]`: for the report, of one column's answers to the

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,12 +32,14 @@ def _data(way: Walk) -> Result:
     from foundry.data.prepare import prepare
     from foundry.data.telling import tell
     from foundry.evals.brought import canaries, check_brought
+    from foundry.evals.plain_texts import check_questions
 
     recipe, out = way.loaded.recipe, way.run.file("data")
     planted = canaries(recipe.evals, recipe.seed)
     manifest = prepare(recipe.data, folder=way.loaded.path.parent, out=out, canaries=planted)
     refuse_changed(way.loaded, way.plan)
     check_brought(recipe.evals, way.run.file(manifest.part("train").file))
+    check_questions(recipe.evals, {p.name: way.run.file(p.file) for p in _tests(manifest.parts)})
     tell(way.events, manifest)
     tell_shortfalls(way.events, recipe, manifest, way.run)
     names = [part.file for part in manifest.parts]
@@ -85,6 +87,11 @@ def _shards(way: Walk, name: str) -> ShardSet:
 
 def _part(way: Walk, name: str) -> Part:
     return next(Part(**part) for part in way.results["data"]["parts"] if part["name"] == name)
+
+
+def _tests(parts: Sequence[Part]) -> list[Part]:
+    """The parts whose rows are questions of the evaluation."""
+    return [part for part in parts if part.name not in ("train", "validation")]
 
 
 def _train(way: Walk) -> Result:
@@ -150,8 +157,7 @@ def _evaluate(way: Walk) -> Result:
     from foundry.evals.run_facts import base_identity, run_facts
 
     run, base = way.run, way.plan.base
-    names = [part["name"] for part in way.results["data"]["parts"]]
-    tests = [name for name in names if name not in ("train", "validation")]
+    parts = [Part(**part) for part in way.results["data"]["parts"]]
     exam = Examination(
         recipe=way.loaded.recipe,
         run=run,
@@ -170,9 +176,9 @@ def _evaluate(way: Walk) -> Result:
         base_identity=base_identity(base),
         train=read_once(run.file(_part(way, "train").file)),
         items=[
-            Item(example, name)
-            for name in tests
-            for example in read_examples(run.file(_part(way, name).file))
+            Item(example, part.name)
+            for part in _tests(parts)
+            for example in read_examples(run.file(part.file))
         ],
         curve=[json.loads(line) for line in _lines(run.file("metrics.jsonl"))],
         facts=run_facts(way.plan, run, way.results, way.exports),

@@ -4,8 +4,9 @@ Perplexity is its inverse: 1 / likelihood per token, or per byte. A number per t
 a tokenizer cuts, so models with other tokenizers are compared per UTF-8 byte.
 
 It reads the log-probabilities that `foundry eval --tasks perplexity` asks for, and applies to texts
-alone: a file's pieces, or the answers of a recipe's test rows after their questions. Source of the
-measure per byte: Gao et al. (2020), "The Pile", section 3.1, arXiv 2101.00027.
+alone: a file's pieces, or the answers of a recipe's test rows after their questions. A recipe does
+not have them asked and refuses it (`evals.plain_texts`). Source of the measure per byte: Gao et al.
+(2020), "The Pile", section 3.1, arXiv 2101.00027.
 """
 
 import math
@@ -27,6 +28,7 @@ EXPLAIN = {
     "zh-TW": "每段文字中每個位元組機率的幾何平均，再對各段取平均。",
 }
 OF_MODELS = True
+OF_TEXTS = True
 
 
 class Spec(InParts):
@@ -35,18 +37,22 @@ class Spec(InParts):
 
 def score(item: Item, answer: Answer, spec: Spec) -> float | None:
     """exp(log-probability / bytes) of one text, in 0..1; 0.0 where no model was asked."""
+    if not _is_asked(item, spec):
+        return None
     counts = observe(item, answer, spec)
-    if counts is None or not answer.logprobs:
-        return None if counts is None else 0.0
-    return math.exp(counts["nats"] / counts["bytes"])
+    return 0.0 if counts is None else math.exp(counts["nats"] / counts["bytes"])
 
 
 def observe(item: Item, answer: Answer, spec: Spec) -> Mapping[str, float] | None:
-    """The log-probability of a text with its tokens and bytes; None where the item is no text."""
-    if not item.example.text or not item.is_in(spec.parts):
+    """The log-probability of a text with its tokens and bytes; None where no model was asked."""
+    if not _is_asked(item, spec) or not answer.logprobs:
         return None
     size = len(item.example.text.encode("utf-8"))
     return {"nats": math.fsum(answer.logprobs), "tokens": answer.tokens, "bytes": size}
+
+
+def _is_asked(item: Item, spec: Spec) -> bool:
+    return bool(item.example.text) and item.is_in(spec.parts)
 
 
 def per_byte(sums: Sums) -> "Array":
