@@ -15,7 +15,7 @@ from foundry.core.recipe import Gate
 from foundry.evals import power, statistics, swaps
 from foundry.evals.answer_costs import answer_costs
 from foundry.evals.answers import LONE_SURROGATE, Column, Item
-from foundry.evals.comparison import Comparison, Roles, rounded
+from foundry.evals.comparison import Comparison, Contrast, Roles, rounded
 from foundry.evals.contamination import Overlap
 from foundry.evals.gates import judge
 from foundry.evals.headlines import headlines, same_text, say_difference
@@ -269,7 +269,6 @@ def _scores(comparison: Comparison) -> Iterator[dict[str, Any]]:
 def _differences(comparison: Comparison) -> Iterator[dict[str, Any]]:
     for contrast in comparison.contrasts:
         difference = contrast.difference
-        say = say_apart if contrast.kind == "peers" else say_difference
         yield {
             "metric": contrast.metric,
             "part": contrast.part,
@@ -279,8 +278,15 @@ def _differences(comparison: Comparison) -> Iterator[dict[str, Any]]:
             **_rounded(difference),
             "detectable": rounded(statistics.detectable(difference)),
             "verdict": statistics.verdict(difference),
-            "sentence": say(difference),
+            "sentence": _sentence(comparison, contrast),
         }
+
+
+def _sentence(comparison: Comparison, contrast: Contrast) -> dict[str, str]:
+    """What a contrast says: of two peers which is higher, else what training changed."""
+    if contrast.kind != "peers":
+        return say_difference(contrast.difference)
+    return say_apart(contrast.difference, comparison.scores.metrics[contrast.metric].sign)
 
 
 def _rounded(value: statistics.Interval | Difference) -> dict[str, Any]:

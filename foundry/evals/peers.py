@@ -4,6 +4,7 @@ The first model is the reference; every other one is compared with it.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from foundry.evals.answers import Column
@@ -35,20 +36,28 @@ def peer_headlines(comparison: Comparison) -> list[dict[str, str]]:
             difference = comparison.difference(metric, part, column, reference)
             if column != reference and difference is not None:
                 other = say("peer-against", other=comparison.columns[reference])
-                head = join(head, other, say_apart(difference))
+                sign = comparison.scores.metrics[metric].sign
+                head = join(head, other, say_apart(difference, sign))
             sentences.append(head)
     return sentences
 
 
-def say_apart(difference: Difference) -> dict[str, str]:
-    """The verdict on two models in a sentence, with the size and the interval."""
-    return say_difference(difference, SENTENCES)
+def say_apart(difference: Difference, sign: int) -> dict[str, str]:
+    """The verdict on two that stand side by side: which number is higher, by how much, how surely.
+
+    Args:
+        difference: How much better the first is.
+        sign: Of the metric: -1 where less is better, so that the better number is the lower one.
+    """
+    low, high = sorted((sign * difference.low, sign * difference.high))
+    turned = replace(difference, mean=sign * difference.mean, low=low, high=high)
+    return say_difference(turned, SENTENCES)
 
 
 def telling_of_peers(columns: Sequence[Column], comparison: Comparison) -> list[dict[str, Any]]:
     """At most `MOST` items: those on which the models' scores are furthest apart, each group once.
 
-    A single model is shown where it scored least.
+    A single model is shown where it did worst.
     """
     found = []
     for index, item in enumerate(comparison.scores.items):
@@ -70,10 +79,11 @@ def telling_of_peers(columns: Sequence[Column], comparison: Comparison) -> list[
 
 
 def _values(comparison: Comparison, metric: str, index: int) -> dict[str, float]:
-    """Each model's score of an item, where it has one."""
+    """Each model's score of an item, where it has one, turned so that 1 is right."""
+    less = comparison.scores.metrics[metric].lower_is_better
     rows = {name: comparison.scores.values.get((metric, name)) for name in comparison.columns}
     return {
-        name: value
+        name: 1 - value if less else value
         for name, row in rows.items()
         if row is not None and (value := row[index]) is not None
     }

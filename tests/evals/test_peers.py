@@ -7,8 +7,11 @@ import pytest
 
 from foundry.core.errors import ProofError
 from foundry.evals import compare, settings
+from foundry.evals.aggregates import Mean
 from foundry.evals.answers import Column
-from foundry.evals.comparison import Roles
+from foundry.evals.compare import Evidence, Measures, measure, report_on
+from foundry.evals.comparison import Roles, same
+from foundry.evals.metrics import Metric
 from foundry.evals.report.html import render
 from tests.cases import case, change
 from tests.evals.conftest import Shop
@@ -42,6 +45,34 @@ def test_each_model_is_compared_with_the_first(shop: Shop):
     )
     assert "50.0 points lower" in made["headlines"][1]["en"]
     assert "訓練" not in "".join(said["zh-TW"] for said in made["headlines"])
+
+
+def errors(shop: Shop, *columns: Column) -> dict[str, Any]:
+    """A report by a number of which less is better: the share of wrong answers."""
+    said = Mean("errors", lambda item, answer: float(answer.text != item.example.answer))
+    wrong = Metric("errors", same("Errors"), same(""), 1, {}, said, lower_is_better=True)
+    roles = Roles(peers=tuple(column.name for column in columns))
+    measures = Measures([], metrics=[wrong])
+    found = measure(shop.facts, columns, measures=measures, roles=roles, part_titles={}, seed=7)
+    return report_on(found, Evidence(same("Shop")))
+
+
+def test_where_less_is_better_the_better_model_is_said_to_be_lower(shop: Shop):
+    made = errors(shop, column(shop, "a", 10), column(shop, "b", 30))
+
+    (one,) = made["differences"]
+    assert (one["verdict"], one["mean"]) == ("BETTER", 0.5)
+    between = f"−{100 * one['high']:.1f} to −{100 * one['low']:.1f}"
+    said = f"50.0 points lower, which chance does not explain (95% interval {between})."
+    assert one["sentence"]["en"] == said
+    assert made["headlines"][1]["en"].endswith(f"Against a model: {said}")
+
+
+def test_where_less_is_better_nought_is_right(shop: Shop):
+    made = errors(shop, column(shop, "a", 30))
+
+    assert [entry["kind"] for entry in made["telling"][:2]] == ["wrong-for-all"] * 2
+    assert "不知道。" in made["telling"][0]["answers"][0]["text"]
 
 
 def test_single_model_is_reported_without_a_comparison(shop: Shop):

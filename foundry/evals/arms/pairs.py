@@ -10,9 +10,9 @@ from foundry.evals.aggregates import Mean
 from foundry.evals.arms.arm import Arm
 from foundry.evals.arms.entry import SEED
 from foundry.evals.comparison import rounded
-from foundry.evals.headlines import say_difference
 from foundry.evals.metrics import Metric
 from foundry.evals.multiplicity import judged_together
+from foundry.evals.peers import say_apart
 from foundry.evals.statistics import Difference, verdict
 from foundry.evals.swaps import SAME
 
@@ -114,7 +114,7 @@ def _record(pair: tuple[Arm, Arm], field: Field, difference: Difference) -> dict
         "p_alone": rounded(difference.p_value),
         **_wins(a, b, field),
         "verdict": verdict(difference),
-        "sentence": say_difference(difference),
+        "sentence": say_apart(difference, field.metric.sign),
     }
 
 

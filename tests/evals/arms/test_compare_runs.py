@@ -65,6 +65,8 @@ def test_thirty_of_200_answers_spoilt_are_found(tmp_path: Path):
     assert (found["won"], found["lost"], found["ties"]) == (hit, [], 200 - len(hit))
     assert found["mean"] == len(hit) / 200
     assert found["low"] > 0
+    assert f"{found['mean']:.1%}"[:-1] + " points higher" in found["sentence"]["en"]
+    assert "高" in found["sentence"]["zh-TW"] and "進步" not in found["sentence"]["zh-TW"]
 
 
 def test_runs_that_differ_in_the_seed_only_are_one_arm(tmp_path: Path):
