@@ -116,8 +116,8 @@ def own_tests(
 ) -> Order:
     """What a package or run hands over, asked the recipe's own test rows.
 
-    The safetensors are the reference; the GGUF file is compared with them. With further models all
-    are peers, each asked in its own chat template and compared with the safetensors.
+    The safetensors are the reference; every GGUF file is compared with them. With further models
+    all are peers, each asked in its own chat template and compared with the safetensors.
 
     Raises:
         RecipeError: The first model is no package or run.
@@ -140,10 +140,10 @@ def own_tests(
     asked = tuple(found.subject(piece, piece.name) for piece in pieces)
     taken = {piece.name for piece in pieces}
     others = _named(models[1:], taken=taken, is_vllm=False)
-    tuned, delivered = found.first(*SAFETENSORS), found.first(GGUF)
+    tuned, delivered = found.first(*SAFETENSORS), (p.name for p in pieces if p.kind == GGUF)
     roles = None
     if tuned is not None and not others:
-        roles = Roles(tuned=tuned.name, delivered=None if delivered is None else delivered.name)
+        roles = Roles(tuned=tuned.name, delivered=tuple(delivered))
     return Order((*asked, *others), (task,), roles, found)
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from foundry.encode.tokenize import Encoder
 from foundry.evals.answering import Asked, Prompting, settings
-from foundry.evals.answers import Item
+from foundry.evals.answers import Column, Item
 from foundry.evals.brought import Brought
 from foundry.runtime.contract import Decoding
 
@@ -22,7 +23,12 @@ def asked_of(
 ) -> Asked:
     """A column to fill, with how it is asked (C28)."""
     recorded = settings(list(prompts.values()), decoding, prompting)
-    return Asked(name, TITLES[name], prompts, decoding, recorded)
+    return Asked(name, TITLES.get(name, TITLES["delivered"]), prompts, decoding, recorded)
+
+
+def titled(column: Column, file: Path) -> dict[str, str]:
+    """The title of one of several delivered files, told apart by the folder of its export."""
+    return {language: f"{title} ({file.parent.name})" for language, title in column.title.items()}
 
 
 def in_template(encoder: Encoder, items: Sequence[Item], name: str, decoding: Decoding) -> Asked:

@@ -15,7 +15,7 @@ DECIMALS = 6
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns are what: base models, the tuned one, the delivered file, baselines.
+    """Which columns are what: base models, the tuned one, the delivered files, baselines.
 
     Where nothing was trained, `tuned` is None and `peers` are models side by side, of which the
     first is the one that the others are compared with.
@@ -23,7 +23,7 @@ class Roles:
 
     base: tuple[str, ...] = ()
     tuned: str | None = None
-    delivered: str | None = None
+    delivered: tuple[str, ...] = ()
     naive: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
 
@@ -34,8 +34,8 @@ class Roles:
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """What is handed over and must be good: the tuned model and the delivered file."""
-        return tuple(name for name in (self.tuned, self.delivered) if name is not None)
+        """What is handed over and must be good: the tuned model and the delivered files."""
+        return (*(() if self.tuned is None else (self.tuned,)), *self.delivered)
 
     def of(self, column: str) -> str:
         """`base`, `tuned`, `delivered`, `naive`, or `other`."""
@@ -114,10 +114,10 @@ class Comparison:
             yield "tuned-base", roles.tuned, base
         for name in roles.naive:
             yield "tuned-naive", roles.tuned, name
-        if roles.delivered is not None:
-            yield "delivered-tuned", roles.delivered, roles.tuned
+        for name in roles.delivered:
+            yield "delivered-tuned", name, roles.tuned
             if base is not None:
-                yield "delivered-base", roles.delivered, base
+                yield "delivered-base", name, base
 
 
 def same(text: str) -> dict[str, str]:

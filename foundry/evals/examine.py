@@ -1,4 +1,4 @@
-"""Stage 7: ask the base, the tuned model and the delivered file the same questions, and report.
+"""Stage 7: ask the base, the tuned model and every delivered file the same questions, and report.
 
 The base is asked twice: exactly as the tuned model is, and as suits a base model, with solved
 examples in plain text and a stop string. Two naive baselines stand beside them.
@@ -20,7 +20,7 @@ from foundry.data.canaries import is_canary
 from foundry.encode.tokenize import Encoder
 from foundry.evals.answering import Asked, Prompting, ask, keep_prompts
 from foundry.evals.answers import BROUGHT, Column, Item
-from foundry.evals.asking import asked_of, brought_prompts, in_template
+from foundry.evals.asking import asked_of, brought_prompts, in_template, titled
 from foundry.evals.baselines import most_frequent_answer, nearest_question
 from foundry.evals.brought import Brought, brought_by, part_titles
 from foundry.evals.compare import Evidence, Measured, Measures, measure, report_on
@@ -48,11 +48,12 @@ class Examination:
 
     `items` are the recipe's questions; evaluators bring theirs beside them.
 
-    `tuned` gives the live model, `untrained` the base inside a block; `base_gguf` and `delivered`
-    are files for llama.cpp, or None. `identity` names base, adapter and encoding by their hashes:
-    answers of another are not kept. `base_identity` is all that decides the base's answers beside
-    the prompts; another run that has the same may be asked in this one's place. `train` has each
-    training row once; `replayed` names the files whose rows are only there against forgetting.
+    `tuned` gives the live model, `untrained` the base inside a block; `base_gguf` is a file for
+    llama.cpp, or None, `delivered` such files by the names of their columns. `identity` names base,
+    adapter and encoding by their hashes: answers of another are not kept. `base_identity` is all
+    that decides the base's answers beside the prompts; another run that has the same may be asked
+    in this one's place. `train` has each training row once; `replayed` names the files whose rows
+    are only there against forgetting.
     """
 
     recipe: Recipe
@@ -63,7 +64,7 @@ class Examination:
     tuned: Callable[[], Any]
     untrained: Callable[[], AbstractContextManager[Any]]
     base_gguf: Path | None
-    delivered: Path | None
+    delivered: Mapping[str, Path]
     identity: Mapping[str, Any]
     base_identity: Mapping[str, Any]
     train: Sequence[Example]
@@ -123,11 +124,10 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
         most_frequent_answer(exam.shown, exam.items),
         nearest_question(exam.shown, exam.items),
     ]
-    delivered = "delivered" if exam.delivered is not None else None
     roles = Roles(
         base=tuple(c.name for c in columns if c.name.startswith(BASE)),
         tuned="tuned",
-        delivered=delivered,
+        delivered=tuple(exam.delivered),
         naive=tuple(column.name for column in naive),
     )
     recipe = exam.recipe
@@ -213,10 +213,11 @@ def _tuned_columns(exam: Examination) -> Iterator[Column]:
     live = TransformersRuntime(exam.tuned(), exam.encoder.tokenizer, batch_size=size)
     asked = [_chat_prompts(exam, "tuned"), *_brought(exam, "tuned")]
     yield _ask_all(exam, live, asked)
-    if exam.delivered is not None:
-        asked = [_chat_prompts(exam, "delivered"), *_brought(exam, "delivered")]
-        with _llamacpp(exam.delivered, asked) as runtime:
-            yield _ask_all(exam, runtime, asked)
+    for name, file in exam.delivered.items():
+        asked = [_chat_prompts(exam, name), *_brought(exam, name)]
+        with _llamacpp(file, asked) as runtime:
+            column = _ask_all(exam, runtime, asked)
+        yield column if len(exam.delivered) == 1 else replace(column, title=titled(column, file))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ NO_OTHERS: Mapping[str, str] = {}
 
 
 def headlines(comparison: Comparison, columns: Sequence[Column]) -> list[dict[str, str]]:
-    """One sentence per part with its cautions, then wrong refusals, then the delivered file."""
+    """One sentence per part with its cautions, then wrong refusals, then each delivered file."""
     sentences = []
     for part in comparison.scores.parts:
         metric = main_metric(comparison, part)
@@ -26,8 +26,8 @@ def headlines(comparison: Comparison, columns: Sequence[Column]) -> list[dict[st
         if own:
             sentences.append(say("wrongly-declined", n=str(len(own)), count=str(count)))
     by_name = {column.name: column for column in columns}
-    if comparison.roles.delivered is not None:
-        delivered, tuned = by_name[comparison.roles.delivered], by_name[comparison.roles.tuned]
+    for name in comparison.roles.delivered:
+        delivered, tuned = by_name[name], by_name[comparison.roles.tuned]
         count, n = same_text(delivered, tuned), len(delivered.answers)
         sentences.append(say("delivered", same=str(count), n=str(n), column=delivered.title))
     return sentences

@@ -37,11 +37,11 @@ def check_peers(models: Sequence[Column]) -> None:
 
 
 def check_settings(
-    models: Sequence[Column], *, base: Sequence[str], tuned: str, delivered: str | None
+    models: Sequence[Column], *, base: Sequence[str], tuned: str, delivered: Sequence[str]
 ) -> None:
     """Refuse a comparison whose models were asked differently.
 
-    The delivered file must have been asked exactly as the tuned model, and so must one of the
+    Every delivered file must have been asked exactly as the tuned model, and so must one of the
     base columns; the other base columns may be asked in a way that suits a base model better.
 
     Raises:
@@ -52,8 +52,11 @@ def check_settings(
     if problems:
         raise ProofError(problems)
     what = _unfair()
-    if delivered is not None and (keys := differing(by_name[delivered], by_name[tuned])):
-        problems.append(Problem(delivered, what.format(other=tuned, keys=", ".join(keys))))
+    problems += [
+        Problem(name, what.format(other=tuned, keys=", ".join(keys)))
+        for name in delivered
+        if (keys := differing(by_name[name], by_name[tuned]))
+    ]
     apart = {name: differing(by_name[name], by_name[tuned]) for name in base}
     if apart and all(apart.values()):
         problems += [

@@ -103,14 +103,14 @@ def _cases(comparison: Comparison) -> Iterator[Case]:
         if tuned is None:
             continue
         bases = [_value(comparison, metric, name, index) for name in roles.base]
-        delivered = roles.delivered and _value(comparison, metric, roles.delivered, index)
+        delivered = [_value(comparison, metric, name, index) for name in roles.delivered]
         yield Case(
             index,
             item,
             metric,
             tuned,
             base=max((value for value in bases if value is not None), default=None),
-            delivered=delivered if isinstance(delivered, float) else None,
+            delivered=min((value for value in delivered if value is not None), default=None),
             wrongly_declined=_value(comparison, WRONGLY_DECLINED, roles.tuned, index) == 1.0,
         )
 

@@ -188,10 +188,13 @@ def _evaluate(way: Walk) -> Result:
     return examine(exam), [run.file("evals")]
 
 
-def _delivered(way: Walk) -> Path | None:
-    """The GGUF file that is handed over, if the recipe asks for one."""
-    files = (way.run.file(n) for e in way.exports if e.kind == "gguf" for n in e.files)
-    return next((path for path in files if path.suffix == ".gguf"), None)
+def _delivered(way: Walk) -> dict[str, Path]:
+    """The GGUF files that are handed over, by the names of their columns."""
+    files: dict[str, Path] = {}
+    for export in (one for one in way.exports if one.kind == "gguf"):
+        name = f"delivered-{export.name.removeprefix('gguf-')}" if files else "delivered"
+        files[name] = next(way.run.file(file) for file in export.files if file.endswith(".gguf"))
+    return files
 
 
 def _lines(path: Path) -> list[str]:

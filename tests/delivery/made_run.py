@@ -296,7 +296,7 @@ def _report(passes: bool) -> dict[str, Any]:
         items,
         columns,
         measures=Measures(evals, [gate]),
-        roles=Roles(base=("base",), tuned="tuned", delivered="gguf"),
+        roles=Roles(base=("base",), tuned="tuned", delivered=("gguf",)),
         evidence=Evidence(
             title={"en": "Retail customer service", "zh-TW": "零售客服問答"},
             part_titles={"open-book": {"en": "From the sheet", "zh-TW": "看資料回答"}},

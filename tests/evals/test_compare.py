@@ -112,7 +112,7 @@ def test_a_baseline_has_no_stop_rate(shop, base, tuned):
 
 def test_the_delivered_file_is_measured_like_the_model(shop, base, tuned):
     delivered = shop.column("gguf", shop.right(29))
-    roles = Roles(base=("base",), tuned="tuned", delivered="gguf")
+    roles = Roles(base=("base",), tuned="tuned", delivered=("gguf",))
 
     report = shop.report([base, tuned, delivered], roles=roles)
 
@@ -171,7 +171,7 @@ def test_models_asked_differently_are_not_compared(shop, tuned, key, value):
 
 def test_a_delivered_file_asked_differently_is_not_compared(shop, base, tuned):
     delivered = shop.column("gguf", shop.right(30), {**shop.settings, "bos_count": 2})
-    roles = Roles(base=("base",), tuned="tuned", delivered="gguf")
+    roles = Roles(base=("base",), tuned="tuned", delivered=("gguf",))
 
     with pytest.raises(ProofError, match="gguf: asked otherwise than tuned: bos_count"):
         shop.report([base, tuned, delivered], roles=roles)  # C28

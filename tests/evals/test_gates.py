@@ -15,7 +15,7 @@ def judged(shop):
         roles = ROLES
         if delivered is not None:
             columns.append(shop.column("gguf", shop.right(delivered)))
-            roles = Roles(base=("base",), tuned="tuned", delivered="gguf")
+            roles = Roles(base=("base",), tuned="tuned", delivered=("gguf",))
         return shop.report(columns, roles=roles, gates=gates)
 
     return judge

@@ -35,7 +35,7 @@ def report(unchanged_shop):
         shop.column("gguf", shop.right(29)),
         shop.column("look-up", shop.right(34), {}),
     ]
-    roles = Roles(base=("base",), tuned="tuned", delivered="gguf", naive=("look-up",))
+    roles = Roles(base=("base",), tuned="tuned", delivered=("gguf",), naive=("look-up",))
     gates = [Gate(metric="required-facts", part="facts", min=0.8)]
     evals = [
         shop.required(parts=["facts"]),

@@ -74,7 +74,7 @@ def report(unchanged_shop):
         Gate(metric="required-facts", part="facts", min=0.8),
         Gate(metric="required-facts", part="facts", min_gain=0.1),
     ]
-    roles = Roles(base=("base",), tuned="tuned", delivered="gguf", naive=("look-up",))
+    roles = Roles(base=("base",), tuned="tuned", delivered=("gguf",), naive=("look-up",))
     return shop.report(columns, roles=roles, gates=gates, evidence=evidence)
 
 

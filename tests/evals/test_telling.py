@@ -38,7 +38,7 @@ def test_outcomes_count_every_item(shop):
 
     base = shop.column("base", shop.right(4))
     gguf = shop.column("gguf", shop.right(29))
-    roles = Roles(base=("base",), tuned="tuned", delivered="gguf")
+    roles = Roles(base=("base",), tuned="tuned", delivered=("gguf",))
 
     report = shop.report([base, shop.column("tuned", says), gguf], roles=roles)
 
@@ -88,7 +88,7 @@ def test_an_answer_spoiled_by_the_export_is_shown(shop):
         shop.column("gguf", shop.right(39)),
     ]
 
-    report = shop.report(columns, roles=Roles(base=("base",), tuned="tuned", delivered="gguf"))
+    report = shop.report(columns, roles=Roles(base=("base",), tuned="tuned", delivered=("gguf",)))
 
     shown = {entry["kind"]: entry["item_id"] for entry in report["telling"]}
     assert shown["changed-by-export"] == "item39"

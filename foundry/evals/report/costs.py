@@ -37,7 +37,7 @@ def amount(value: float | None) -> str:
 
 def _lead(report: Report, rows: list[Report], language: str) -> str | None:
     """The sentence on the file that is handed over, or else on the tuned model."""
-    columns = {column["role"]: column for column in report["columns"]}
+    columns = {column["role"]: column for column in reversed(report["columns"])}  # the first counts
     timed = {row["column"]: row for row in rows}
     for role in LEADING:
         column = columns.get(role)
