@@ -49,6 +49,8 @@ class Companion:
     """A further metric that is a mean over items: `score(item, answer, spec)` in 0..1 or None.
 
     `name` is the metric's whole name in reports and gates (`classification-parse-rate`).
+    `of_tuned` says that no delivered file can have it, because llama.cpp does not tell what it
+    reads; a gate on it looks at the tuned model alone.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Companion:
     explain: Text
     score: Score
     lower_is_better: bool = False
+    of_tuned: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """Which of a recipe's gates hold, what was found, and the sentence that says so.
 
-A gate must hold for the tuned model *and* for the delivered file; what is reported is whichever
-of the two is further from holding. A gate on something nobody measured does not hold.
+A gate must hold for the tuned model *and* for every delivered file; what is reported is whichever
+of them is furthest from holding. A gate on something nobody measured does not hold. Of what no
+delivered file can be measured by (a judge's verdicts, exposure) it asks the tuned model alone, and
+says so.
 
 Differences are judged without a correction for their number: since every gate must hold, further
 gates make it harder to pass by chance, not easier (Berger 1982, "Multiparameter hypothesis testing
@@ -78,7 +80,8 @@ def _bounds(gate: Gate) -> list[Bound]:
 
 
 def _result(bound: Bound, comparison: Comparison) -> dict[str, Any]:
-    found = [_found(bound, comparison, column) for column in comparison.roles.candidates]
+    candidates = _candidates(bound, comparison)
+    found = [_found(bound, comparison, column) for column in candidates]
     measured = [one for one in found if one is not None]
     names = {
         "metric": comparison.metric_title(bound.metric),
@@ -98,7 +101,8 @@ def _result(bound: Bound, comparison: Comparison) -> dict[str, Any]:
         column=comparison.columns[worst.column],
         **_numbers(bound, worst),
     )
-    sentence = join(sentence, *_cautions(bound, worst))
+    left_out = [say("gate-tuned-alone")] if candidates != comparison.roles.candidates else []
+    sentence = join(sentence, *left_out, *_cautions(bound, worst))
     return {
         "gate": gate,
         "passed": worst.passed,
@@ -110,6 +114,13 @@ def _result(bound: Bound, comparison: Comparison) -> dict[str, Any]:
         "base": worst.base,
         "sentence": sentence,
     }
+
+
+def _candidates(bound: Bound, comparison: Comparison) -> tuple[str, ...]:
+    """The columns that must keep a bound."""
+    metric = comparison.scores.metrics.get(bound.metric)
+    alone = metric is not None and metric.of_tuned
+    return comparison.roles.candidates[: 1 if alone else None]
 
 
 def _found(bound: Bound, comparison: Comparison, column: str) -> Found | None:

@@ -27,7 +27,8 @@ class Metric:
 
     `of_models` says that only a model can have it: a baseline copies answers and always stops.
     `companion_of` is the evaluator whose companion it is, None for an evaluator's main metric,
-    which is always a mean. `of_pairs` says that answers have it only beside another model's.
+    which is always a mean. `of_pairs` says that answers have it only beside another model's, and
+    `of_tuned` that no delivered file is measured by it: a judge compares the tuned model alone.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Metric:
     of_models: bool = False
     companion_of: str | None = None
     of_pairs: bool = False
+    of_tuned: bool = False
     tables: Tables | None = None
 
     @property
@@ -99,7 +101,7 @@ def _metrics(block: Block, items: Sequence[Item]) -> Iterator[Metric]:
     settle = plugins.optional(module, "settle")
     own = [item for item in items if _is_for(item, block.kind)]
     spec = block.spec if settle is None else settle(own, block.spec)
-    of_models = bool(plugins.optional(module, "OF_MODELS"))
+    of_models, of_pairs = (bool(plugins.optional(module, n)) for n in ("OF_MODELS", "OF_PAIRS"))
     tables = plugins.optional(module, "tables")
     main = Metric(
         name=block.kind,
@@ -109,7 +111,8 @@ def _metrics(block: Block, items: Sequence[Item]) -> Iterator[Metric]:
         spec=spec.model_dump(mode="json"),
         aggregate=Mean(block.kind, _own(module.score, block.kind, spec)),
         of_models=of_models,
-        of_pairs=bool(plugins.optional(module, "OF_PAIRS")),
+        of_pairs=of_pairs,
+        of_tuned=of_pairs,
         tables=None if tables is None else partial(tables, spec=spec),
     )
     yield main
@@ -119,11 +122,13 @@ def _metrics(block: Block, items: Sequence[Item]) -> Iterator[Metric]:
 
 def _companion(companion: Companion | PooledCompanion, main: Metric, spec: BaseModel) -> Metric:
     aggregate: Mean | Pooled
+    of_tuned = main.of_tuned
     if isinstance(companion, PooledCompanion):
         counts = _own(companion.observe, main.name, spec)
         aggregate = Pooled(companion.name, counts, companion.statistic)
     else:
         aggregate = Mean(companion.name, _own(companion.score, main.name, spec))
+        of_tuned |= companion.of_tuned
     return Metric(
         name=companion.name,
         title=companion.title,
@@ -134,6 +139,7 @@ def _companion(companion: Companion | PooledCompanion, main: Metric, spec: BaseM
         lower_is_better=companion.lower_is_better,
         of_models=main.of_models,
         companion_of=main.name,
+        of_tuned=of_tuned,
     )
 
 

@@ -138,6 +138,10 @@ SENTENCES: Mapping[str, Text] = {
         "en": "{n} questions in {groups} groups are too few for this: about {detectable} points "
         "would most likely show. Add test questions.",
     },
+    "gate-tuned-alone": {
+        "zh-TW": "這一項只看訓練後的模型，交付的檔案量不到。",
+        "en": "This looks at the tuned model alone; a delivered file cannot be measured by it.",
+    },
     "gate-unmeasured": {
         "zh-TW": "「{part}」的「{metric}」沒有量到，所以不算達標。",
         "en": "{metric}, {part}: not measured, so the gate is not met.",

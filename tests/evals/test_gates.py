@@ -1,9 +1,15 @@
 """Gates: what holds, what does not, and the sentence that says so."""
 
+from dataclasses import replace
+
 import pytest
 
+from foundry.core import plugins
 from foundry.core.recipe import Gate
+from foundry.data.canaries import Canaries, canary_rows
 from foundry.evals.comparison import Roles
+from foundry.evals.judgement import Judgement
+from foundry.evals.metrics import metrics_of
 
 ROLES = Roles(base=("base",), tuned="tuned")
 
@@ -116,6 +122,35 @@ def test_the_delivered_file_must_hold_the_gate_too(judged):
     (result,) = judged(gate(min=0.7), delivered=27)["gates"]
 
     assert (result["passed"], result["column"], result["found"]) == (False, "gguf", 0.675)
+
+
+def test_a_gate_on_a_judge_looks_at_the_tuned_model_alone_and_says_so(shop):
+    base, tuned, file = (shop.column(name, shop.right(30)) for name in ("base", "tuned", "gguf"))
+    won = {k: replace(a, judgement=Judgement("win", "win")) for k, a in tuned.answers.items()}
+    judge = shop.block("judge", base_url="http://127.0.0.1:9/v1", model="m")
+
+    report = shop.report(
+        [base, replace(tuned, answers=won), file],
+        roles=Roles(base=("base",), tuned="tuned", delivered=("gguf",)),
+        gates=[gate("judge", min=0.6), gate("judge-consistency", min=0.6), gate(min=0.8)],
+        evals=[judge, shop.required(parts=["facts"])],
+    )
+
+    of_pairs, companion, facts = report["gates"]
+    assert (of_pairs["passed"], of_pairs["column"]) == (True, "tuned")
+    assert (companion["passed"], facts["passed"]) == (True, False)
+    assert "the tuned model alone" in of_pairs["sentence"]["en"]
+    assert "the tuned model alone" not in facts["sentence"]["en"]
+
+
+def test_exposure_is_of_the_tuned_model_alone(shop):
+    canaries = plugins.load("evaluator", "canaries")
+    block, row = shop.block("canaries"), shop.example("a", "問", "答")
+    asked = canaries.items_from(block.spec, list(canary_rows(Canaries(8, 2, 1), row)))
+
+    alone = {metric.name: metric.of_tuned for metric in metrics_of([block], asked)}
+
+    assert alone["canary-exposure"] and not alone["canaries"]
 
 
 def test_a_gate_without_a_part_covers_every_part(judged):

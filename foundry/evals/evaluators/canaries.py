@@ -158,5 +158,6 @@ COMPANIONS = (
         },
         _exposure,
         lower_is_better=True,
+        of_tuned=True,
     ),
 )
