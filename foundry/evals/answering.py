@@ -23,6 +23,9 @@ from foundry.runtime.contract import Decoding, Runtime
 
 FIRST_IDS = 20
 BATCH = 32
+# Where nothing is written, what counts, as a column's `decoding` says it.
+OPTION_RULE = "the option with the largest log-probability per token, none where two are equal"
+TEXT_RULE = "log-probability of the text after its start token"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,16 @@ from foundry.core.language import gettext as _
 from foundry.core.records import Example
 from foundry.core.rundir import RunDir
 from foundry.evals import harness
-from foundry.evals.answering import Asked, Prompting, ask, fill, keep_prompts, settings
+from foundry.evals.answering import (
+    OPTION_RULE,
+    TEXT_RULE,
+    Asked,
+    Prompting,
+    ask,
+    fill,
+    keep_prompts,
+    settings,
+)
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.benchmark import OPTION_COUNT, Task
 from foundry.evals.compare import Evidence, Measures, measure, report_on
@@ -27,9 +36,6 @@ from foundry.evals.wording import LANGUAGES, Text
 from foundry.runtime.contract import Decoding, LogLikelihood, Runtime
 
 SPARE_TOKENS = 8  # llama.cpp wants a little room beyond the last token
-# How likely each option is, as a column's `decoding` says it.
-OPTION_RULE = "the option with the largest log-probability per token, none where two are equal"
-TEXT_RULE = "log-probability of the text after its start token"
 
 
 @dataclass(frozen=True)

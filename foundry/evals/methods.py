@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from foundry.evals.answering import OPTION_RULE, TEXT_RULE
 from foundry.evals.wording import LANGUAGES
 
 Report = Mapping[str, Any]
@@ -26,6 +27,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "zh-TW": "模型以貪婪解碼作答，最多 {tokens} 個新詞元；提示、終止詞元與解碼設定列於報告。",
         "en": "Models decoded greedily with at most {tokens} new tokens; prompts, stop tokens and "
         "decoding settings are listed in the report.",
+    },
+    "rule": {
+        "zh-TW": "模型不寫答案，看的是{rule}；提示列於報告。",
+        "en": "Models wrote nothing; what counted was {rule}. Prompts are listed in the report.",
     },
     "shots": {
         "zh-TW": "「{column}」在題目之前先看 {shots} 題取自訓練資料的範例。",
@@ -69,6 +74,14 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "Software: AI Foundry {foundry}, Python {python}, {packages}.",
     },
 }
+RULES: Mapping[str, Mapping[str, str]] = {
+    rule: {"zh-TW": chinese, "en": rule}
+    for rule, chinese in (
+        (OPTION_RULE, "每個詞元的對數機率最大的選項，有兩個相等時都不算"),
+        (TEXT_RULE, "文字接在起始詞元之後的對數機率"),
+    )
+}
+"""The rules of `settings.decoding` in words."""
 JOINTS = {"zh-TW": ("、", ""), "en": ("; ", " ")}
 
 
@@ -115,8 +128,11 @@ def _asking(report: Report, language: str) -> Iterator[str]:
     """How models were asked, and how the tuned one came about."""
     asked = [c["settings"].get("decoding") or {} for c in report["columns"] if c.get("settings")]
     limits = {decoding.get("max_new_tokens") for decoding in asked}
-    if len(limits) == 1 and None not in limits:
-        yield SENTENCES["decoding"][language].format(tokens=limits.pop())
+    rules = {decoding.get("rule") for decoding in asked}
+    if len(rules) == 1 and (rule := RULES.get(rules.pop() or "")):
+        yield SENTENCES["rule"][language].format(rule=rule[language])
+    elif len(limits) == 1 and (limit := limits.pop()):  # 0: a reward model writes nothing
+        yield SENTENCES["decoding"][language].format(tokens=limit)
     settings, training = report["facts"].get("settings"), report["facts"].get("training")
     if not settings or not training:
         return

@@ -2,6 +2,7 @@
 
 import pytest
 
+from foundry.evals.answering import OPTION_RULE, TEXT_RULE
 from foundry.evals.compare import Evidence
 from foundry.evals.comparison import Roles
 from foundry.evals.methods import JOINTS, SENTENCES, methods
@@ -52,6 +53,28 @@ def test_paragraph_states_items_models_training_statistics_and_software(report):
     assert "95% confidence intervals" in said and "2000 draws" in said and "9999 draws" in said
     assert "fewer than 6 groups" in said and "seed of all statistics was 7" in said
     assert "AI Foundry 0.1.0, Python 3.11.7, torch 2.13.0; scipy 1.17.1." in said
+
+
+def decoded(report, decoding):
+    """The paragraph where every model was asked in one way."""
+    columns = [
+        {**c, "settings": {**c["settings"], "decoding": decoding}} for c in report["columns"]
+    ]
+    return methods({**report, "columns": columns})
+
+
+@pytest.mark.parametrize("rule", [OPTION_RULE, TEXT_RULE])
+def test_where_nothing_is_written_the_rule_is_said(report, rule):
+    said = decoded(report, {"greedy": True, "max_new_tokens": 0, "rule": rule})
+
+    assert f"what counted was {rule}" in said["en"] and "new tokens" not in said["en"]
+    assert "對數機率" in said["zh-TW"] and "新詞元" not in said["zh-TW"]
+
+
+def test_reward_models_are_not_said_to_decode(report):
+    said = decoded(report, {"greedy": True, "max_new_tokens": 0, "stop_strings": []})
+
+    assert "decoded greedily" not in said["en"] and "wrote nothing" not in said["en"]
 
 
 def test_items_that_evaluators_bring_are_told_apart(report):
