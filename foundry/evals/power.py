@@ -17,7 +17,7 @@ MOST = 1_000_000
 """Questions beyond which nobody asks for more."""
 
 
-def by_interval(width: float, groups: int, *, level: float, alpha: float) -> float:
+def by_interval(width: float, degrees: float, *, level: float, alpha: float) -> float:
     """The least difference shown with the chance `POWER`, from the width of an interval.
 
     The interval is 2 t s wide, s being the standard error; a difference of (t' + t'') s is found
@@ -25,7 +25,8 @@ def by_interval(width: float, groups: int, *, level: float, alpha: float) -> flo
 
     Args:
         width: Of the interval of a difference at `level`.
-        groups: Independent groups of items, at least 2.
+        degrees: Degrees of freedom of the interval's t: one less than the groups of items where
+            these alone are drawn, fewer where few seeds are.
         level: Of confidence of the interval.
         alpha: Chance of a false positive that the test allows, two-sided.
 
@@ -34,8 +35,8 @@ def by_interval(width: float, groups: int, *, level: float, alpha: float) -> flo
     """
     from scipy import stats
 
-    spread = width / 2 / stats.t.ppf((1 + level) / 2, groups - 1)
-    return float(_multiple(groups, alpha) * spread)
+    spread = width / 2 / stats.t.ppf((1 + level) / 2, degrees)
+    return float(_multiple(degrees, alpha) * spread)
 
 
 def by_discordance(discordant: float, effective_n: float, groups: int, *, alpha: float) -> float:
@@ -116,8 +117,7 @@ def fewest_groups(alpha: float) -> int:
     return next(groups for groups in range(2, 100) if can_ever_show(groups, alpha))
 
 
-def _multiple(groups: int, alpha: float) -> float:
+def _multiple(degrees: float, alpha: float) -> float:
     from scipy import stats
 
-    free = groups - 1
-    return float(stats.t.ppf(1 - alpha / 2, free) + stats.t.ppf(POWER, free))
+    return float(stats.t.ppf(1 - alpha / 2, degrees) + stats.t.ppf(POWER, degrees))

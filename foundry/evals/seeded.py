@@ -21,7 +21,7 @@ Components".
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import fmean, variance
 from typing import Any
 
@@ -50,8 +50,8 @@ def interval(aggregate: Mean | Pooled, rows: Rows, groups: Sequence[str], *, see
     own = aggregate.interval(averaged(rows), groups, seed=seed)
     if own.mean is None or own.low is None or own.high is None or len(rows) < 2:
         return own
-    reach, _p = _reach(own.mean, (own.low, own.high, own.groups), [numbers(aggregate, rows)])
-    low, high = max(0.0, own.mean - reach), min(1.0, own.mean + reach)
+    found = _reach(own.mean, (own.low, own.high, own.groups), [numbers(aggregate, rows)])
+    low, high = max(0.0, own.mean - found.half), min(1.0, own.mean + found.half)
     return replace(own, low=min(own.low, low), high=max(own.high, high))
 
 
@@ -78,12 +78,14 @@ def difference(
     if min(len(a), len(b)) < 2:
         return own
     each = [numbers(aggregate, rows) for rows in (a, b)]
-    reach, p_value = _reach(own.mean, (own.low, own.high, own.groups), each)
+    found = _reach(own.mean, (own.low, own.high, own.groups), each)
+    is_wider = 2 * found.half > own.high - own.low
     return replace(
         own,
-        low=min(own.low, max(-1.0, own.mean - reach)),
-        high=max(own.high, min(1.0, own.mean + reach)),
-        p_value=max(own.p_value, p_value),
+        low=min(own.low, max(-1.0, own.mean - found.half)),
+        high=max(own.high, min(1.0, own.mean + found.half)),
+        p_value=max(own.p_value, found.p_value),
+        degrees=found.degrees if is_wider else own.degrees,
     )
 
 
@@ -99,10 +101,22 @@ def _average(observed: Sequence[Any]) -> Any:
     return fmean(observed)
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Half the width of a t interval, its degrees of freedom, and the p value of the value being 0.
+
+    `degrees` is None where nothing varies; `p_value` is two-sided.
+    """
+
+    half: float
+    degrees: float | None
+    p_value: float
+
+
 def _reach(
     value: float, of_items: tuple[float, float, int], of_seeds: Sequence[Sequence[float]]
-) -> tuple[float, float]:
-    """Half the width of the t interval of `value`, and the two-sided p value of its being 0.
+) -> Reach:
+    """The t interval of `value` with the variances of questions and seeds added.
 
     Args:
         value: A number or a difference of numbers.
@@ -118,8 +132,8 @@ def _reach(
         parts.append((float(error) ** 2, groups - 1))
     total = math.fsum(part for part, _free in parts)
     if total < SAME**2:
-        return 0.0, 1.0 if abs(value) < SAME else 0.0
+        return Reach(0.0, None, 1.0 if abs(value) < SAME else 0.0)
     free = total**2 / math.fsum(part**2 / degrees for part, degrees in parts)
     error = math.sqrt(total)
     p_value = 2 * float(stats.t.sf(abs(value) / error, free))
-    return float(stats.t.ppf((1 + LEVEL) / 2, free)) * error, p_value
+    return Reach(float(stats.t.ppf((1 + LEVEL) / 2, free)) * error, free, p_value)

@@ -43,7 +43,8 @@ class Difference:
 
     `p_adjusted` allows for `comparisons` differences that are judged together; None for one on its
     own. `discordant` and `effective_n` are those of `proportions.Pairs`, None where scores are not
-    0 or 1.
+    0 or 1. `degrees` are the degrees of freedom of the interval where it is wider than the groups
+    of items alone make it (`seeded`); None means one less than the groups.
     """
 
     mean: float
@@ -55,6 +56,7 @@ class Difference:
     test: Test = "paired permutation"
     discordant: float | None = None
     effective_n: float | None = None
+    degrees: float | None = None
     p_adjusted: float | None = None
     comparisons: int = 1
 
@@ -128,7 +130,8 @@ def detectable(difference: Difference, *, level: float = LEVEL) -> float | None:
     if not power.can_ever_show(groups, alpha):
         return None
     width = difference.high - difference.low
-    found = power.by_interval(width, groups, level=level, alpha=alpha)
+    degrees = groups - 1 if difference.degrees is None else difference.degrees
+    found = power.by_interval(width, degrees, level=level, alpha=alpha)
     if difference.discordant is not None and difference.effective_n is not None:
         share, n = difference.discordant, difference.effective_n
         found = max(found, power.by_discordance(share, n, groups, alpha=alpha))

@@ -1,9 +1,11 @@
 """With several seeds neither the luck of the questions nor that of the seeds is a difference."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from foundry.evals import seeded, statistics
 from foundry.evals.aggregates import Mean, Pooled
@@ -84,11 +86,12 @@ def test_reach_is_that_of_a_calculation_by_hand():
     # of freedom. Seeds: 0.5 and 1.0, a variance of 0.125 / 2 = 0.0625 with one degree as well.
     half = 0.25 * 12.706205
 
-    reach, p_value = seeded._reach(0.75, (0.75 - half, 0.75 + half, 2), [[0.5, 1.0]])
+    found = seeded._reach(0.75, (0.75 - half, 0.75 + half, 2), [[0.5, 1.0]])
 
     # Together 0.125 with 0.125**2 / (2 * 0.0625**2) = 2 degrees; t(0.975, 2) = 4.302653.
-    assert reach == pytest.approx(4.302653 * math.sqrt(0.125), rel=1e-6)
-    assert p_value == pytest.approx(0.1679, abs=1e-3)
+    assert found.half == pytest.approx(4.302653 * math.sqrt(0.125), rel=1e-6)
+    assert found.degrees == pytest.approx(2)
+    assert found.p_value == pytest.approx(0.1679, abs=1e-3)
 
 
 def test_pooled_number_is_that_of_the_counts_averaged_over_the_seeds():
@@ -102,3 +105,16 @@ def test_pooled_number_is_that_of_the_counts_averaged_over_the_seeds():
     assert averaged(b)[0] == {"hit": 0.5, "said": 1.0}
     assert found.mean == pytest.approx(0.25)
     assert interval(precision, b, ["x", "y"], seed=0).mean == pytest.approx(0.25)
+
+
+def test_least_difference_that_shows_is_that_of_the_few_degrees_that_few_seeds_leave():
+    # Every seed shifts all items alike: most of the error is that of three seeds each.
+    a, b = ([[share] * 60 for share in shares] for shares in ((0.4, 0.5, 0.6), (0.3, 0.4, 0.5)))
+    found = replace(difference(MEAN, a, b, GROUPS, seed=0), comparisons=20)
+
+    spread = (found.high - found.low) / 2 / stats.t.ppf(0.975, found.degrees)
+    assert math.sqrt(2 * 0.01 / 3) < spread < 0.1  # the seeds' error and a little of the questions
+    t = stats.t(found.degrees)
+    needed = (t.ppf(1 - 0.05 / 20 / 2) + t.ppf(0.8)) * spread
+    assert statistics.detectable(found) == pytest.approx(needed)
+    assert found.degrees < 12  # the groups would say 29
