@@ -7,6 +7,8 @@ from statistics import fmean
 from typing import Any
 
 from foundry.core import atomic
+from foundry.core.errors import Problem, ProofError
+from foundry.core.language import gettext as _
 from foundry.evals.arms.entry import Entry, facts
 
 # Keys of a recipe that say what it is called, not what it does.
@@ -66,7 +68,21 @@ def arms_of(entries: Sequence[Entry]) -> list[Arm]:
 
 
 def named_arms(entries: Mapping[str, Sequence[Entry]]) -> list[Arm]:
-    """The arms that a study names."""
+    """The arms that a study names.
+
+    Raises:
+        ProofError: The runs of an arm differ in more than the seed; names each that does.
+    """
+    what = _("it differs from {other}, a run of the same arm, in more than the seed")
+    fix = _("run the study anew in another folder")
+    problems = [
+        Problem(f"{name}, {one.run.name}", what.format(other=found[0].run.name), fix)
+        for name, found in entries.items()
+        for one in found[1:]
+        if recipe_key(one) != recipe_key(found[0])
+    ]
+    if problems:
+        raise ProofError(problems)
     return [
         Arm(name, tuple(sorted(found, key=lambda entry: entry.seed)))
         for name, found in entries.items()

@@ -124,14 +124,22 @@ def _spread(arm: Arm, key: str) -> dict[str, Any] | None:
 
 
 def _differ(arms: Sequence[Arm], part: str) -> dict[str, dict[str, Any]]:
-    """The values in which an arm differs from the first, by key and arm."""
-    first = arms[0]
-    read = PARTS[part]
+    """The values in which an arm differs from the first, by key and arm.
+
+    Runs are held against the first arm's in the order of the seeds; of a key that differs with
+    several seeds the values of the first of them are given.
+    """
+    first, read = arms[0], PARTS[part]
     table: dict[str, dict[str, Any]] = {}
     for arm in arms[1:]:
-        for key, (mine, theirs) in differences(read(first.first.run), read(arm.first.run)).items():
-            row = table.setdefault(key, dict.fromkeys((one.name for one in arms), mine))
-            row[arm.name] = theirs
+        told = set[str]()
+        for mine, own in zip(first.entries, arm.entries, strict=False):
+            found = differences(read(mine.run), read(own.run))
+            for key, (was, is_) in found.items():
+                row = table.setdefault(key, dict.fromkeys((one.name for one in arms), was))
+                if key not in told:
+                    row[arm.name] = is_
+            told |= found.keys()
     return table
 
 

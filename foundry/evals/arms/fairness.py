@@ -42,7 +42,8 @@ and saving takes longer the more is trained."""
 class Unequal:
     """In what two arms were not treated alike, with the value of each.
 
-    `what` is `order`, `seeds` or a budget; `key` says which value of the order it is.
+    `what` is `order`, `seeds`, `encoding` or a budget; `key` says which value of the order it is.
+    `encoding` says that the order could not be compared, since the rows have other ids.
     """
 
     what: str
@@ -73,13 +74,17 @@ def check_alike(arms: Sequence[Arm]) -> None:
 def check_equal(arms: Sequence[Arm], budget: Budget, *, allowed: bool) -> list[Unequal]:
     """In what the arms were not treated alike: rows and their order, seeds, budget.
 
+    Rows that were encoded otherwise (another tokenizer, template or length) are said, not refused:
+    that may be what is compared.
+
     Raises:
         ProofError: They differ, and that was not allowed; names each difference.
     """
     found = [*_orders(arms), *_budgets(arms, budget)]
-    if found and not allowed:
+    refused = [one for one in found if one.what != "encoding"]
+    if refused and not allowed:
         fix = _("compare runs that are alike in it, or say `--allow-unequal`")
-        raise ProofError([Problem(one.arm, sentence(one), fix) for one in found])
+        raise ProofError([Problem(one.arm, sentence(one), fix) for one in refused])
     return found
 
 
@@ -88,6 +93,8 @@ def sentence(one: Unequal) -> str:
     a, b = one.values
     if one.what == "seeds":
         what = _("other seeds than {other}: {a} and {b}")
+    elif one.what == "encoding":
+        what = _("encoded otherwise than {other}: the order of the rows could not be compared")
     elif one.what == "order":
         what = _("not the same rows in the same order as {other}: `{key}` is {a} and {b}")
     else:
@@ -147,28 +154,43 @@ def _orders(arms: Sequence[Arm]) -> Iterator[Unequal]:
             continue
         for entry, other in zip(arm.entries, first.entries, strict=True):
             found = list(_order(entry, other))
-            yield from (Unequal("order", k, arm.name, first.name, v) for k, v in found)
+            yield from (Unequal(what, k, arm.name, first.name, v) for what, k, v in found)
             if found:
                 break
 
 
-def _order(entry: Entry, other: Entry) -> Iterator[tuple[str, tuple[Any, Any]]]:
+def _order(entry: Entry, other: Entry) -> Iterator[tuple[str, str, tuple[Any, Any]]]:
+    """What of two runs differs, as `what`, `key` and `values` of an `Unequal`."""
     mine, theirs = order(entry), order(other)
     differing_keys = [key for key in mine if mine[key] != theirs[key]]
-    yield from ((key, (mine[key], theirs[key])) for key in differing_keys)
+    yield from (("order", key, (mine[key], theirs[key])) for key in differing_keys)
     (rows, seen), (other_rows, other_seen) = _seen(entry), _seen(other)
+    if rows != other_rows and not differing_keys:
+        yield "encoding", "encode.key", (rows, other_rows)
     if differing_keys or rows != other_rows:  # other ids: their numbers say nothing of the order
         return
     steps = enumerate(zip(seen, other_seen, strict=False), start=1)
     apart = next(((step, pair) for step, pair in steps if pair[0] != pair[1]), None)
     if apart is not None:
-        yield f"tokens at step {apart[0]}", apart[1]
+        yield "order", f"tokens at step {apart[0]}", apart[1]
 
 
 def _budgets(arms: Sequence[Arm], budget: Budget) -> Iterator[Unequal]:
-    key, first = FIGURES[budget], arms[0]
-    whole = first.figure(key)
-    for arm in arms[1:]:
-        own = arm.figure(key)
-        if own is None or whole is None or abs(own - whole) > TOLERANCE[budget] * max(own, whole):
-            yield Unequal(budget, budget, arm.name, first.name, (own, whole))
+    """Each arm that had another budget than the first; else the two furthest apart if too far.
+
+    Two arms that are both near the first may lie on either side of it.
+    """
+    first, far = arms[0], [arm for arm in arms[1:] if _is_apart(arm, arms[0], budget)]
+    pairs = [(arm, first) for arm in far]
+    if not far:
+        own = sorted(arms, key=lambda arm: arm.figure(FIGURES[budget]) or 0.0)
+        pairs = [(own[-1], own[0])] if _is_apart(own[-1], own[0], budget) else []
+    for arm, other in pairs:
+        values = (arm.figure(FIGURES[budget]), other.figure(FIGURES[budget]))
+        yield Unequal(budget, budget, arm.name, other.name, values)
+
+
+def _is_apart(arm: Arm, other: Arm, budget: Budget) -> bool:
+    """Whether two arms had another budget, or nobody knows what one of them had."""
+    a, b = (one.figure(FIGURES[budget]) for one in (arm, other))
+    return a is None or b is None or abs(a - b) > TOLERANCE[budget] * max(a, b)

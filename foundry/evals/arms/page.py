@@ -110,7 +110,7 @@ def _conclusion(
 
 def _unequal(one: Document, words: Words) -> str:
     a, b = (_short(value) for value in one["values"])
-    what = one["what"] if one["what"] in ("seeds", "order") else "budget"
+    what = one["what"] if one["what"] in ("seeds", "order", "encoding") else "budget"
     told = words[f"unequal-{what}"]
     return told.format(arm=one["arm"], other=one["other"], key=one["key"], a=a, b=b)
 

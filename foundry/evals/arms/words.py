@@ -18,6 +18,7 @@ PAGE: Mapping[str, Words] = {
         "unequal_note": "下面的差別不一定來自配方。",
         "unequal-seeds": "{arm} 的隨機種子是 {a}，{other} 是 {b}。",
         "unequal-order": "{arm} 和 {other} 看的資料或順序不同：{key} 分別是 {a} 和 {b}。",
+        "unequal-encoding": "{arm} 和 {other} 的資料編碼不同，無法比對資料的順序。",
         "unequal-budget": "{arm} 和 {other} 的額度不同：{key} 分別是 {a} 和 {b}。",
         "arms": "得分與代價",
         "arms_note": "★ 表示沒有別的做法在得分、記憶體、大小、秒數上全都不輸它又至少一項更好"
@@ -87,6 +88,8 @@ PAGE: Mapping[str, Words] = {
         "unequal-seeds": "{arm} has the seeds {a}, {other} has {b}.",
         "unequal-order": "{arm} and {other} did not see the same rows in the same order: {key} is "
         "{a} and {b}.",
+        "unequal-encoding": "{arm} was encoded otherwise than {other}: the order of the rows could "
+        "not be compared.",
         "unequal-budget": "{arm} and {other} had other budgets: {key} is {a} and {b}.",
         "arms": "Quality and cost",
         "arms_note": "A ★ says that no other way is as good in quality, memory, size and seconds "

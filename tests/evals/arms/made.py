@@ -75,6 +75,8 @@ class Made:
     parameters: int = 5000
     evals: Sequence[Mapping[str, Any]] = EVALS
     rows: Sequence[Example] = ()
+    encoding: str = "ee"
+    python: str = "3.11"
 
 
 def make_run(
@@ -86,9 +88,9 @@ def make_run(
     train = {"kind": "sft", "global_batch_size": 8}
     plan = {"values": {**values, "train": train, **made.values}, "base": {"sha256": "bb"}}
     atomic.write_json(run.file("plan.json"), {"fingerprint": name, "inputs": {}, **plan})
-    atomic.write_json(run.file("env.json"), {"python": "3.11"})
+    atomic.write_json(run.file("env.json"), {"python": made.python})
     finish(run, "data", {"parts": _parts(run, made, asked)}, [run.file("data")])
-    finish(run, "encode", {"key": "ee"})
+    finish(run, "encode", {"key": made.encoding})
     _train(run, made)
     _evaluate(run, made, says, asked)
     return run

@@ -12,6 +12,7 @@ from foundry.core.study import Outline, write_outline
 from foundry.data.canaries import Canaries, canary_rows
 from foundry.evals.arms import contest, entry, fairness
 from foundry.evals.arms.contest import Question, compare_runs, compare_study
+from foundry.evals.arms.page import render
 from foundry.evals.multiplicity import holm
 from foundry.store.runs import Run
 from tests.cases import case, change
@@ -147,6 +148,53 @@ def test_budget_is_the_one_that_is_asked_for(tmp_path: Path):
     compare_runs(runs, Question(budget="tokens"))
     with pytest.raises(ProofError, match="another budget than a-1: 9000 and 5000 trainable"):
         compare_runs(runs, Question(budget="trainable-parameters"))
+
+
+def test_two_arms_on_either_side_of_the_first_are_found_apart(tmp_path: Path):
+    names = {"a-1": 1000, "b-2": 1008, "c-3": 993}  # 1 % is let pass
+    runs = [few(tmp_path, name, tokens=(100, total)) for name, total in names.items()]
+
+    with pytest.raises(ProofError, match="b-2: another budget than c-3: 1008 and 993 tokens"):
+        compare_runs(runs, Question(allow_unequal=False))
+
+
+def test_rows_that_were_encoded_otherwise_are_said(tmp_path: Path):
+    runs = [few(tmp_path, "a-1"), few(tmp_path, "b-2", encoding="ff", tokens=(90, 210, 300))]
+
+    found = compare_runs(runs, Question())
+
+    (said,) = found["unequal"]
+    assert (said["what"], said["sentence"]) == (
+        "encoding",
+        "encoded otherwise than a-1: the order of the rows could not be compared",
+    )
+    assert "b-2 was encoded otherwise than a-1" in render(found)
+
+
+def study_of(folder: Path, **last: Any) -> None:
+    """A study of two arms with two seeds each; the last run may be special."""
+    runs: dict[str, dict[int, str | None]] = {"lora": {}, "full": {}}
+    for seed in (0, 1):
+        few(folder / "runs", f"lora-{seed}", draw=seed, seed=seed)
+        special = {"values": FULL, **(last if seed else {})}
+        few(folder / "runs", f"full-{seed}", draw=seed + 2, seed=seed, **special)
+        runs["lora"][seed], runs["full"][seed] = f"lora-{seed}", f"full-{seed}"
+    write_outline(Outline("s", {"en": "s", "zh-TW": "s"}, "steps", {}, runs), folder)
+
+
+def test_what_differs_with_the_second_seed_is_told(tmp_path: Path):
+    study_of(tmp_path, python="3.12")
+
+    found = compare_study(tmp_path, Question())
+
+    assert found["differ"]["environment"] == {"python": {"lora": "3.11", "full": "3.12"}}
+
+
+def test_run_of_another_recipe_is_no_seed_of_an_arm(tmp_path: Path):
+    study_of(tmp_path, values={"adapter": {"kind": "full", "last_layers": 2}})
+
+    with pytest.raises(ProofError, match="full, full-1: it differs from full-0, a run of the same"):
+        compare_study(tmp_path, Question())
 
 
 # C28: rescoring from the record reproduces the number
