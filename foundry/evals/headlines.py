@@ -28,7 +28,8 @@ def headlines(comparison: Comparison, columns: Sequence[Column]) -> list[dict[st
     by_name = {column.name: column for column in columns}
     for name in comparison.roles.delivered:
         delivered, tuned = by_name[name], by_name[comparison.roles.tuned]
-        count, n = same_text(delivered, tuned), len(delivered.answers)
+        own = delivered.own(comparison.scores.items)
+        count, n = sum(tuned.answers[a.item_id].text == a.text for a in own), len(own)
         sentences.append(say("delivered", same=str(count), n=str(n), column=delivered.title))
     return sentences
 

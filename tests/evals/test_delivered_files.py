@@ -1,6 +1,7 @@
 """Every GGUF file that is handed over is asked, compared and held to the gates."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from foundry.core.recipe import Gate
@@ -39,3 +40,14 @@ def test_gate_that_the_second_file_misses_is_not_met(shop: Shop):
     assert (result["passed"], result["column"], result["found"]) == (False, "second", 0.625)
     said = [one["en"] for one in made["headlines"] if "handed over" in one["en"]]
     assert ["first" in one for one in said] == [True, False]
+
+
+def test_same_words_are_counted_on_the_recipes_own_questions(shop: Shop):
+    brought = [replace(item, brought_by="controls") for item in shop.outside]
+    shop.items = [*shop.facts, *brought]
+    columns = [shop.column(name, shop.right(n)) for name, n in (("tuned", 30), ("gguf", 29))]
+
+    roles = Roles(tuned="tuned", delivered=("gguf",))
+    made = shop.report(columns, roles=roles, evals=[shop.required(parts=["facts"])])
+
+    assert "the trained model's words on 39 of 40 questions" in made["headlines"][-1]["en"]
