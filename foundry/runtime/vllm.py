@@ -16,7 +16,7 @@ from foundry.runtime.contract import Decoding, Generation, LogLikelihood
 
 
 class VllmRuntime:
-    """A causal language model, optionally with a PEFT adapter."""
+    """A causal language model in a folder: a base, or one that was merged."""
 
     def __init__(self, folder: Path, *, context: int) -> None:
         """Load it.
