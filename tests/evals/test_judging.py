@@ -11,7 +11,7 @@ from foundry.evals.answers import Item
 from foundry.evals.compare import Evidence, Measures, build_report
 from foundry.evals.comparison import Roles
 from foundry.evals.endpoint import LONGEST_WAIT_S, TRIES, waiting
-from foundry.evals.evaluators.judge import agreement
+from foundry.evals.evaluators.judge import COMPANIONS, agreement
 from foundry.evals.judge_prompt import choice
 from foundry.evals.judging import judged
 from foundry.planning.refusals import check_judge
@@ -86,7 +86,7 @@ def test_a_fair_judge_prefers_the_better_model_by_exactly_what_is_better(trial: 
     assert trial.mean(report, "judge", part="outside") == 0.5
     assert verdict(report) == "BETTER"
     assert trial.mean(report, "judge-consistency") == 1.0
-    assert trial.mean(report, "judge-first") == 0.5
+    assert trial.mean(report, "judge-first") == 0.0
     assert trial.mean(report, "judge-found") == 1.0
 
 
@@ -351,3 +351,11 @@ def test_a_judge_beside_another_gate_or_checked_by_people_is_allowed(
     gates = [{"metric": "judge", "min": 0.5}, {"metric": "exact-match", "min": 0.1}]
 
     check_judge(recipe(tmp_path, tiny_llama, judge, *gates[: 1 if is_checked else 2]))
+
+
+def test_a_judge_that_always_takes_the_second_is_as_unfair_as_one_that_takes_the_first():
+    (bias,) = (one for one in COMPANIONS if one.name == "judge-first")
+
+    assert bias.statistic({"second": 8.0}) == bias.statistic({"first": 8.0}) == 1.0
+    assert bias.statistic({"first": 5.0, "second": 3.0}) == 0.25
+    assert bias.statistic({}) == 0.0

@@ -23,7 +23,7 @@ from foundry.evals.judgement import WORTH
 if TYPE_CHECKING:
     from foundry.evals.companions import Array
 
-version = 1
+version = 2
 GRADED = True
 TITLE = {"en": "Preferred by the judge", "zh-TW": "評審模型偏好"}
 EXPLAIN = {
@@ -166,10 +166,12 @@ def _firsts(item: Item, answer: Answer, spec: Spec) -> dict[str, float] | None:
     return {"first": first, "second": (said[0] == "loss") + (said[1] == "win")}
 
 
-def _first_share(sums: Sums) -> "Array":
-    """One half where none was chosen."""
+def _order_bias(sums: Sums) -> "Array":
+    """|first - second| / (first + second); 0 where neither was chosen."""
+    import numpy as np
+
     first, second = sums.get("first", 0.0), sums.get("second", 0.0)
-    return 0.5 + share(first - second, 2 * (first + second))
+    return np.abs(share(first - second, first + second))
 
 
 COMPANIONS = (
@@ -184,15 +186,16 @@ COMPANIONS = (
     ),
     PooledCompanion(
         "judge-first",
-        {"en": "Chose what it read first", "zh-TW": "選了先看到的那個"},
+        {"en": "Swayed by the order", "zh-TW": "受先後順序影響"},
         {
-            "en": "Of the verdicts for one of the two, the share for the answer shown first: one "
-            "half where the order does not matter, 1 where the judge always takes the first.",
-            "zh-TW": "分出高下的判定裡，選先看到那個的比例：順序沒有影響時是一半，"
-            "每次都選第一個時是 1。",
+            "en": "Of the verdicts for one of the two, by how much the share for the answer shown "
+            "first and that for the second differ: 0 where the order does not matter, 1 where the "
+            "judge always takes the first, or always the second.",
+            "zh-TW": "分出高下的判定裡，選先看到那個與選後看到那個的比例相差多少："
+            "順序沒有影響時是 0，每次都選第一個（或每次都選第二個）時是 1。",
         },
         _firsts,
-        _first_share,
+        _order_bias,
         lower_is_better=True,
     ),
     Companion(
