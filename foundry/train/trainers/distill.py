@@ -8,11 +8,12 @@ Language Models", https://arxiv.org/abs/2306.13649, with data that are given (th
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from foundry.core.fields import Number
+from foundry.core.fields import Number, Refused
+from foundry.core.language import gettext as _
 from foundry.train import settings
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ MANY_PROCESSES = ("ddp",)
 TEACHES_END = False  # of an answer: it ends where the teacher's would, see `delivery.parity`
 
 steps_for = settings.steps_for
+
+EVEN = 0.5  # of teacher and student, as `beta` of TRL 1.16, `trl/experimental/gkd/gkd_config.py`
 
 
 class Spec(settings.TrainerSettings):
@@ -40,12 +43,12 @@ class Spec(settings.TrainerSettings):
         "`reverse-kl` keeps to what it says most, `jsd` lies between "
         "(https://arxiv.org/abs/2306.13649, section 2).",
     )
-    beta: Number = Field(
-        0.5,
+    beta: Number | None = Field(
+        None,
         gt=0,
         lt=1,
-        description="The teacher's share in the mixture that `jsd` measures from; 0.5 as in TRL's "
-        "GKDConfig. The other divergences do not read it.",
+        description="The teacher's share in the mixture that `jsd` measures from, 0.5 where absent "
+        "as in TRL's GKDConfig; the other divergences have none.",
     )
     temperature: Number = Field(
         1.0,
@@ -53,6 +56,13 @@ class Spec(settings.TrainerSettings):
         description="What both models' logits are divided by; 1 compares what they say, as TRL's "
         "DistillationConfig does.",
     )
+
+    @model_validator(mode="after")
+    def _beta_is_read(self) -> Self:
+        if self.beta is not None and self.divergence != "jsd":
+            what = _("`beta` is for the divergence `jsd`; this is `{divergence}`")
+            raise Refused(what.format(divergence=self.divergence), _("remove it"))
+        return self
 
 
 def sequences(lengths: Sequence[int], *, max_seq_len: int) -> list[list[int]]:
@@ -73,5 +83,6 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
         from foundry.train.losses.distilling import Distillation, open_teacher
         from foundry.train.losses.divergence import Measure
 
-        measure = Measure(spec.divergence, float(spec.beta), float(spec.temperature))
+        beta = EVEN if spec.beta is None else float(spec.beta)
+        measure = Measure(spec.divergence, beta, float(spec.temperature))
         return fitting.fit(inputs, spec, Distillation(open_teacher(inputs), measure))

@@ -6,11 +6,12 @@ what the adapter is before its first step.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from foundry.core.fields import Number
+from foundry.core.fields import Number, Refused
+from foundry.core.language import gettext as _
 from foundry.train import settings
 from foundry.train.losses.preference_settings import PreferenceSettings
 
@@ -63,8 +64,19 @@ class Spec(PreferenceSettings):
         ge=0,
         lt=0.5,
         description="Share of pairs taken to be the wrong way round, for `robust` (0.1 where "
-        "absent) and `exo_pair` (0.001 where absent).",
+        "absent) and `exo_pair` (above 0, 0.001 where absent); the other formulas have none.",
     )
+
+    @model_validator(mode="after")
+    def _smoothing_is_read(self) -> Self:
+        if self.label_smoothing is not None and self.loss not in SMOOTHING:
+            what = _("`label_smoothing` is for the losses {names}; this is `{loss}`")
+            names = ", ".join(f"`{name}`" for name in SMOOTHING)
+            raise Refused(what.format(names=names, loss=self.loss), _("remove it"))
+        if self.loss == "exo_pair" and self.label_smoothing == 0:
+            what = _("`label_smoothing` must be above 0 for `exo_pair`, which takes its logarithm")
+            raise Refused(what, _("remove it, or set it to 0.001"))
+        return self
 
 
 def sequences(lengths: Sequence[int], *, max_seq_len: int) -> list[list[int]]:
@@ -84,5 +96,10 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
         from foundry.train import fitting
         from foundry.train.losses.pairs import Pairs
 
-        smoothing = spec.label_smoothing or SMOOTHING.get(spec.loss, 0.0)
-        return fitting.fit(inputs, spec, Pairs(spec.loss, float(spec.beta), float(smoothing)))
+        return fitting.fit(inputs, spec, Pairs(spec.loss, float(spec.beta), smoothing(spec)))
+
+
+def smoothing(spec: Spec) -> float:
+    """What the recipe says, a 0 too; else what the formula's paper takes."""
+    chosen = spec.label_smoothing
+    return SMOOTHING.get(spec.loss, 0.0) if chosen is None else float(chosen)

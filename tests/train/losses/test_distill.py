@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load
 
 from foundry.core.errors import InterruptedRun, ProofError
@@ -53,6 +54,12 @@ def fitted(folder: Path, teacher: Path, path: Path, *listeners: Any, **values: A
     asked = spec(teacher, **values)
     inputs = replace(inputs, teacher=locate(str(teacher), path), steps=asked.max_steps)
     return inputs.run, distill.fit(inputs, asked)
+
+
+def test_share_that_a_divergence_does_not_read_is_refused():
+    assert distill.Spec(teacher="t", divergence="jsd", beta=0.3).beta == 0.3
+    with pytest.raises(ValidationError, match="is for the divergence `jsd`; this is `forward-kl`"):
+        distill.Spec(teacher="t", beta=0.3)
 
 
 @pytest.mark.parametrize("kind", ["forward-kl", "reverse-kl", "jsd"])

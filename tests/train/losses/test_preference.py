@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from foundry.core import plugins
 from foundry.core.errors import InterruptedRun
@@ -130,6 +131,24 @@ def test_every_formula_that_can_be_asked_for_is_checked():
     offered = set(dpo.Spec.model_fields["loss"].annotation.__args__)
 
     assert offered == set(FORMULAS) == set(AT_START)
+
+
+def test_smoothing_is_what_the_recipe_says_and_a_zero_is_one():
+    assert dpo.smoothing(dpo.Spec(loss="robust", label_smoothing=0)) == 0.0
+    assert dpo.smoothing(dpo.Spec(loss="robust")) == 0.1
+    assert dpo.smoothing(dpo.Spec()) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"loss": "sigmoid", "label_smoothing": 0.1}, "is for the losses `robust`, `exo_pair`"),
+        ({"loss": "exo_pair", "label_smoothing": 0}, "must be above 0 for `exo_pair`"),
+    ],
+)
+def test_smoothing_that_a_formula_does_not_read_is_refused(values: dict[str, Any], said: str):
+    with pytest.raises(ValidationError, match=said):
+        dpo.Spec.model_validate(values)
 
 
 @pytest.mark.parametrize("loss", FORMULAS)
