@@ -8,9 +8,6 @@ and Cheaper than In-Context Learning", https://arxiv.org/abs/2205.05638, section
 
 from typing import Any
 
-from pydantic import Field
-
-from foundry.core.fields import Many
 from foundry.train.update_layers import Placed, attach_update
 
 TRAINS = "update"
@@ -22,10 +19,6 @@ TIMES_RATE = 15.0  # 3e-3, the rate of the paper (section 3.3), over LoRA's 2e-4
 class Spec(Placed):
     """Which layers are scaled."""
 
-    inputs_of: Many[str] = Field(
-        (), description="Names among the layers whose inputs are scaled instead of their outputs."
-    )
-
 
 def attach(model: Any, spec: Spec) -> Any:
     """Put the factors, all 1 at first, on the chosen layers.
@@ -33,9 +26,7 @@ def attach(model: Any, spec: Spec) -> Any:
     Raises:
         RecipeError: A name in `target_modules` matches no layer (C18).
     """
-    return attach_update(
-        model, spec.target_modules, "IA3Config", feedforward_modules=list(spec.inputs_of)
-    )
+    return attach_update(model, spec.target_modules, "IA3Config", feedforward_modules=[])
 
 
 def numbers(inputs: int, outputs: int, spec: Spec) -> int:
