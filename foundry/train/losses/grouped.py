@@ -203,9 +203,10 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
         """Answers of like length side by side, prompts filled up on the left as TRL has them."""
         arrangement = replace(self.arrangement, kind="padded", by_row=False)
         groups = arrange([len(row["input_ids"]) for row in rows], arrangement)
-        return [self._side_by_side([rows[n] for n in group]) for group in groups]
+        return [self.side_by_side([rows[n] for n in group]) for group in groups]
 
-    def _side_by_side(self, rows: Sequence[Row]) -> Batch:
+    def side_by_side(self, rows: Sequence[Row]) -> Batch:
+        """Some answers as one batch."""
         device = self.args.device
         prompts, said = ([row[key] for row in rows] for key in ("prompt_ids", "said_ids"))
         longest_C = max(map(len, said))

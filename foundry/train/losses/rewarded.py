@@ -24,9 +24,11 @@ from foundry.train.losses.objective import Objective
 from foundry.train.losses.rewarding import total
 from foundry.train.steps import Row
 
-PROBE_QUESTIONS = 2
 # What TRL adds to a group's standard deviation before it divides (`grpo_trainer.py:2745`).
 STD_FLOOR = 1e-4
+# In nats, of one token. Float32 noise of tiny models is under 1e-4, and an answer that sees what
+# fills up its prompt is further off than this. In bfloat16 the worst of thousands says little.
+LARGEST_NOISE, LARGEST_NOISE_OF_HALF = 1e-3, 1.0
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,17 @@ class Rewarded(Objective):
             fix = _("train it with `train.kind: sft`, or choose a model for text alone")
             name = type(trainer.accelerator.unwrap_model(trainer.model)).__name__
             raise RecipeError(Problem("train.kind", what.format(name=name), fix))
-        names = [row.id for row in rows[:PROBE_QUESTIONS]]
         trainer.model.train()
-        found = self._checked(trainer, trainer.draw(names))
+        found = self._checked(trainer, trainer.draw(self._unlike(rows)))
         trainer._metrics["train"].clear()
         return found
+
+    def _unlike(self, rows: Sequence[EncodedRow]) -> list[str]:
+        """The questions with the shortest and the longest prompt: side by side one is filled up."""
+        names = sorted(
+            (row.id for row in rows), key=lambda one: len(self.drawing.asked[one].prompt_ids)
+        )
+        return list(dict.fromkeys((names[0], names[-1])))
 
     def _checked(self, trainer: Any, answers: Sequence[Row]) -> dict[str, Any]:
         model, items = trainer.model, trainer.items(answers)
@@ -112,25 +120,39 @@ class Rewarded(Objective):
             ours = sum(float(trainer.summed_loss(model, batch)) for batch in batches) / items
             expected = self.by_hand(trainer, answers, tried) / items
         model.train()
-        tolerance = proof.LOSS_TOLERANCE
-        if model.dtype != torch.float32:
-            tolerance = proof.LOSS_TOLERANCE_OF_HALF
+        tolerance = proof.loss_tolerance(model)
         if abs(ours - expected) > tolerance * max(1.0, abs(expected)):
             what = _("the trainer's loss is {found:.6f}, by hand it is {expected:.6f}")
             raise proof.refuse("train.loss", what.format(found=ours, expected=expected))
-        batch = on_device(trainer.micro_batches(answers[:1])[0], model.device)
-        with torch.no_grad():
-            scored = trainer.scored(batch)[0].double()
-        noise = self.log_probabilities(trainer, model, answers[0]) - scored
-        if float(noise.abs().max()) > 100 * tolerance:
-            what = _("log-probabilities of a drawn answer differ by {off:.3g} from its logits'")
-            raise proof.refuse("train.loss", what.format(off=float(noise.abs().max())))
         return {
             "trainer": round(ours, 7),
             "by_hand": round(expected, 7),
             "rows": len(answers),
-            "largest_logprob_difference": float(noise.abs().max()),
+            "largest_logprob_difference": self._beside_alone(trainer, answers),
         }
+
+    @torch.no_grad()
+    def _beside_alone(self, trainer: Any, answers: Sequence[Row]) -> float:
+        """How far an answer's log-probabilities beside another are from its own alone, in nats.
+
+        The loss cannot show it: the ratio to what was drawn is 1 whatever stands beside an answer.
+        Each answer to the first question stands beside one to the last, if answers ever do.
+        """
+        off, model, size = 0.0, trainer.model, self.choices.group_size
+        pairs = [[*pair] for pair in zip(answers[:size], answers[-size:], strict=True)]
+        if trainer.arrangement.micro_batch_size == 1:
+            pairs = [[answer] for answer in answers]
+        for pair in pairs:
+            batch = on_device(trainer.side_by_side(pair), model.device)
+            scored_BC = trainer.scored(batch).double()
+            for scored_C, answer in zip(scored_BC, pair, strict=True):
+                alone_C = self.log_probabilities(trainer, model, answer)
+                off = max(off, float((alone_C - scored_C[: len(alone_C)]).abs().max()))
+        most = LARGEST_NOISE if model.dtype == torch.float32 else LARGEST_NOISE_OF_HALF
+        if not off <= most:
+            what = _("log-probabilities of a drawn answer differ by {off:.3g} from its logits'")
+            raise proof.refuse("train.loss", what.format(off=off))
+        return off
 
     def advantages(self, trainer: Any, answers: Sequence[Row]) -> list[float]:
         """What each answer is worth beside its group, from the rewards alone.

@@ -124,12 +124,12 @@ def test_prompts_are_our_renderers_ids_and_answers_end_at_our_ends(
         assert answer["said_ids"][-1] in ends or len(answer["said_ids"]) == MOST
 
 
-side_by_side = GroupTrainer._side_by_side
+beside = GroupTrainer.side_by_side
 summed_loss = GroupTrainer.summed_loss
 
 
 def sees_padding(self: Any, rows: Any) -> Any:
-    batch = side_by_side(self, rows)
+    batch = beside(self, rows)
     return {**batch, "prompt_mask": torch.ones_like(batch["prompt_mask"])}
 
 
@@ -147,6 +147,7 @@ def other_group(self: Any, names: Any) -> Any:
 
 draw = GroupTrainer.draw
 FAULTS = {
+    "answers see what fills up": change(GroupTrainer, "side_by_side", sees_padding),
     "a pass is a mean": change(GroupTrainer, "summed_loss", a_mean),
     "advantages are another answer's": change(GroupTrainer, "draw", other_group),
     "TRL's own temperature": change(
@@ -160,9 +161,10 @@ FAULTS = {
 
 
 @case("C13", FAULTS)
-def test_first_loss_is_checked_by_hand(tiny_llama: Path, tmp_path: Path):
+@pytest.mark.parametrize("scale", ["group", "none"])
+def test_first_loss_is_checked_by_hand(tiny_llama: Path, tmp_path: Path, scale: str):
     try:
-        _run, result = fitted(tiny_llama, tmp_path, beta=0.1, max_steps=3)
+        _run, result = fitted(tiny_llama, tmp_path, beta=0.1, max_steps=3, scale_rewards=scale)
     except ProofError as error:
         raise AssertionError(str(error)) from error
 
