@@ -59,7 +59,7 @@ def _learning_rate(loaded: LoadedRecipe) -> tuple[float | str, str]:
     trainer = plugins.load("trainer", loaded.recipe.train.kind)
     trained, times = adapter.TRAINS, getattr(adapter, "TIMES_RATE", 1.0)
     rate = partial(learning_rate, all_weights=trainer.Spec.all_weights_rate)
-    if spec["max_steps"] is None and trained == "update" and times == 1:
+    if spec["max_steps"] is None and trained == "update" and times in (1, None):
         short, long = rate(trained, 1)[0], rate(trained, SHORT_RUN)[0]
         why = _("auto: {short:g} under {steps} steps, else {long:g}; settled once rows are counted")
         return "auto", why.format(short=short, long=long, steps=SHORT_RUN)

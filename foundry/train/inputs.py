@@ -23,9 +23,10 @@ class FitInputs:
     saved, and `place` where. `sequences` are the rows, by index, that share a place in a batch;
     where there are none, each has its own. `validation` are rows to measure the loss on, which
     nothing is learned from. `optimizer` makes one of a model, a class and its settings where the
-    adapter wants groups of its own; `times_rate` is the adapter's rate over LoRA's. `crew` are
-    the processes that train together. `teacher` is the model to learn from; `asked` are the rows as
-    questions, by row, for a trainer that asks, and `ends` all ids that end an answer in use.
+    adapter wants groups of its own; `times_rate` is the adapter's rate over LoRA's, None where
+    nobody has tried one. `crew` are the processes that train together. `teacher` is the model to
+    learn from; `asked` are the rows as questions, by row, for a trainer that asks, and `ends` all
+    ids that end an answer in use.
     """
 
     model: Any
@@ -43,7 +44,7 @@ class FitInputs:
     sequences: Sequence[Sequence[int]] = ()
     validation: Sequence[EncodedRow] = ()
     optimizer: Callable[..., Any] | None = None
-    times_rate: float = 1.0
+    times_rate: float | None = 1.0
     crew: Crew = ALONE
     teacher: BaseModel | None = None
     ends: Sequence[int] = ()

@@ -29,19 +29,23 @@ Trained = Literal["update", "weights"]
 
 
 def learning_rate(
-    trained: Trained, steps: int, times: float = 1.0, all_weights: float = ALL_WEIGHTS
+    trained: Trained, steps: int, times: float | None = 1.0, all_weights: float = ALL_WEIGHTS
 ) -> tuple[float, str]:
     """The rate that `auto` means, and why in words.
 
     Args:
         trained: `TRAINS` of the adapter.
         steps: Optimizer steps of the whole run.
-        times: The rate of the adapter's own paper over LoRA's, `TIMES_RATE` of the adapter.
+        times: The rate of the adapter's own paper over LoRA's, `TIMES_RATE` of the adapter; None
+            where LoRA's is taken without having been tried for it.
         all_weights: The rate for all weights, which belongs to the loss.
     """
     source = '"LoRA Without Regret", Schulman et al. 2025'
     if trained == "weights":
         return all_weights, _("auto: all weights are trained; TRL's default")
+    if times is None:
+        by = SHORT_TIMES if steps < SHORT_RUN else UPDATE_TIMES
+        return by * all_weights, _("auto: LoRA's rate; not tried for this method")
     if times != 1:
         why = _("auto: {times:g} times LoRA's rate, as in the method's own paper")
         return times * (UPDATE_TIMES * all_weights), why.format(times=times)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from foundry.core import plugins
 from foundry.core.events import Event
 from foundry.train.learning_rate import learning_rate
 from foundry.train.trainers import sft
@@ -24,6 +25,17 @@ def test_rate_follows_from_what_is_trained_and_for_how_long(trained, steps: int,
 def test_reason_names_its_source():
     assert "LoRA Without Regret" in learning_rate("update", 99)[1]
     assert "under 100 steps" in learning_rate("update", 99)[1]
+
+
+@pytest.mark.parametrize("kind", ["pissa", "olora", "oft", "hira"])
+@pytest.mark.parametrize(("steps", "rate"), [(99, 3e-4), (100, 2e-4)])
+def test_rate_that_nobody_tried_for_a_method_says_so(kind: str, steps: int, rate: float):
+    times = plugins.load("adapter", kind).TIMES_RATE
+
+    found, why = learning_rate("update", steps, times)
+
+    assert found == pytest.approx(rate)
+    assert why == "auto: LoRA's rate; not tried for this method"
 
 
 def test_auto_is_the_default():

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from foundry.core.errors import RecipeError
+from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.train import fitting, proof, update_layers
 from foundry.train.adapter_files import WEIGHTS
+from foundry.train.adapters import oft
 from tests import tiny_recipe
 from tests.cases import case, change
 from tests.mutants.adapter_saved_empty import empty, short
@@ -46,6 +49,19 @@ def targeting(tiny_base: Path, tmp_path: Path):
 
 def train(recipe: TinyRecipe) -> Outcome:
     return recipe.train("--until", "train")
+
+
+@case("C18", {"PEFT takes another size": change(oft, "_check_blocks", lambda model, spec: None)})
+def test_blocks_that_do_not_divide_a_layers_inputs_are_refused(tiny_llama: Path):
+    base = locate(tiny_llama.name, tiny_llama.parent)
+
+    with pytest.raises(RecipeError) as caught:
+        oft.attach(load_model(base), oft.Spec(block_size=24))
+
+    assert str(caught.value) == (
+        "adapter.block_size: blocks of 24 do not divide the 64 inputs of `q_proj`\n"
+        "  fix: set it to 16"
+    )
 
 
 @case("C18", UNCHECKED)

@@ -15,6 +15,7 @@ from foundry.train.update_layers import Placed, attach_update
 TRAINS = "update"
 BASE = "full"
 LOW_RANK = False
+TIMES_RATE = None  # nobody has tried LoRA's rate for it
 HELD_MATRICES = 2  # the factor, and its product with the weights
 
 

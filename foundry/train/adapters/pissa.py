@@ -14,6 +14,7 @@ from foundry.train import lora_layers
 TRAINS = "update"
 BASE = "full"
 LOW_RANK = True
+TIMES_RATE = None  # nobody has tried LoRA's rate for it
 
 
 class Spec(lora_layers.MovedPlaces):
