@@ -166,9 +166,7 @@ def _grouped(inputs: FitInputs, arguments: Any) -> Any:
     if inputs.optimizer is None:
         return None
     kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments, inputs.model)
-    return inputs.optimizer(
-        inputs.model, kind, loraplus_weight_decay=arguments.weight_decay, **settings
-    )
+    return inputs.optimizer(inputs.model, kind, weight_decay=arguments.weight_decay, **settings)
 
 
 def _rows_of_a_step(places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

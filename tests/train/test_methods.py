@@ -1,5 +1,9 @@
 """What sets a method of training an update apart: its optimizer, its beginning, its resuming."""
 
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,9 @@ from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.train import proof
 from foundry.train.adapter_files import untrained
-from foundry.train.trainers import sft
+from foundry.train.adapters import full
+from foundry.train.inputs import FitInputs
+from foundry.train.trainers import pretrain, sft
 from tests.tiny_run import Setup, adapter_bytes, fast, open_run
 
 STEPS = 4
@@ -33,26 +39,49 @@ def setup(folder: Path, kind: str) -> Setup:
     return Setup(folder, STEPS, adapter=method.Spec(**SPECS[kind]), method=method)
 
 
+def stop(event: Any) -> None:
+    if event["event"] == "step" and event["step"] == 1:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def stopped_and_straight(made: Setup, path: Path, fit: Callable[[FitInputs], object]) -> set[bytes]:
+    """What both runs saved: one value where they ended alike."""
+    straight = open_run(made, path / "straight")
+    fit(straight)
+    with pytest.raises(InterruptedRun):
+        fit(open_run(made, path / "again", stop))
+    again = open_run(made, path / "again")
+    fit(again)
+    name = "model/model.safetensors" if made.method is full else "adapter/adapter_model.safetensors"
+    return {one.run.file(*name.split("/")).read_bytes() for one in (straight, again)}
+
+
 @pytest.mark.parametrize("kind", SPECS)
 def test_run_taken_up_again_ends_as_one_that_was_not_stopped(
     tiny_llama: Path, tmp_path: Path, kind: str
 ):
-    import os
-    import signal
-
-    def stop(event: Any) -> None:
-        if event["event"] == "step" and event["step"] == 1:
-            os.kill(os.getpid(), signal.SIGTERM)
-
     made = setup(tiny_llama, kind)
-    straight = open_run(made, tmp_path / "straight")
-    sft.fit(straight, fast(STEPS))
-    with pytest.raises(InterruptedRun):
-        sft.fit(open_run(made, tmp_path / "again", stop), fast(STEPS))
-    again = open_run(made, tmp_path / "again")
-    sft.fit(again, fast(STEPS))
 
-    assert adapter_bytes(again.run) == adapter_bytes(straight.run)
+    assert len(stopped_and_straight(made, tmp_path, lambda one: sft.fit(one, fast(STEPS)))) == 1
+
+
+@pytest.mark.parametrize("kind", ["rslora", "qlora", "full", "full, last layers"])
+def test_what_has_no_optimizer_of_its_own_goes_on_too(tiny_llama: Path, tmp_path: Path, kind: str):
+    method = plugins.load("adapter", kind.partition(",")[0])
+    chosen = {"full": {}, "full, last layers": {"last_layers": 1}}.get(kind, {"rank": 4})
+    made = Setup(tiny_llama, STEPS, adapter=method.Spec(**chosen), method=method)
+
+    assert len(stopped_and_straight(made, tmp_path, lambda one: sft.fit(one, fast(STEPS)))) == 1
+
+
+def test_texts_go_on_from_where_they_were_left(tiny_llama: Path, tmp_path: Path):
+    def fit(inputs: FitInputs) -> None:
+        lengths = [len(row.input_ids) for row in inputs.rows]
+        places = pretrain.sequences(lengths, max_seq_len=64)
+        spec = pretrain.Spec(max_steps=STEPS, learning_rate=1e-2, global_batch_size=2)
+        pretrain.fit(replace(inputs, sequences=places, stop_ids=()), spec)
+
+    assert len(stopped_and_straight(Setup(tiny_llama, STEPS), tmp_path, fit)) == 1
 
 
 @pytest.mark.parametrize("kind", ["pissa", "olora"])
@@ -74,7 +103,7 @@ def test_update_taken_from_the_base_leaves_the_model_as_it_was(tiny_llama: Path,
 def test_second_matrix_of_lora_plus_learns_faster(tiny_llama: Path, tmp_path: Path):
     made = setup(tiny_llama, "lora-plus")
     inputs = open_run(made, tmp_path)
-    kind, named = torch.optim.AdamW, {"lr": 1e-3, "loraplus_weight_decay": 0.1}
+    kind, named = torch.optim.AdamW, {"lr": 1e-3, "weight_decay": 0.1}
     optimizer = inputs.optimizer(inputs.model, kind, **named)
 
     names = {id(p): name for name, p in inputs.model.named_parameters()}
@@ -84,6 +113,7 @@ def test_second_matrix_of_lora_plus_learns_faster(tiny_llama: Path, tmp_path: Pa
         for p in group["params"]
     }
     assert rates == {"A": 1e-3, "B": pytest.approx(16e-3)}
+    assert {group["weight_decay"] for group in optimizer.param_groups if group["params"]} == {0.1}
     assert sum(len(g["params"]) for g in optimizer.param_groups) == len(
         proof.trainable(inputs.model)
     )

@@ -37,8 +37,11 @@ def attach(model: Any, spec: Spec) -> Any:
 numbers = lora_layers.numbers
 
 
-def optimizer(model: Any, kind: type[Any], spec: Spec, **settings: Any) -> Any:
+def optimizer(
+    model: Any, kind: type[Any], spec: Spec, *, weight_decay: float, **settings: Any
+) -> Any:
     """An optimizer of a kind that has a group of its own for the faster part."""
     from peft.optimizers import create_loraplus_optimizer
 
-    return create_loraplus_optimizer(model, kind, loraplus_lr_ratio=spec.ratio, **settings)
+    own = {"loraplus_lr_ratio": spec.ratio, "loraplus_weight_decay": weight_decay}
+    return create_loraplus_optimizer(model, kind, **own, **settings)
