@@ -24,7 +24,8 @@ Seeds = Annotated[
     typer.Option("--seeds", min=1, help=_("Train each arm of a sweep with so many seeds.")),
 ]
 Out = Annotated[
-    Path | None, typer.Option("--out", help=_("Folder of a sweep; `sweep-NAME` where absent."))
+    Path | None,
+    typer.Option("--out", help=_("Folder of a sweep; absent, `sweep-NAME-` and eight digits.")),
 ]
 
 

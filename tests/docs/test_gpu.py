@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts import gpu_check
+from tests.train.test_every_trainer import ROWS_OF
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
@@ -27,6 +28,12 @@ def test_sizes_are_those_of_the_script():
     assert f"rank {gpu_check.RANK} on every linear layer" in ABOUT
     assert gpu_check.STEPS == 10
     assert "ten steps" in ABOUT
+
+
+def test_the_trainers_are_those_that_the_gpu_tests_take():
+    names = [f"`{name}`" for name in ROWS_OF]
+
+    assert f"the trainers {', '.join(names[:-1])} and {names[-1]}, every adapter" in ABOUT
 
 
 def test_page_says_that_no_card_was_measured_until_one_is():

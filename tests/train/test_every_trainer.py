@@ -1,4 +1,4 @@
-"""Every trainer with every adapter, and on every family: trained with all proofs green."""
+"""Trainers with every adapter, and some on every family: trained with all proofs green."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
