@@ -105,6 +105,14 @@ def test_a_recipe_outside_the_volume_is_refused():
         kubernetes.write(job, PLACE)
 
 
+@pytest.mark.parametrize("runs", ["/scratch/runs", "../runs"])
+def test_runs_outside_the_volume_are_refused(runs):
+    job = replace(JOB, command=(*JOB.command[:-1], runs))
+
+    with pytest.raises(RecipeError, match="the runs lie outside the working folder"):
+        kubernetes.write(job, PLACE)
+
+
 def executable(folder, name, text):
     """A local program of this name, which stands for the cluster's."""
     path = folder / name

@@ -31,7 +31,7 @@ def write(job: ClusterJob, wanted: Wanted) -> str:
     """Both objects as YAML.
 
     Raises:
-        RecipeError: No image or no volume is named, or the recipe lies outside the volume.
+        RecipeError: No image or no volume is named, or recipe or runs lie outside the volume.
     """
     _refuse(job, wanted)
     told = f"# {job.minutes / 60:.1f} hours at most by the plan; it is stopped by nothing else.\n"
@@ -52,6 +52,11 @@ def _refuse(job: ClusterJob, wanted: Wanted) -> None:
     if job.command[2].startswith("/"):
         what = _("the recipe lies outside the working folder, which is what the volume holds")
         problems.append(Problem(job.command[2], what, _("go to the folder above the recipe first")))
+    runs = job.command[job.command.index("--runs") + 1] if "--runs" in job.command else ""
+    if runs.startswith(("/", "..")):
+        what = _("the runs lie outside the working folder ({path}), and would be lost with a pod")
+        fix = _("name a folder inside of it, such as `--runs runs`")
+        problems.append(Problem("--runs", what.format(path=runs), fix))
     if problems:
         raise RecipeError(problems)
 
