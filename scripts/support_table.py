@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from foundry.core import atomic, plugins  # noqa: E402
+from foundry.planning.rewards import judges  # noqa: E402
+from foundry.train.gives import gives_reward  # noqa: E402
 from tests.support import REFUSED, Cell, cells  # noqa: E402
 
 PAGE = ROOT / "docs" / "support.md"
@@ -27,6 +29,7 @@ TABLES = (
     ("family", "exporter"),
     ("adapter", "trainer"),
     ("adapter", "exporter"),
+    ("trainer", "exporter"),
 )
 YES, NO, UNTESTED = "yes", "no", "untested"
 ABOUT = """# What goes together
@@ -36,8 +39,9 @@ ABOUT = """# What goes together
 Four plug-in points meet in a recipe: the family of its base model, its adapter, its trainer and its
 exporters. A recipe is supported where every pair of them says yes here.
 
-- **yes**: a test takes the two together, with every proof on, on a small model of the family's own
-  class. Which test is below each table.
+- **yes**: a test takes the two together, on a small model of the family's own class. Family and
+  adapter: trained for two steps, saved, read back and merged; the others: with every proof. Which
+  test is below each table.
 - **no**: refused before anything is trained, with the reason and an edit that helps.
 - untested: nothing forbids it and no test takes it. The proofs of each run still hold.
 
@@ -67,6 +71,7 @@ def matrices() -> list[Any]:
     from tests.delivery import test_exported_families, test_exporters
     from tests.end_to_end import test_adapters as whole
     from tests.end_to_end import test_methods
+    from tests.end_to_end import test_reward as judge
     from tests.train import test_adapters, test_every_trainer
     from tests.train.losses import test_preference, test_reward
 
@@ -86,6 +91,7 @@ def matrices() -> list[Any]:
         whole.test_update_of_four_bits_is_delivered_on_the_base_in_full,
         whole.test_model_whose_weights_were_all_trained_is_delivered,
         whole.test_export_of_an_adapter_is_refused_where_there_is_none,
+        judge.test_package_holds_and_its_card_says_what_it_is,
     ]
 
 
@@ -102,6 +108,9 @@ def _is_refused(rows: str, columns: str, pair: tuple[str, str]) -> bool:
     if columns != "exporter":
         return False
     one, exporter = pair
+    if rows == "trainer":
+        judged = [name for name in plugins.names("trainer") if gives_reward(name)]
+        return one in judged and not judges(exporter)
     if rows == "family":
         has_gguf = plugins.load("family", one).GGUF_ARCHITECTURE is not None
         return exporter.startswith("gguf") and not has_gguf

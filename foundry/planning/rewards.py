@@ -29,16 +29,17 @@ def check_rewards(loaded: LoadedRecipe, base: BaseModel) -> None:
 
 
 def _exports(loaded: LoadedRecipe) -> Iterator[Problem]:
-    able = [n for n in plugins.names("exporter") if _judges(n)]
+    able = [n for n in plugins.names("exporter") if judges(n)]
     what = _("{key}: `{kind}` is for models that write; a reward model's head has no place in it")
     fix = _("set it to {names}").format(names=", ".join(f"`{name}`" for name in able))
     for number, block in enumerate(loaded.recipe.exports):
         key = f"exports.{number}.kind"
-        if not _judges(block.kind):
+        if not judges(block.kind):
             yield _at(loaded, key, what.format(key=key, kind=block.kind), fix)
 
 
-def _judges(exporter: str) -> bool:
+def judges(exporter: str) -> bool:
+    """Whether an exporter writes a reward model's head too."""
     return plugins.optional(plugins.load("exporter", exporter), "judge") is not None
 
 

@@ -29,7 +29,8 @@ from tests.support import covers
 def shelved(name: str) -> list[dict[str, str]]:
     """The two trained models of the shelf."""
     kind, models = KINDS[name][0], (("llama", "rslora"), ("gemma3", "lora"))
-    return [{"family": family, "adapter": one, "exporter": kind} for family, one in models]
+    named = {"exporter": kind, "trainer": "sft"}
+    return [{"family": family, "adapter": one, **named} for family, one in models]
 
 
 @covers(shelved)

@@ -25,6 +25,7 @@ from foundry.train.adapter_files import load_tuned
 from tests import tiny_recipe
 from tests.once import once
 from tests.preferences import ASKED
+from tests.support import covers
 from tests.tiny_recipe import RECIPE, TinyRecipe
 
 TRAIN = {"kind": "reward", "max_steps": 12, "learning_rate": 1e-2, "global_batch_size": 4}
@@ -55,6 +56,7 @@ def made(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyRecip
     return TinyRecipe(once(tmp_path_factory, "reward", build) / "tiny")
 
 
+@covers(lambda: [{"trainer": "reward", "exporter": one["kind"]} for one in EXPORTS])
 def test_package_holds_and_its_card_says_what_it_is(made: TinyRecipe):
     card = (made.package / "README.md").read_text(encoding="utf-8")
 

@@ -1,5 +1,7 @@
 """The page of what goes together is current, and says yes to nothing that no test takes."""
 
+import itertools
+
 import pytest
 
 from foundry.core import plugins
@@ -21,6 +23,13 @@ def test_new_plugin_without_a_test_is_untested():
     head = next(n for n, line in enumerate(lines) if line.startswith("| family \\ trainer |"))
     row = next(line for line in lines[head:] if line.startswith("| llama |"))
     assert row.endswith(f" {YES} | {UNTESTED} |")
+
+
+def test_every_pair_of_points_has_a_table():
+    """A recipe is said to be supported where every pair says yes."""
+    pairs = {frozenset(pair) for pair in support_table.TABLES}
+
+    assert pairs == {frozenset(pair) for pair in itertools.combinations(POINTS, 2)}
 
 
 @covers(lambda one, two: [{"family": one, "trainer": two}])
@@ -54,6 +63,8 @@ def test_pair_is_what_a_test_saw_of_it(pair: tuple[str, str], said: str):
         ("adapter", ("full", "adapter"), NO),
         ("adapter", ("dora", "gguf-adapter"), NO),
         ("adapter", ("lora", "gguf-adapter"), UNTESTED),
+        ("trainer", ("reward", "gguf"), NO),
+        ("trainer", ("sft", "gguf"), UNTESTED),
     ],
 )
 def test_what_plugins_say_of_themselves_is_no(rows: str, pair: tuple[str, str], said: str):
