@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ACCEPTS = ("preference",)
 GIVES = "reward"
+MANY_PROCESSES = ("ddp",)
 SIDES = 2  # for the plan, see `dpo`
 
 steps_for = settings.steps_for

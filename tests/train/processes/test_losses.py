@@ -1,4 +1,4 @@
-"""kto, grpo and distill: two processes learn what one does, also after one of them was killed."""
+"""kto, grpo, distill, reward: two processes learn what one does, also after one was killed."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from foundry.train.losses.unpaired import UnpairedTrainer
 from foundry.train.processes import crew
 from tests import crew_run, tiny, tiny_recipe
 from tests.cases import case, change
+from tests.end_to_end import test_reward
 from tests.end_to_end.test_preferences import laid_out
 from tests.faults import small
 from tests.once import once
@@ -20,6 +21,7 @@ from tests.tiny_recipe import TinyRecipe
 from tests.train.processes.test_processes import (
     HEALTHY,
     TWO,
+    apart,
     struck,
     told,
     weights,
@@ -65,8 +67,15 @@ def taught(folder: Path, base: Path) -> TinyRecipe:
     return made
 
 
+def ranked(folder: Path, base: Path) -> TinyRecipe:
+    # AdamW makes a rounding of a gradient near zero as large as the rate, and 1e-4 is allowed.
+    train = {**test_reward.TRAIN, **SHORT, "learning_rate": 2e-3}
+    exports = [{"kind": "adapter"}]
+    return test_reward.laid_out(folder / "tiny", base, train=train, exports=exports)
+
+
 Lay = Callable[[Path, Path], TinyRecipe]
-WAYS: Mapping[str, Lay] = {"kto": judged, "grpo": drawn, "distill": taught}
+WAYS: Mapping[str, Lay] = {"kto": judged, "grpo": drawn, "distill": taught, "reward": ranked}
 
 
 @pytest.fixture(scope="session")
@@ -143,3 +152,9 @@ def test_two_processes_draw_and_learn_the_answers_that_one_does(made: Any, tmp_p
 
 def test_two_processes_learn_from_a_teacher_what_one_does(made: Any, tmp_path: Path):  # C72
     check_equal(made("distill"), tmp_path, ["loss", "grad_norm"])
+
+
+@case("C72", {"gradients stay apart": change(crew_run, "fault", apart)})
+def test_two_processes_learn_the_rewards_that_one_does(made: Any, tmp_path: Path):
+    names = ["loss", "grad_norm", "rewards/chosen", "rewards/rejected", "rewards/accuracies"]
+    check_equal(made("reward"), tmp_path, names)
