@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
+from torch.distributed.tensor import DTensor
 
 from foundry.core.errors import ResourceError
 from foundry.core.rundir import RunDir
+from foundry.train import proof
 from foundry.train.processes import sharding
 from foundry.train.processes.crew import Crew
 from tests import crew_run
@@ -75,6 +77,34 @@ def test_all_weights_in_parts_are_trained_as_one_process_does(tiny_base: Path, t
             for name in ("model", "checkpoints/step-000004"):
                 shutil.rmtree(two.run.file(name))
             small.again(two, "--until", "train")
+
+
+def strays(rank: int) -> None:
+    """The second process ends with another embedding, which both hold whole."""
+    check = proof.check_alike
+
+    def of_other(model: Any, crew: Crew) -> Any:
+        for tensor in proof.trainable(model).values():
+            if rank == 1 and not isinstance(tensor, DTensor):
+                tensor.data.add_(1.0)
+        return check(model, crew)
+
+    proof.check_alike = of_other
+
+
+def test_weights_outside_of_the_parts_are_compared(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):  # C72
+    settings = {**small.SMALL, "adapter": {"kind": "full"}, "exports": [{"kind": "merged"}]}
+    settings["train"] = {**small.TRAIN, **crew_run.STEPS, "learning_rate": 1e-3}
+    made = lay_out(tmp_path / "two", tiny_base, **settings)
+    small.again(made, "--until", "encode", *TWO, *IN_PARTS)
+    monkeypatch.setattr(crew_run, "fault", strays)
+
+    ended = crew_run.train([made.run, made.run])
+
+    said = "rank 1 trained to other numbers than rank 0"
+    assert [one.get("problems", [{}])[0].get("what") for one in ended] == [said, said]
 
 
 def replicated(rank: int) -> None:
