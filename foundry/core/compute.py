@@ -11,7 +11,8 @@ from foundry.core.use import Country
 class Compute(Closed):
     """The processes that train on this machine, how they share the model, and where it stands.
 
-    None of it changes the result: a step is the same rows on any number of processes.
+    None of it changes the result, but that dropout is drawn in each process by itself: a step is
+    the same rows on any number of them.
     """
 
     processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(

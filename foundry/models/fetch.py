@@ -113,6 +113,15 @@ def count_parameters(folder: Path) -> int:
     return kept["parameters"] if kept else sum(_parameters(path) for path in _weights(folder))
 
 
+def weights_sha256(folder: Path) -> str:
+    """By what a base model's weights are known: their hash as they lie in the folder now.
+
+    Raises:
+        ResourceError: It holds no weights.
+    """
+    return str(_record(folder)["sha256"])
+
+
 def _record(folder: Path) -> dict[str, Any]:
     """Hash and size of the weights, kept beside an embedded model and computed for the rest."""
     kept = _kept_record(folder)

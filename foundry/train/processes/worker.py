@@ -127,12 +127,13 @@ def read_plan(path: Path) -> Plan:
 
 def found(plan: Plan, run: RunDir, size: int) -> dict[str, Any]:
     """What a process found where it is: what all must have found, by name."""
+    from foundry.models.fetch import weights_sha256
     from foundry.train.material import files_of, teacher_of
 
     teacher, files = teacher_of(plan), files_of(plan, run)
     return {
         "plan": plan.fingerprint,
-        "base": plan.base.sha256,
+        "base": weights_sha256(Path(plan.base.folder)),
         "teacher": None if teacher is None else teacher.sha256,
         "processes": size,
         "rows": [atomic.sha256(file) for file, _expected in files],
@@ -151,10 +152,13 @@ def check_agreed(said: list[dict[str, Any]], plan: Plan) -> None:
     if {one["processes"] for one in said} | {len(said)} != {size}:
         what = _("planned for {planned} processes, and there are {found}")
         raise ProofError(Problem("compute.processes", what.format(planned=size, found=len(said))))
-    for key in ("plan", "base", "teacher"):
+    for key in ("plan", "teacher"):
         if others := _unlike([one[key] for one in said], said[0][key]):
             what = _("{ranks} read another {key} than rank 0").format(ranks=_ranks(others), key=key)
             raise ProofError(Problem("train", what, _("give every process the same folders")))
+    if others := _unlike([one["base"] for one in said], plan.base.sha256):
+        what = _("{ranks} read another base model than the plan's").format(ranks=_ranks(others))
+        raise ProofError(Problem("train", what, _("give every process the same folders")))
     if others := [rank for rank, one in enumerate(said) if one["rows"] != one["expected_rows"]]:
         what = _("the encoded rows that {ranks} read are not those that were written")
         fix = _("remove the run's `data/shards` there, and run the same command again")

@@ -5,6 +5,9 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +197,24 @@ def test_rows_that_differ_by_a_byte_are_refused_by_rank(ready: TinyRecipe, tmp_p
     assert [one["problems"][0]["what"] for one in ended] == [said, said]
 
 
+@case("C72", {"nobody compares": change(crew_run, "fault", unchecked)})
+def test_base_that_differs_by_a_byte_is_refused_by_rank(ready: TinyRecipe, tmp_path: Path):
+    other = RunDir(shutil.copytree(ready.run.path, tmp_path / "other" / ready.run.path.name))
+    plan = json.loads(other.file("plan.json").read_text(encoding="utf-8"))
+    base = Path(shutil.copytree(plan["base"]["folder"], tmp_path / "changed"))
+    weights = bytearray((base / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (base / "model.safetensors").write_bytes(weights)
+    plan["base"]["folder"] = str(base)  # as where a machine has another folder of that name
+    other.file("plan.json").write_text(json.dumps(plan), encoding="utf-8")
+
+    ended = crew_run.train([ready.run, other])
+
+    assert [one.get("error") for one in ended] == ["proof", "proof"], ended
+    said = "rank 1 read another base model than the plan's"
+    assert [one["problems"][0]["what"] for one in ended] == [said, said]
+
+
 def test_another_number_of_processes_than_planned_is_refused(ready: TinyRecipe):  # C72
     (ended,) = crew_run.train([ready.run])
 
@@ -250,3 +271,33 @@ def test_killed_process_ends_the_other_and_the_run_goes_on_equal(
     assert {n: t.tolist() for n, t in weights(ready.run).items()} == {
         n: t.tolist() for n, t in weights(straight).items()
     }
+
+
+def unseeded(rank: int) -> None:
+    """What dropout leaves out depends on all that was drawn before."""
+    crew.Crew.own_noise = lambda self, seed, step: nullcontext()
+
+
+def in_turn(faults: Sequence[Any], rank: int) -> None:
+    for fault in faults:
+        fault(rank)
+
+
+@case("C66", {"nobody seeds dropout": change(crew_run, "fault", unseeded)})
+def test_dropout_of_a_run_that_goes_on_is_that_of_the_straight_one(tiny_base: Path, tmp_path: Path):
+    adapter = {**tiny_recipe.RECIPE["adapter"], "dropout": 0.2}
+    values = {**small.SMALL, "train": {**small.TRAIN, **crew_run.STEPS}, "adapter": adapter}
+    folder = tmp_path / os.urandom(4).hex()
+    straight = tiny_recipe.lay_out(folder / "straight", tiny_base, **values)
+    small.again(straight, "--until", "encode", *TWO)
+    broken = straight.copy(folder / "broken")
+    crew_run.train([straight.run, straight.run])
+
+    faults = tuple(one for one in (crew_run.fault, struck) if one is not HEALTHY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crew_run, "fault", partial(in_turn, faults))
+        crew_run.train([broken.run, broken.run])
+    ended = crew_run.train([broken.run, broken.run])
+
+    assert [one.get("error") for one in ended] == [None, None], ended
+    assert losses(broken.run) == losses(straight.run)
