@@ -1,6 +1,7 @@
 """On how many processes a recipe trains on this machine, how they share the model, and why.
 
-Neither changes the result: a step is the recipe's `global_batch_size` rows on any number of them.
+Neither changes the result, but that dropout is drawn in each process by itself: a step is the
+recipe's `global_batch_size` rows on any number of them.
 """
 
 import sys
@@ -27,8 +28,10 @@ def processes(loaded: LoadedRecipe, machine: Look) -> tuple[dict[str, int | str]
     size, why_size = block.processes, _origin(loaded, "processes")
     if size == "auto":
         size, why_size = _automatic(loaded, machine)
+        if size > 1 and loaded.recipe.adapter.spec.model_dump().get("dropout"):
+            why_size = _("{why}; dropout is drawn in each by itself").format(why=why_size)
     strategy, why = block.strategy, _origin(loaded, "strategy")
-    if size == 1 and "auto" in (strategy, block.processes):
+    if size == 1 and strategy == "auto":
         strategy, why = SINGLE, _("computed: one process")
     elif strategy == "auto":
         strategy, why = DDP, _("computed: the model fits each process")
@@ -37,14 +40,26 @@ def processes(loaded: LoadedRecipe, machine: Look) -> tuple[dict[str, int | str]
 
 
 def _automatic(loaded: LoadedRecipe, machine: Look) -> tuple[int, str]:
-    rows = loaded.recipe.train.spec.model_dump()["global_batch_size"]
     if loaded.recipe.compute.strategy == SINGLE:
         return 1, _("computed: `strategy` is `single`")
     if machine.cards < 2:
         return 1, _("computed: one process, as there are not several GPUs")
     if not shares(loaded):
         return 1, _("computed: the trainer works in one process")
-    return min(machine.cards, rows), _("computed: one process for each GPU")
+    return largest_share(loaded, machine.cards), _("computed: one process for each GPU")
+
+
+def largest_share(loaded: LoadedRecipe, cards: int) -> int:
+    """How many processes `auto` is where there are so many GPUs."""
+    if loaded.recipe.compute.strategy == SINGLE or not shares(loaded):
+        return 1
+    rows: int = loaded.recipe.train.spec.model_dump()["global_batch_size"]
+    return max(1, min(cards, rows))
+
+
+def room(machine: Look) -> int:
+    """How many processes a machine has room for: its GPUs, or cores where it has none."""
+    return max(1, machine.cards if machine.card is not None else environment.cores())
 
 
 def _origin(loaded: LoadedRecipe, key: str) -> str:
@@ -105,6 +120,7 @@ def contradictions(loaded: LoadedRecipe, size: int, strategy: str) -> Iterator[P
     if size == 1 and strategy != SINGLE:
         what = _("`{strategy}` shares a model among processes, and there is one")
         fix = _("set `compute.processes` to 2 or more, or `compute.strategy` to `auto`")
+        fix = fix if shares(loaded) else _("set it to `auto`")
         yield _problem(loaded, "strategy", what.format(strategy=strategy), fix)
     if size > 1 and strategy == SINGLE:
         what = _("`single` is one process (found: {size})").format(size=size)
@@ -145,7 +161,7 @@ def _lacking(loaded: LoadedRecipe, machine: Look, size: int) -> Iterator[Problem
     if size > 1 and sys.platform == "win32":
         what, fix = _("several processes need Linux or macOS"), _("set it to 1")
         yield _problem(loaded, "processes", what, fix)
-    most = max(1, machine.cards if machine.card is not None else environment.cores())
+    most = room(machine)
     if size > most:
         of = _("{size} processes are more than the {most} GPUs that torch finds")
         if machine.card is None:

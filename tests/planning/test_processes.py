@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from foundry.core.errors import RecipeError, ResourceError
-from foundry.core.load import load_recipe
+from foundry.core.load import LoadedRecipe, load_recipe
 from foundry.planning import hardware, processes
 from foundry.planning.accelerator import Card, Look
 from foundry.planning.cost import rates
@@ -15,11 +15,19 @@ from foundry.planning.forecast import Forecast, forecast, known_rows, known_shap
 from foundry.planning.plan import make_plan
 from foundry.train.processes import zero
 from foundry.train.trainers import orpo
+from tests.cases import case, change
 from tests.tiny_recipe import TinyRecipe
 
 SHOP, TAIDE = "retail/customer-service", ["base_model=gemma-3-taide-12b"]
 CARD = Card("a card", 80 * 2**30, has_bfloat16=True, is_unified=False)
 FOUR_CARDS, NO_CARD = Look(CARD, "2.13.0", cards=4), Look(None, "2.13.0")
+settled = processes.processes
+
+
+def as_single(loaded: LoadedRecipe, machine: Look) -> Any:
+    """What is asked of one process is dropped without a word."""
+    made, reasons = settled(loaded, machine)
+    return made | ({"strategy": "single"} if made["world_size"] == 1 else {}), reasons
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +45,6 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         (["compute.processes=2"], FOUR_CARDS, (2, "ddp")),
         (["compute.strategy=single"], FOUR_CARDS, (1, "single")),
         (["compute.strategy=fsdp2"], FOUR_CARDS, (4, "fsdp2")),
-        (["compute.strategy=fsdp2"], NO_CARD, (1, "single")),
     ],
 )
 def test_auto_is_one_process_for_each_card(settings: list[str], machine: Look, expected: tuple):
@@ -49,6 +56,15 @@ def test_auto_is_one_process_for_each_card(settings: list[str], machine: Look, e
 
     assert (made["world_size"], made["strategy"]) == expected
     assert set(reasons) == {"resolved.world_size", "resolved.strategy"}
+
+
+def test_reason_names_what_differs_on_many_processes():
+    asked = (load_recipe(SHOP, [f"adapter.dropout={share}"]) for share in (0.1, 0))
+
+    dropped, kept = (processes.processes(one, FOUR_CARDS)[1] for one in asked)
+
+    assert dropped["resolved.world_size"].endswith("; dropout is drawn in each by itself")
+    assert kept["resolved.world_size"] == "computed: one process for each GPU"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +88,29 @@ def test_contradiction_is_a_fault_of_the_recipe(settings: list[str], said: str):
 
     with pytest.raises(RecipeError, match=said):
         processes.check_processes(loaded, NO_CARD)
+
+
+@case("C72", {"it is taken for `single`": change(processes, "processes", as_single)})
+def test_strategy_that_one_device_cannot_have_is_refused_and_an_open_one_goes_on():
+    asked = load_recipe(SHOP, ["compute.strategy=fsdp2"])
+    fixed = "set `compute.processes` to 2 or more, or `compute.strategy` to `auto`"
+
+    with pytest.raises(RecipeError, match=fixed) as error:
+        processes.check_processes(asked, NO_CARD)
+
+    assert "compute.strategy: `fsdp2` shares a model among processes" in str(error.value)
+    processes.check_processes(asked, FOUR_CARDS)
+    processes.check_processes(load_recipe(SHOP), NO_CARD)
+
+
+def test_trainer_that_works_alone_is_told_to_leave_the_strategy_open(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.delattr(orpo, "MANY_PROCESSES")
+    asked = load_recipe(SHOP, ["train.kind=orpo", "compute.strategy=ddp"])
+
+    with pytest.raises(RecipeError, match=r"`ddp` .*\n  fix: set it to `auto`"):
+        processes.check_processes(asked, FOUR_CARDS)
 
 
 @pytest.mark.parametrize(
