@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from foundry.planning.jobs.job import ClusterJob, Wanted
 
 Given = tuple["Wanted", list[str]]
-ONE_PROCESS = ("compute.processes=1", "compute.strategy=single")
 
 app = verb_app(_("Write the job that trains a recipe on a cluster."))
 
@@ -105,20 +104,16 @@ def launch(
 def _planned(
     recipe: str, overrides: tuple[str, ...], on: str, terms: Consent, given: Given
 ) -> "ClusterJob":
-    """The job of a recipe; refuses here what would be refused there after a night in the queue.
-
-    It is planned as one process, since how many this machine could hold does not matter.
-    """
+    """The job of a recipe; refuses here what would be refused there after a night in the queue."""
     from foundry.core.load import load_recipe
     from foundry.planning import cost, fit, hardware
-    from foundry.planning.jobs.job import job_of
+    from foundry.planning.jobs.job import as_there, job_of
     from foundry.planning.preview import preview
 
-    loaded = load_recipe(recipe, overrides)
-    alone = load_recipe(recipe, (*overrides, *ONE_PROCESS))
-    device = hardware.find(on)
+    loaded, device = load_recipe(recipe, overrides), hardware.find(on)
+    there = load_recipe(recipe, (*overrides, *as_there(loaded, device, given[0])))
     rates = cost.rates(device, hardware.load_prices())
-    made = preview(alone, device, rates, terms.accepted, terms.override)
+    made = preview(there, device, rates, terms.accepted, terms.override)
     if not made.forecast.fits:
         raise fit.too_large(made.forecast, made.edits, device.title.text(language()))
     return job_of(loaded, device, made.forecast, *given)

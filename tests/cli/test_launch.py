@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from foundry.cli import launch as product
+from foundry.planning.jobs import job as jobs
 from tests.cases import case, change
 from tests.tiny_recipe import ACCEPT, TOKEN, call
 
@@ -19,6 +20,10 @@ def here(recipe, monkeypatch):
 
 def launch(*words):
     return call("launch", "recipe.yaml", *ACCEPT, *words)
+
+
+def as_one_process(loaded, device, wanted):
+    return ("compute.processes=1", "compute.strategy=single")
 
 
 def settings(text):
@@ -59,6 +64,23 @@ def test_the_processes_of_the_recipe_ask_for_as_many_gpus(here):
     few = launch(*words, "--gpus", "1")
     assert few.code == 2
     assert "compute.processes: auto" in few.err
+
+
+@case("C72", {"planned as one process": change(jobs, "as_there", as_one_process)})
+def test_a_model_too_large_for_one_card_is_planned_on_those_asked_for(recipe):
+    words = ("launch", "retail/customer-service", "--to", "slurm", "--accept-terms", "taide-g")
+    words += ("--accept-terms", "gemma", "--on", "rtx-4090")
+    words += ("--set", "base_model=gemma-3-taide-12b")
+    one = call(*words)
+
+    four = call(*words, "--gpus", "4", "--json")
+
+    assert one.code == 3
+    assert four.code == 0, four.err
+    made = four.document["job"]
+    # Each of the four reads all of it, 12 billion numbers of two bytes, before it keeps its part.
+    assert made["memory_gib"] > 4 * 22
+    assert settings(four.document["text"])["gpus-per-node"] == "4"
 
 
 @pytest.mark.parametrize(

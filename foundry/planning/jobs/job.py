@@ -11,9 +11,11 @@ from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.sizes import GIB
+from foundry.planning.accelerator import look
+from foundry.planning.estimate.stored import weight_bytes
 from foundry.planning.forecast import Forecast
-from foundry.planning.hardware import Device
-from foundry.planning.processes import contradictions
+from foundry.planning.hardware import THIS_MACHINE, Device
+from foundry.planning.processes import contradictions, largest_share, room
 
 # Rows are encoded in a process for each core; four are what a lent machine has for a GPU at least.
 CORES = 4
@@ -63,6 +65,23 @@ class ClusterJob:
     minutes: int
     notice_s: int
     reasons: dict[str, str]
+
+
+def as_there(loaded: LoadedRecipe, device: Device, wanted: Wanted) -> tuple[str, ...]:
+    """By which settings a recipe is planned on as many processes as will train it there.
+
+    On a device like this machine's, and more of them than this has, as one process.
+
+    Raises:
+        RecipeError: Fewer GPUs than the recipe has processes.
+    """
+    gpus, _why = _gpus(loaded, device, wanted)
+    size = loaded.recipe.compute.processes
+    if size == "auto":
+        size = largest_share(loaded, gpus)
+    if device.name == THIS_MACHINE and size > room(look()):
+        return ("compute.processes=1", "compute.strategy=single")
+    return (f"compute.processes={size}",)
 
 
 def job_of(
@@ -142,11 +161,16 @@ def _refuse_contradictions(loaded: LoadedRecipe) -> None:
 
 
 def _host_gib(made: Forecast, device: Device) -> int:
-    """The computer's own memory: all of it trains on a processor; else weights are read through."""
+    """The computer's own memory: all of it trains on a processor; else weights are read through.
+
+    Processes that hold the model in parts each read all of it first (`sharding.where_to_load`);
+    the file's own pages are there once.
+    """
+    size = made.job.processes
     if device.backend == "cpu":
-        return math.ceil(made.memory.total.high / GIB) + 1
-    weights = made.memory.parts["weights"].high
-    return math.ceil((2 * weights + HOST_BYTES) / GIB)
+        return math.ceil(made.memory.total.high * size / GIB) + 1
+    copies = size if made.job.is_sharded else 1
+    return math.ceil((weight_bytes(made.job) * (copies + 1) + HOST_BYTES * size) / GIB)
 
 
 def _place(loaded: LoadedRecipe) -> str:
