@@ -5,6 +5,8 @@ import json
 import os
 import platform
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 from foundry.core.environment import cores, environment, installed, memory_bytes
@@ -38,3 +40,14 @@ def test_a_setting_that_changes_results_is_recorded(monkeypatch):
 
     assert environment()["settings"]["OMP_NUM_THREADS"] == "3"
     assert "hf_" not in json.dumps(environment())  # C78
+
+
+def test_peak_of_memory_is_not_that_of_the_process_that_started_it():
+    """A run of a study is started by a process that has converted a base model."""
+    held = bytearray(400 << 20)
+    held[::4096] = b"1" * len(range(0, len(held), 4096))
+    asked = "from foundry.core.environment import peak_memory_bytes; print(peak_memory_bytes())"
+
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True)
+
+    assert 1 << 20 < int(done.stdout) < len(held)
