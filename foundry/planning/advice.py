@@ -24,7 +24,7 @@ LENGTH_STEP, ANSWER_STEP, MOST_ANSWER = 128, 64, 1024
 ROWS_A_STEP, ROUNDS, SHORT_RUN, LEAST_STEPS = 8, 3, 100, 60
 # Measured with the shop's recipe, LoRA on Gemma 3 270M in 75 steps: at 5e-4 its rules were not
 # learned, at 1.5e-3 they were. Larger models were not tried; `auto` takes 3e-4 there.
-SMALL_BASE, HIGH_RATE = 1_000_000_000, 1.5e-3
+SMALL_BASE, HIGH_RATE = 500_000_000, 1.5e-3
 DEFAULT_TRAINER = "sft"
 EXACT = ("question-answer", "multiple-choice", "classification", "extraction", "squad")
 """Formats whose answers are short enough to be the same word for word."""
@@ -47,7 +47,7 @@ def advise(seen: Glimpse, encoder: Encoder | None, parameters: int | None) -> Ad
     Args:
         seen: As many rows as are worth looking at.
         encoder: Of the base model, where it is on this machine; else lengths are left alone.
-        parameters: Weights of the base model, where their number is known.
+        parameters: Weights of the base model, where the catalogue has their number.
     """
     length, answer = _lengths(seen, encoder)
     found = seen.examples[0].type  # a format makes rows of one type

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foundry.core import scalars, unwritten
-from foundry.core.errors import DataError, LicenceError, Problem, RecipeError, ResourceError
+from foundry.core.errors import DataError, LicenceError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.load import load_text
 from foundry.core.recipe import GENERAL
@@ -22,7 +22,6 @@ from foundry.models.at_hand import at_hand
 from foundry.models.terms import of_base
 from foundry.planning.advice import Advice, advise
 from foundry.planning.dry_render import light_encoder
-from foundry.planning.shapes import known
 from foundry.policy import licence as policy
 from foundry.policy.conflicts import begins_with, conflicts, slug
 from foundry.policy.use import Bound, Use, binding
@@ -143,18 +142,11 @@ def make(wanted: Wanted, seen: Glimpse) -> str:
     check_use(wanted)
     base = at_hand(wanted.base, Path())
     encoder = None if base is None else light_encoder(base, None)
-    advice = advise(seen, encoder, _parameters(wanted.base))
+    entry = catalogue.entry_of(wanted.base)
+    advice = advise(seen, encoder, None if entry is None else entry.parameters)
     text = compose(wanted, advice)
     load_text(text, wanted.out)
     return text
-
-
-def _parameters(base: str) -> int | None:
-    """Weights of the base model; None where nobody knows before it is here."""
-    try:
-        return known(base, Path()).shape.parameters
-    except (RecipeError, ResourceError):  # what is wrong with the name is said elsewhere
-        return None
 
 
 def compose(wanted: Wanted, advice: Advice) -> str:

@@ -140,7 +140,7 @@ def test_package_that_writes_nothing_is_not_asked(made: TinyRecipe, verb: str):
         ("exports", [{"kind": "gguf-adapter"}], "`gguf-adapter` is for models that write"),
         ("evals", [{"kind": "exact-match"}], "`exact-match` reads answers"),
         ("train", {"kind": "dpo"}, "`pair-accuracy` reads rewards"),
-        ("compute", {"processes": 2}, "works in one process"),
+        ("compute", {"processes": 2, "strategy": "fsdp2"}, "needs the whole model in each process"),
     ],
 )
 def test_what_is_not_for_a_reward_model_is_refused_before_training(

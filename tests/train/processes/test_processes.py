@@ -279,8 +279,8 @@ def unseeded(rank: int) -> None:
 
 
 def in_turn(faults: Sequence[Any], rank: int) -> None:
-    for fault in faults:
-        fault(rank)
+    for strike in faults:
+        strike(rank)
 
 
 @case("C66", {"nobody seeds dropout": change(crew_run, "fault", unseeded)})
