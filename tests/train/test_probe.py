@@ -1,6 +1,7 @@
 """What `auto` leaves open is tried on the real model, kept, and never tried again (C13)."""
 
 import json
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,27 @@ def test_smallest_pack_that_is_as_fast_as_any_is_taken(inputs: FitInputs):
 
     assert found["pack_tokens"].value == 512  # 2 % slower than 1,024, in half the memory
     assert "512: 1.02 s" in found["pack_tokens"].reason
+
+
+def test_one_turn_beside_other_work_decides_nothing(inputs: FitInputs):
+    calls = Counter[int]()
+
+    def disturbed(arrangement: Arrangement) -> float:
+        calls[arrangement.pack_tokens] += 1  # the first call warms up
+        return told(arrangement) * (3 if calls[512] == 2 else 1)
+
+    assert settle(inputs, fast(WORTHWHILE_STEPS), disturbed)["pack_tokens"].value == 512
+
+
+def test_rows_that_each_size_cuts_alike_are_not_tried(inputs: FitInputs):
+    rows = [replace(row, input_ids=row.input_ids[:8], labels=row.labels[:8]) for row in inputs.rows]
+
+    def never(_arrangement: Arrangement) -> float:
+        raise AssertionError("tried")
+
+    found = settle(replace(inputs, rows=rows), fast(WORTHWHILE_STEPS), never)
+
+    assert found["pack_tokens"].value == 256
 
 
 def test_short_or_deterministic_run_or_size_in_the_recipe_is_not_tried(inputs: FitInputs):
