@@ -4,8 +4,8 @@
     python scripts/study_page.py DIR
 
 The table holds one metric over all parts, the study's first or `--metric`; the verdicts are those
-of the comparison for each pair of arms. What the machine was stands beside, since seconds and
-memory are its own.
+of the comparison for each pair of arms. Run it on the machine that trained: it is named beside the
+table, since seconds and memory are its own.
 """
 
 import argparse

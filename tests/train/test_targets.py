@@ -64,6 +64,15 @@ def test_blocks_that_do_not_divide_a_layers_inputs_are_refused(tiny_llama: Path)
     )
 
 
+def test_where_no_size_divides_all_layers_others_are_asked_for():
+    problem = oft._uneven(4, {"q_proj": 7}, 1)
+
+    assert (
+        problem.fix
+        == "name layers in `adapter.target_modules` whose inputs have a divisor in common"
+    )
+
+
 @case("C18", UNCHECKED)
 def test_misspelt_target_is_refused_with_the_count_of_each(targeting):
     outcome = train(targeting("q_proj", "v_proj", "typo_proj"))

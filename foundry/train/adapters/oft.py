@@ -74,7 +74,9 @@ def _uneven(size: int, uneven: Mapping[str, int], common: int) -> Problem:
     what = _("blocks of {size} do not divide the {count} inputs of `{name}`")
     fitting = [one for one in range(2, min(common, 1024) + 1) if common % one == 0]
     nearest = min(fitting, key=lambda one: abs(one - size), default=None)
-    fix = None if nearest is None else _("set it to {size}").format(size=nearest)
+    fix = _("name layers in `adapter.target_modules` whose inputs have a divisor in common")
+    if nearest is not None:
+        fix = _("set it to {size}").format(size=nearest)
     return Problem("adapter.block_size", what.format(size=size, count=count, name=name), fix)
 
 
