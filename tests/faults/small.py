@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from foundry.core import atomic, faults
+from foundry.core import faults
 from tests import tiny_recipe
 from tests.end_to_end import killed
 from tests.tiny_recipe import RECIPE, Outcome, TinyRecipe, call
@@ -71,17 +71,26 @@ def traced(recipe: TinyRecipe, path: Path, *options: str) -> list[str]:
 def made(recipe: TinyRecipe) -> dict[str, str]:
     """Hash of every file that the run made, of those that no clock and no folder goes into.
 
-    Lines that say how long answers took are left out.
+    Of those that say how long something took, what they say besides is hashed.
     """
     run = recipe.run
     names = {run.relative(path): path for path in run.path.rglob("*") if path.is_file()}
-    found = {name: atomic.sha256(path) for name, path in names.items() if not TIMED.search(name)}
-    for name in found:
-        if name.startswith("evals/answers/") or name == "package/README.md":
-            lines = names[name].read_bytes().splitlines(keepends=True)
-            kept = b"".join(line for line in lines if not SECONDS.match(line))
-            found[name] = hashlib.sha256(kept).hexdigest()
-    return found
+    return {
+        name: hashlib.sha256(_untimed(name, path.read_bytes())).hexdigest()
+        for name, path in names.items()
+        if not TIMED.search(name)
+    }
+
+
+def _untimed(name: str, content: bytes) -> bytes:
+    if name.startswith("evals/answers/") or name == "package/README.md":
+        lines = content.splitlines(keepends=True)
+        return b"".join(line for line in lines if not SECONDS.match(line))
+    if name.startswith("checkpoints/") and name.endswith("/foundry.json"):
+        seen = json.loads(content)
+        del seen["seconds"]
+        return json.dumps(seen).encode()
+    return content
 
 
 def told(recipe: TinyRecipe, *options: str) -> Outcome:
