@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from foundry.runtime.contract import LogLikelihood
+from foundry.runtime.shared_prefix import SharedPrefix
 
 # Bytes of float32 logits at once; as many again are in use while they are summed.
 LOGITS_BYTES = 1 << 29
@@ -67,7 +68,11 @@ def _row(one: Scored) -> tuple[int, tuple[int, ...], int]:
 
 
 def scored_batch(
-    model: Any, ids_BT: torch.Tensor, mask_BT: torch.Tensor, rows: Sequence[Sequence[Scored]]
+    model: Any,
+    ids_BT: torch.Tensor,
+    mask_BT: torch.Tensor,
+    rows: Sequence[Sequence[Scored]],
+    shared: SharedPrefix | None = None,
 ) -> Mapping[Scored, LogLikelihood]:
     """Read one batch, and look up what every row's continuations are worth.
 
@@ -76,14 +81,18 @@ def scored_batch(
         ids_BT: Ids of each row, padded on the left, int64.
         mask_BT: 0 where an id is padding, else 1.
         rows: For each row the continuations that read it, all of one length.
+        shared: What every prompt begins with, if that has been read.
     """
     longest = max(len(row[0].continuation) for row in rows)
     positions_BT = (mask_BT.cumsum(dim=1) - 1).clamp(min=0)
     device = model.get_input_embeddings().weight.device
+    start = 0 if shared is None else shared.length
+    cache = None if shared is None else shared.cache((mask_BT == 0).sum(dim=1).tolist())
     logits_BKV = model(
-        input_ids=ids_BT.to(device),
+        input_ids=ids_BT[:, start:].to(device),
         attention_mask=mask_BT.to(device),
-        position_ids=positions_BT.to(device),
+        position_ids=positions_BT[:, start:].to(device),
+        cache=cache,
         logits_to_keep=longest,
         use_cache=False,
     ).logits

@@ -9,6 +9,7 @@ from foundry.models.quiet import quiet
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
 from foundry.runtime.few_rows import few_rows_fast
 from foundry.runtime.likelihood import Scored, batches, scored_batch
+from foundry.runtime.shared_prefix import SharedPrefix
 
 BATCH_SIZE = 32
 
@@ -34,7 +35,7 @@ class TransformersRuntime:
         *,
         on_batch: Callable[[int], None] | None = None,
     ) -> list[Generation]:
-        """See `Runtime.generate`; prompts of like length share a batch.
+        """See `Runtime.generate`; prompts of like length share a batch, all what they begin with.
 
         Args:
             prompts: Ids of each prompt, none empty.
@@ -43,21 +44,28 @@ class TransformersRuntime:
         """
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         results: dict[int, Generation] = {}
+        shared = self._shared(prompts)
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]
-            made = self._generate_batch([prompts[i] for i in batch], decoding)
+            made = self._generate_batch([prompts[i] for i in batch], decoding, shared)
             results.update(zip(batch, made, strict=True))
             if on_batch is not None:
                 on_batch(len(results))
         return [results[i] for i in range(len(prompts))]
 
     @torch.no_grad()
+    def _shared(self, prompts: Sequence[Sequence[int]]) -> SharedPrefix | None:
+        with few_rows_fast(self.model):
+            return SharedPrefix.read(self.model, prompts)
+
+    @torch.no_grad()
     def _generate_batch(
-        self, prompts: Sequence[Sequence[int]], decoding: Decoding
+        self, prompts: Sequence[Sequence[int]], decoding: Decoding, shared: SharedPrefix | None
     ) -> list[Generation]:
         pad = decoding.stop_ids[0] if decoding.stop_ids else 0
         ids_BT, mask_BT = padded_left(prompts, pad)
         width = ids_BT.shape[1]
+        read = shared and {"cache": shared.cache([width - len(prompt) for prompt in prompts])}
         with quiet(), few_rows_fast(self.model):
             out_BT = self.model.generate(
                 input_ids=ids_BT,
@@ -67,6 +75,7 @@ class TransformersRuntime:
                 eos_token_id=list(decoding.stop_ids) or None,
                 pad_token_id=pad,
                 stopping_criteria=self._criteria(decoding, width),
+                **(read or {}),
             )
         return [self._result(row, decoding) for row in out_BT[:, width:].tolist()]
 
@@ -124,6 +133,8 @@ class TransformersRuntime:
     ) -> list[LogLikelihood]:
         """See `Runtime.loglikelihoods`; what has the same ids before its last token is read once.
 
+        So is what all prompts begin with.
+
         Args:
             prompts: Ids of each prompt, none empty.
             continuations: Ids of what follows each, none empty.
@@ -132,9 +143,10 @@ class TransformersRuntime:
         scored = [Scored(tuple(p), tuple(c)) for p, c in zip(prompts, continuations, strict=True)]
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
         found: dict[Scored, LogLikelihood] = {}
+        shared = SharedPrefix.read(self.model, prompts)
         for batch in batches(scored, size=self.batch_size, vocabulary=vocabulary):
             ids_BT, mask_BT = padded_left([row[0].read for row in batch], 0)
-            found.update(scored_batch(self.model, ids_BT, mask_BT, batch))
+            found.update(scored_batch(self.model, ids_BT, mask_BT, batch, shared))
             if on_batch is not None:
                 on_batch(sum(one in found for one in scored))
         return [found[one] for one in scored]

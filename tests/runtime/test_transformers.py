@@ -163,10 +163,10 @@ PROMPTS = [SHORT, LONG, SHORT, SHORT]
 
 
 def positions_of_the_batch(
-    model: Any, ids: torch.Tensor, mask: torch.Tensor, rows: Any
+    model: Any, ids: torch.Tensor, mask: torch.Tensor, rows: Any, shared: Any = None
 ) -> dict[Any, Any]:
     """Logits are looked up as if every row were as long as the longest."""
-    return dict(scored_batch(model, ids.roll(-1, 1), mask.roll(-1, 1), rows))
+    return dict(scored_batch(model, ids.roll(-1, 1), mask.roll(-1, 1), rows, shared))
 
 
 @case(
