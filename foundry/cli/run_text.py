@@ -49,7 +49,10 @@ def print_run(found: Mapping[str, Any]) -> None:
     if found["state"]["problem"]:
         print("  " + visible(found["state"]["problem"]))
     if found["curve"]:
-        text = _("loss: {first:.3f} -> {last:.3f} in {steps} steps")
+        text = {
+            "loss": _("loss: {first:.3f} -> {last:.3f} in {steps} steps"),
+            "reward": _("reward: {first:.3f} -> {last:.3f} in {steps} steps"),
+        }[found["curve_of"]]
         curve, steps = found["curve"], found["steps"]
         print(text.format(first=curve[0], last=curve[-1], steps=steps), sparkline(curve))
     choices = [

@@ -11,13 +11,16 @@ CHOICES = ("base_model", "seed", "encode.", "adapter.", "train.", "resolved.")
 
 def document(run: Run) -> Json:
     """What `foundry run show --json` prints."""
+    curve_of = "reward" if any("reward" in line for line in run.metrics) else "loss"
+    curve = [line.get(curve_of) for line in run.metrics]
     return {
         **overview(run).as_dict(),
         "path": str(run.dir.path),
         "fingerprint": run.plan.get("fingerprint"),
         "choices": _choices(run),
         "stages": _stages(run),
-        "curve": [m["loss"] for m in run.metrics if isinstance(m.get("loss"), int | float)],
+        "curve_of": curve_of,
+        "curve": [value for value in curve if isinstance(value, int | float)],
         "proofs": _proofs(run),
         "forecast": _forecast(run),
         "files": {

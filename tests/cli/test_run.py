@@ -1,5 +1,6 @@
 """`foundry run` for a person and for a program."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ def test_show_has_choices_with_origins_curve_stages_and_proofs(runs: Path):
     assert "checkpoints/ 2 2 KiB" in lines
     peaks = [line.split()[0] for line in lines if line.endswith(("MiB", "GiB"))]
     assert peaks[:2] == ["plan", "data"]
+
+
+def test_show_of_drawn_answers_has_their_rewards(runs: Path):
+    path = runs / "shop-1a2b3c4d" / "metrics.jsonl"
+    lines = [{"step": n, "loss": -n, "reward": 0.2 * n} for n in (1, 2, 3)]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+    assert "reward: 0.200 -> 0.600 in 3 steps" in run(runs, "show", "1a2b")
 
 
 def test_show_of_a_failed_run_says_why(runs: Path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -10,7 +11,7 @@ from foundry.core.recipe import Gate
 from foundry.evals import peers
 from foundry.evals.compare import Evidence
 from foundry.evals.comparison import Roles
-from foundry.evals.report import svg
+from foundry.evals.report import figures, svg
 from foundry.evals.report.html import render, write_report
 from foundry.evals.report.words import FACTS, KINDS, PAGE, PEERS
 from foundry.evals.telling import KINDS as TELLING_KINDS
@@ -260,5 +261,48 @@ def test_a_line_stays_within_its_chart(points):
         assert svg.TOP <= y <= svg.HEIGHT - svg.BOTTOM
 
 
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(1, 0.0, 0.0, 0.0)],
+        [(1, 0.2, 0.1, 0.3), (2, 0.9, 0.7, 1.1)],
+        [(1, -0.5, -0.9, -0.1), (2, -0.2, -0.3, -0.1)],
+        [(1, -0.5, -3.0, 2.0), (9, 40.0, 1.0, 79.0)],
+    ],
+)
+def test_a_band_holds_its_line_and_both_stay_within_their_chart(points):
+    drawn = svg.band_chart(points, name="n", x="x", y="y")
+
+    band, line = ([*map(pairs, where.split())] for where in re.findall(r'points="([^"]+)"', drawn))
+    assert all(svg.LEFT <= x <= svg.WIDTH - svg.RIGHT for x, _y in band)
+    assert all(svg.TOP <= y <= svg.HEIGHT - svg.BOTTOM for _x, y in band)
+    above, below = band[: len(points)], band[len(points) :][::-1]
+    for (_, top), (_, y), (_, bottom) in zip(above, line, below, strict=True):
+        assert top <= y <= bottom
+
+
+def pairs(text: str) -> tuple[float, float]:
+    x, y = map(float, text.split(","))
+    return x, y
+
+
 def test_no_points_give_no_chart():
     assert svg.line_chart([], name="n", x="x", y="y") == ""
+    assert svg.band_chart([], name="n", x="x", y="y") == ""
+
+
+def test_report_of_drawn_answers_shows_their_rewards_and_not_the_loss(report):
+    """The loss of a policy gradient is no measure of anything that people ask for."""
+    steps = [
+        {"step": 1, "loss": -0.2, "reward": 0.25, "reward_low": 0.1, "reward_high": 0.4},
+        {"step": 2, "loss": 0.3, "reward": 0.5},  # of one question: no interval
+    ]
+    rewarded = {**report, "curve": steps}
+
+    for language, word, loss in (("en", "reward", "loss"), ("zh-TW", "獎勵", "損失")):
+        drawn = figures.curve(rewarded, language)
+        assert f">{word}</text>" in drawn and f">{loss}</text>" not in drawn
+        assert 'class="band"' in drawn
+        page = unescape(render(rewarded))
+        assert PAGE[language]["reward_note"] in page
+        assert PAGE[language]["curve_note"] not in page

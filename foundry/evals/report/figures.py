@@ -74,8 +74,13 @@ def differences(report: Report, language: str) -> str:
 
 
 def curve(report: Report, language: str) -> str:
-    """The loss of training and of validation over the steps; empty without points."""
+    """The loss of training and of validation over the steps, or the reward; empty without points.
+
+    Where answers are drawn and judged, the loss says nothing of how good they are.
+    """
     words = PAGE[language]
+    if rewards := _rewards(report):
+        return svg.band_chart(rewards, name=words["curve"], x=words["step"], y=words["reward"])
     series = [(kind, _points(report, kind)) for kind in ("loss", "eval_loss")]
     lines = [line for line in series if line[1]]
     return svg.line_chart(lines, name=words["curve"], x=words["step"], y=words["loss"])
@@ -88,6 +93,16 @@ def pace(report: Report, language: str, kind: str) -> str:
     return svg.line_chart(
         [(kind, line)] if line else [], name=words[kind], x=words["step"], y=words[kind]
     )
+
+
+def _rewards(report: Report) -> list[tuple[float, float, float, float]]:
+    """Steps with their mean reward and its interval; the mean alone where a step has none."""
+    keys = ("reward", "reward_low", "reward_high")
+    return [
+        (float(point["step"]), *(float(point.get(key, point["reward"])) for key in keys))
+        for point in report["curve"]
+        if isinstance(point.get("reward"), (int, float))
+    ]
 
 
 def _points(report: Report, kind: str) -> list[svg.Point]:

@@ -107,8 +107,14 @@ def _curves(report: Report, language: str) -> dict[str, Any]:
     return {
         "differences": Markup(figures.differences(report, language)),
         "curve": Markup(figures.curve(report, language)),
+        "curve_note": PAGE[language]["reward_note" if _is_rewarded(report) else "curve_note"],
         "paces": [Markup(chart) for chart in paces if chart],
     }
+
+
+def _is_rewarded(report: Report) -> bool:
+    """Whether the training drew answers and learned from what they were worth."""
+    return any("reward" in point for point in report["curve"])
 
 
 def _chart(report: Report, part: Mapping[str, Any], language: str) -> dict[str, Any]:

@@ -87,6 +87,35 @@ def line_chart(series: Sequence[tuple[str, Sequence[Point]]], *, name: str, x: s
     return _svg(f"0 0 {WIDTH} {HEIGHT}", name, body, kind="chart")
 
 
+def band_chart(
+    points: Sequence[tuple[float, float, float, float]], *, name: str, x: str, y: str
+) -> str:
+    """A line with its interval as a band; the axis holds 0 and everything that is drawn.
+
+    Args:
+        points: (x, value, low, high), all finite, x ascending.
+        name: What the chart shows, in words.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+    """
+    if not points:
+        return ""
+    last = max(1.0, points[-1][0])
+    least, most = (pick(pick(point[1:]) for point in points) for pick in (min, max))
+    bottom = -_round_up(-least) if least < 0 else 0.0
+    height = (_round_up(most) if most > 0 else 0.0) - bottom or 1.0
+
+    def placed(values: Sequence[Point]) -> str:
+        return " ".join(f"{_x(px, last):.1f},{_y(py - bottom, height):.1f}" for px, py in values)
+
+    edge = [(p[0], p[3]) for p in points] + [(p[0], p[2]) for p in reversed(points)]
+    body = (
+        f'{_grid(last, height, bottom)}<polygon class="band" points="{placed(edge)}"/>'
+        f'<polyline class="line reward" points="{placed([p[:2] for p in points])}"/>{_label(x, y)}'
+    )
+    return _svg(f"0 0 {WIDTH} {HEIGHT}", name, body, kind="chart")
+
+
 @dataclass(frozen=True)
 class Dot:
     """A point with its range on both axes, what is written beside it, its name and its class."""
@@ -173,11 +202,11 @@ def _line(kind: str, points: Sequence[Point], last: float, top: float) -> str:
     return f'<polyline class="line {escape(kind)}" points="{where}"/>'
 
 
-def _grid(last: float, top: float) -> str:
+def _grid(last: float, height: float, bottom: float = 0.0) -> str:
     rules, texts = [], []
     for i in range(TICKS + 1):
-        value, step = top * i / TICKS, round(last * i / TICKS)
-        y, x = _y(value, top), _x(step, last)
+        up, step = height * i / TICKS, round(last * i / TICKS)
+        value, y, x = bottom + up, _y(up, height), _x(step, last)
         rules.append(f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}")
         texts.append(f'<text class="end" x="{LEFT - 6}" y="{y + 4:.1f}">{value:g}</text>')
         texts.append(f'<text class="middle" x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}">{step}</text>')

@@ -61,8 +61,11 @@ PAGE: Mapping[str, Words] = {
         "grad_norm": "梯度範數",
         "curve_note": "損失越低，模型說出的話越接近訓練資料；"
         "這不等於答得對，答得對不對看上面的得分。",
+        "reward_note": "每一步抽出的答案平均得到的獎勵；色帶是以題目為單位的 95% 信賴區間。"
+        "每一步的題目不同，起伏有一部分來自題目；學得好不好，以上面的得分為準。",
         "step": "步",
         "loss": "損失",
+        "reward": "獎勵",
         "researcher": "給研究者",
         "methods": "方法",
         "methods_note": "這一段由實際的設定產生，可以直接引用。",
@@ -158,8 +161,12 @@ PAGE: Mapping[str, Words] = {
         "grad_norm": "gradient norm",
         "curve_note": "The lower the loss, the closer the model's words are to the training data; "
         "whether the answers are right is what the scores above say.",
+        "reward_note": "The mean reward of the answers that a step drew; the band is its 95 % "
+        "interval over the step's questions. Every step asks others, which makes part of the ups "
+        "and downs; how good the answers became is what the scores above say.",
         "step": "step",
         "loss": "loss",
+        "reward": "reward",
         "researcher": "For the researcher",
         "methods": "Methods",
         "methods_note": "Made from the real settings, to be quoted.",

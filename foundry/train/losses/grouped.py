@@ -28,7 +28,8 @@ from foundry.train.batches.arrange import arrange
 from foundry.train.losses.asking import Asked
 from foundry.train.losses.noise import OwnNoise, seeds_of
 from foundry.train.losses.reference import Reference
-from foundry.train.losses.rewarding import Reward, Said
+from foundry.train.losses.rewarding import Reward, Said, total
+from foundry.train.losses.worth import told
 from foundry.train.steps import Batch, Row, StepTrainer
 
 Loss = Literal["dapo", "grpo", "dr-grpo"]
@@ -157,7 +158,8 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
             return GRPOTrainer.training_step(self, model, inputs, num_items_in_batch)
         seen = len(self.seen_rows)
         answers = self.draw([row["id"] for row in inputs["rows"]])
-        self.drawn = told(answers, self._metrics["train"], self.drawing)
+        names = {one.kind: f"rewards/{one.kind}/mean" for one in self.drawing.rewards}
+        self.drawn = told(answers, self._metrics["train"], names, self.drawing.stop_ids)
         loss = super().training_step(model, {"rows": answers})
         # An epoch is every question once, not every answer.
         self.seen_rows[seen:] = [row["id"] for row in inputs["rows"]]
@@ -174,6 +176,8 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
             said = made["completion_ids"][number][mask_C].tolist()
             answer = {"id": one["prompt"], "prompt_ids": prompt, "said_ids": said}
             answer |= {"input_ids": [*prompt, *said], "advantage": made["advantages"][number]}
+            example = self.drawing.asked[one["prompt"]].example
+            answer["worth"] = total(self.drawing.rewards, example, self.said(said))
             answers.append(answer)
         return answers
 
@@ -272,27 +276,3 @@ def until_its_end(ids: list[int], stop_ids: Sequence[int]) -> list[int]:
     """An answer without what fills up after its end, beside longer ones."""
     ends = (place for place, one in enumerate(ids, start=1) if one in stop_ids)
     return ids[: next(ends, len(ids))]
-
-
-def told(
-    answers: Sequence[Row], metrics: Mapping[str, list[float]], drawing: Drawing
-) -> dict[str, float]:
-    """What a line of `metrics.jsonl` says of a step's answers.
-
-    `reward` is the mean of the weighted sums and `reward_std` their standard deviation (n - 1) over
-    all answers of the step; `reward_<kind>` the mean of one reward before it is weighed;
-    `groups_alike` the share of questions whose answers all had one reward, so that nothing was
-    learned from them; `answers` and `answer_tokens` count what was drawn, `stopped` those that the
-    model ended itself.
-    """
-    stopped = sum(answer["said_ids"][-1] in drawing.stop_ids for answer in answers)
-    kinds = {one.kind: f"rewards/{one.kind}/mean" for one in drawing.rewards}
-    return {
-        "reward": metrics["reward"][-1],
-        "reward_std": metrics["reward_std"][-1],
-        **{f"reward_{kind}": metrics[name][-1] for kind, name in kinds.items()},
-        "groups_alike": metrics["frac_reward_zero_std"][-1],
-        "answers": len(answers),
-        "answer_tokens": sum(len(answer["said_ids"]) for answer in answers),
-        "stopped": stopped,
-    }

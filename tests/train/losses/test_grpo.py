@@ -72,6 +72,9 @@ def test_reward_grows_under_the_proofs_and_every_step_tells_its_spread(
     # Seen over 64 answers a step: 0.25 before, 0.6 after; three standard errors are 0.1.
     assert lines[-1]["reward"] > lines[0]["reward"] + 0.1
     assert all(line["reward_std"] > 0 and line["answers"] == 64 for line in lines)
+    for line in lines:
+        assert (line["reward_low"] + line["reward_high"]) / 2 == pytest.approx(line["reward"])
+        assert line["reward_low"] <= line["reward_high"]
     assert all(line["reward"] == line["reward_required-facts"] for line in lines)
     assert result.proof["mask"]["answers"] == 8 * 64
     assert result.proof["mask"]["supervised_tokens"] == sum(x["answer_tokens"] for x in lines)

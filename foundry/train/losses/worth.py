@@ -1,0 +1,60 @@
+"""What the answers that a step drew were worth, as a line of `metrics.jsonl` tells it."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from statistics import fmean, stdev
+from typing import Any
+
+CONFIDENCE = 0.95
+
+
+def told(
+    answers: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, list[float]],
+    names: Mapping[str, str],
+    stop_ids: Sequence[int],
+) -> dict[str, float]:
+    """What a line says of a step's answers.
+
+    `reward` is the mean of the weighted sums and `reward_std` their standard deviation (n - 1) over
+    all answers of the step; `reward_low` and `reward_high` are the mean's interval, see `interval`;
+    `reward_<kind>` the mean of one reward before it is weighed; `groups_alike` the share of
+    questions whose answers all had one reward, so that nothing was learned from them; `answers`
+    and `answer_tokens` count what was drawn, `stopped` those that the model ended itself.
+
+    Args:
+        answers: `id` of the question, `said_ids` and `worth` of each, group by group.
+        metrics: What TRL noted of the step, last in each list.
+        names: The names of the recipe's rewards there.
+        stop_ids: What ends an answer.
+    """
+    stopped = sum(answer["said_ids"][-1] in stop_ids for answer in answers)
+    return {
+        "reward": metrics["reward"][-1],
+        "reward_std": metrics["reward_std"][-1],
+        **interval(answers),
+        **{f"reward_{kind}": metrics[name][-1] for kind, name in names.items()},
+        "groups_alike": metrics["frac_reward_zero_std"][-1],
+        "answers": len(answers),
+        "answer_tokens": sum(len(answer["said_ids"]) for answer in answers),
+        "stopped": stopped,
+    }
+
+
+def interval(answers: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The 95 % interval of a step's mean reward, by Student's t over its questions.
+
+    Answers to one question resemble each other, so that questions are counted and not answers: 64
+    answers to 8 questions are 8 observations. Nothing where there are fewer than two.
+    """
+    groups = groupby(answers, key=lambda answer: answer["id"])
+    judged = ([one["worth"] for one in group if one["worth"] is not None] for _, group in groups)
+    by_question = [fmean(worths) for worths in judged if worths]
+    if len(by_question) < 2:
+        return {}
+    from scipy.stats import t
+
+    error = stdev(by_question) / len(by_question) ** 0.5
+    reach = float(t.ppf((1 + CONFIDENCE) / 2, len(by_question) - 1)) * error
+    mean = fmean(by_question)
+    return {"reward_low": mean - reach, "reward_high": mean + reach}
