@@ -1,4 +1,4 @@
-"""SQuAD's two scores over characters, and likelihoods: exactly what is known of mock answers."""
+"""SQuAD's two scores, and likelihoods: exactly what is known of mock answers."""
 
 import json
 import math
@@ -33,6 +33,12 @@ def scores(said: str, *references: str) -> tuple[float | None, float | None]:
         ("亞洲", ("歐洲",), (0, 0.5)),
         ("", ("歐洲",), (0, 0)),
         ("歐歐", ("歐洲",), (0, 0.5)),  # a character counts as often as it occurs
+        # Words, where there are spaces between them: the letters of these are the same.
+        ("a dog", ("god",), (0, 0)),
+        ("Denver Broncos", ("the Denver team",), (0, 0.5)),
+        ("don't know", ("dont",), (0, 2 / 3)),
+        ("在 Denver 隊", ("Denver隊",), (0, 2 * 2 / 5)),
+        ("1945年", ("1954年",), (0, 0.5)),  # a number is right or wrong
     ],
 )
 def test_answer_is_compared_as_squad_does(said: str, references: tuple[str, ...], expected):

@@ -1,11 +1,12 @@
-"""Evaluator `squad`: SQuAD's exact match and F1 over characters, the best of all references.
+"""Evaluator `squad`: SQuAD's exact match and F1, the best of all references.
 
-SQuAD compares after lower-casing and without punctuation, white space and the articles a, an, the;
-its words are characters here, because Chinese has no spaces between words. The references are the
-row's field `answers`, a list as JSON, or the row's answer alone.
+SQuAD compares after lower-casing and without punctuation, white space and the articles a, an, the.
+F1 counts words where a text has spaces between them, and characters where it has none, as Chinese
+(`units`). The references are the row's field `answers`, a list as JSON, or the row's answer alone.
 
 Source: Rajpurkar et al. (2016), "SQuAD", section 6.1, arXiv 1606.05250; Shao et al. (2018), "DRCD",
-arXiv 1806.00920, which scores characters.
+arXiv 1806.00920, which scores characters; Cui et al. (2019), "CMRC 2018", arXiv 1810.07366, whose
+script takes a run of letters between them as one.
 """
 
 import json
@@ -17,8 +18,9 @@ from foundry.data.normalising import fold
 from foundry.evals.answers import Answer, Item
 from foundry.evals.companions import Companion
 from foundry.evals.parts import InParts
+from foundry.evals.units import units
 
-version = 1
+version = 2  # 1 counted the letters of English words
 TITLE = {"en": "Same as a reference", "zh-TW": "與某個標準答案相同"}
 EXPLAIN = {
     "en": "SQuAD's exact match: the answer is one of the references; case, width, punctuation and "
@@ -42,11 +44,11 @@ def score(item: Item, answer: Answer, spec: Spec) -> float | None:
 
 
 def overlap(item: Item, answer: Answer, spec: Spec) -> float | None:
-    """The largest F1 over characters with any reference, in 0..1."""
+    """The largest F1 over words or characters with any reference, in 0..1."""
     if not item.is_in(spec.parts):
         return None
-    said = Counter(bare(answer.text))
-    return max(_f1(said, Counter(bare(reference))) for reference in references(item))
+    said = Counter(units(unmarked(answer.text)))
+    return max(_f1(said, Counter(units(unmarked(text)))) for text in references(item))
 
 
 COMPANIONS = (
@@ -54,8 +56,8 @@ COMPANIONS = (
         "squad-f1",
         {"en": "Similarity to a reference", "zh-TW": "與標準答案的相似度"},
         {
-            "en": "SQuAD's F1 over characters, the best of the references.",
-            "zh-TW": "SQuAD 的 F1，以字元計，取最接近的標準答案。",
+            "en": "SQuAD's F1 over words, of Chinese over characters, with the nearest reference.",
+            "zh-TW": "SQuAD 的 F1，中文以字計，英文以單字計，取最接近的標準答案。",
         },
         overlap,
     ),
@@ -70,8 +72,13 @@ def references(item: Item) -> list[str]:
 
 def bare(text: str) -> str:
     """What SQuAD compares: lower case, without punctuation, articles and white space."""
+    return "".join(unmarked(text).split())
+
+
+def unmarked(text: str) -> str:
+    """A text in lower case, without punctuation and articles."""
     kept = (c for c in fold(text) if not unicodedata.category(c).startswith("P"))
-    return "".join(ARTICLES.sub(" ", "".join(kept)).split())
+    return ARTICLES.sub(" ", "".join(kept))
 
 
 def _f1(found: Counter[str], wanted: Counter[str]) -> float:
