@@ -7,7 +7,7 @@ assumed to draw what the plan states for it. Either way the report says which.
 from collections.abc import Sequence
 from typing import Any
 
-from foundry.evals.answers import Column, Item
+from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.comparison import rounded
 from foundry.store.ledger import JOULES_PER_KWH, Charges
 
@@ -18,6 +18,8 @@ def answer_costs(
     columns: Sequence[Column], items: Sequence[Item], charges: Charges
 ) -> dict[str, Any]:
     """Per model column `{column, seconds, kwh, kwh_from, twd, rent_twd}` for a thousand answers.
+
+    `tokens_per_s` is how fast it answers: tokens of its answers, prompts left out, by the seconds.
 
     What evaluators bring among `items` counts neither as answers nor as seconds. A number is None
     where it is not known: money without a price, anything of a column without seconds. Beside the
@@ -32,13 +34,14 @@ def answer_costs(
         "price_from": charges.price_from,
         "twd_per_hour": charges.twd_per_hour,
         "rent_from": charges.rent_from,
-        "columns": [_cost(one, len(one.own(items)), charges) for one in columns if one.settings],
+        "columns": [_cost(one, one.own(items), charges) for one in columns if one.settings],
     }
 
 
-def _cost(column: Column, answers: int, charges: Charges) -> dict[str, Any]:
-    scale = ANSWERS / max(1, answers)
+def _cost(column: Column, answers: Sequence[Answer], charges: Charges) -> dict[str, Any]:
+    scale = ANSWERS / max(1, len(answers))
     seconds = None if column.seconds is None else column.seconds * scale
+    tokens = scale * sum(answer.tokens for answer in answers)
     metered = column.joules if charges.is_metered else None
     assumed = None if None in (charges.watts, seconds) else charges.watts * seconds
     joules = assumed if metered is None else metered * scale
@@ -47,6 +50,7 @@ def _cost(column: Column, answers: int, charges: Charges) -> dict[str, Any]:
     return {
         "column": column.name,
         "seconds": rounded(seconds),
+        "tokens_per_s": rounded(tokens / seconds) if seconds else None,
         "kwh": rounded(kwh),
         "kwh_from": "assumed" if metered is None else "meter",
         "twd": None if None in (kwh, price) else rounded(kwh * price),

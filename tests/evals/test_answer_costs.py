@@ -50,6 +50,7 @@ def test_assumed_draw_gives_energy_and_money(column):
     assert cost(column, CHARGES) == {
         "column": "tuned",
         "seconds": 3600.0,
+        "tokens_per_s": 1.722222,  # 310 tokens in 180 s
         "kwh": 0.1,
         "kwh_from": "assumed",
         "twd": 0.4,
@@ -69,7 +70,7 @@ def test_what_is_not_known_is_not_made_up(column):
     untimed = cost(replace(column, seconds=None), CHARGES)
     without_price = cost(column, Charges())
 
-    assert {untimed[key] for key in ("seconds", "kwh", "twd", "rent_twd")} == {None}
+    assert {untimed[key] for key in ("seconds", "tokens_per_s", "kwh", "twd", "rent_twd")} == {None}
     assert without_price["seconds"] == 3600.0
     assert {without_price[key] for key in ("kwh", "twd", "rent_twd")} == {None}
 
