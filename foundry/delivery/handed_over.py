@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from foundry.core.errors import DataError, Problem, ProofError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel, Example, Turn
 from foundry.core.rundir import RunDir
+from foundry.data.canaries import is_canary
 from foundry.data.prepare import read_examples
 from foundry.delivery import package_record
 from foundry.encode.ends import ends_of
@@ -32,6 +33,7 @@ from foundry.train.gives import gives_reward
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 LEARNED = ("train", "validation")
+LEARNED_ROWS = "train.jsonl"
 SAFETENSORS, GGUF = ("merged", "adapter"), "gguf"
 
 
@@ -85,7 +87,13 @@ class HandedOver:
             what = _("it is a reward model, which says how good an answer is and writes none")
             fix = _("its own report says how often it prefers the better answer")
             raise ResourceError(Problem(self.name, what, fix))
-        kind, folder = piece.kind, piece.folder
+        made = self._subject(piece.kind, piece.folder, name)
+        rows = None if self.data is None else self.data / LEARNED_ROWS
+        if rows is None or not rows.is_file():
+            return made
+        return replace(made, learned=partial(_learned, rows))
+
+    def _subject(self, kind: str, folder: Path, name: str) -> Subject:
         if kind == GGUF:
             return subjects.of_gguf(name, _gguf(folder), form=self._form())
         base = self._base()
@@ -292,6 +300,11 @@ def _part(folder: Path, part: Mapping[str, Any]) -> list[Item]:
     if atomic.sha256(path) != part["sha256"]:
         raise DataError(Problem(str(path), _("not the rows that the model was tested on")))
     return [Item(example, part["name"]) for example in read_examples(path)]
+
+
+def _learned(path: Path) -> list[Example]:
+    """The training rows of a run, without what was planted among them."""
+    return [row for row in read_examples(path) if not is_canary(row)]
 
 
 def _no_text(example: Example) -> str:

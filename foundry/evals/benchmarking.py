@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic
+from foundry.core.environment import environment
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.events import Events
 from foundry.core.language import gettext as _
@@ -28,6 +29,7 @@ from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.benchmark import OPTION_COUNT, Task
 from foundry.evals.compare import Evidence, Measures, measure, report_on
 from foundry.evals.comparison import Roles
+from foundry.evals.contamination import Overlap, overlaps
 from foundry.evals.harness import HarnessTask
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
@@ -67,7 +69,6 @@ class Bench:
     seed: int
     languages: tuple[str, ...] = LANGUAGES
     part_titles: Mapping[str, Text] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluate(
@@ -88,16 +89,37 @@ def evaluate(
         ResourceError: A model has no chat template, or cannot tell what a task asks.
     """
     columns: dict[str, list[Column]] = {task.name: [] for task in tasks}
-    facts: dict[str, dict[str, Any]] = {task.name: {} for task in tasks}
+    results: dict[str, dict[str, Any]] = {task.name: {} for task in tasks}
     for subject in subjects:
         for task, column in _columns(bench, subject, [t for t in tasks if isinstance(t, Task)]):
             columns[task.name].append(column)
         for task in tasks:
             if isinstance(task, HarnessTask):
-                column, results = _column_of_harness(bench, subject, task)
+                column, numbers = _column_of_harness(bench, subject, task)
                 columns[task.name].append(column)
-                facts[task.name][column.name] = results
-    return [_reported(bench, t, columns[t.name], roles, facts[t.name]) for t in tasks]
+                results[task.name][column.name] = numbers
+    made = []
+    for task in tasks:
+        told: dict[str, Any] = {"models": {s.name: dict(s.facts) for s in subjects}}
+        if found := results[task.name]:
+            told["lm_eval"] = harness.plain(found)
+        learned = overlaps_of(task.items, subjects)
+        made.append(_reported(bench, task, columns[task.name], roles, told, learned))
+    return made
+
+
+def overlaps_of(items: Sequence[Item], subjects: Sequence[Subject]) -> list[Overlap] | None:
+    """The questions that some model was trained on; None where no model's training rows are here.
+
+    The training row is named with its model before it.
+    """
+    trained = [(one.name, one.learned) for one in subjects if one.learned is not None]
+    found: dict[str, Overlap] = {}
+    for name, learned in trained:
+        for one in overlaps(items, learned()):
+            found.setdefault(one.item_id, replace(one, source=f"{name}: {one.source}"))
+    order = (item.example.id for item in items)
+    return [found[key] for key in order if key in found] if trained else None
 
 
 def look(subjects: Sequence[Subject], tasks: Sequence[Task | HarnessTask]) -> list[dict[str, Any]]:
@@ -323,7 +345,8 @@ def _reported(
     task: Task | HarnessTask,
     columns: Sequence[Column],
     roles: Roles | None,
-    results: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    learned: Sequence[Overlap] | None,
 ) -> Path:
     own = harness.metrics_of(task, columns) if isinstance(task, HarnessTask) else []
     titles = {} if isinstance(task, HarnessTask) else dict(task.part_titles)
@@ -333,8 +356,8 @@ def _reported(
         part_titles=titles,
         facts={
             "benchmark": dict(task.said),
-            **({"lm_eval": harness.plain(results)} if results else {}),
-            **bench.facts,
+            "environment": environment(),
+            **facts,
         },
         languages=bench.languages,
     )
@@ -347,6 +370,7 @@ def _reported(
         seed=bench.seed,
     )
     folder = bench.folder.file(task.name)
+    measured = replace(measured, overlaps=learned)
     write_rows(measured, folder)
     json_file, _html = write_report(report_on(measured, evidence), folder)
     return json_file

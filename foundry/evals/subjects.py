@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from foundry.core import atomic
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
-from foundry.core.records import BaseModel, Turn
+from foundry.core.records import BaseModel, Example, Turn
 from foundry.encode.tokenize import Encoder
 from foundry.evals.comparison import same
 from foundry.models import configuration, gguf_header
@@ -83,6 +83,8 @@ class Subject:
         runtime: What runs it: `transformers`, `vllm`, `llama.cpp` or `onnxruntime-genai`.
         speaking: Opens how it is spoken to, without loading it where that can be had.
         opened: Loads it for prompts and answers of so many tokens, and so many prompts at once.
+        facts: What the report says of where it is from.
+        learned: Reads the rows it was trained on; None where nobody knows them.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Subject:
     speaking: Callable[[], AbstractContextManager[Speech]]
     opened: Callable[[int, int], AbstractContextManager[Runtime]]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    learned: Callable[[], Sequence[Example]] | None = None
 
     @cached_property
     def title(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What the scores and verdicts are without the test questions that training rows hold too."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -44,7 +45,16 @@ def contamination(
 
 
 def contamination_headlines(made: dict[str, Any], comparison: Comparison) -> list[dict[str, str]]:
-    """A warning for each part's verdict on training that is another without the overlap."""
+    """A warning for each part's verdict on training that is another without the overlap.
+
+    Of models side by side, one for each part that holds what one of them was trained on.
+    """
+    if comparison.roles.tuned is None:
+        counts = Counter(item["part"] for item in made["items"])
+        return [
+            say("learned", part=comparison.part_title(part), n=str(count))
+            for part, count in counts.items()
+        ]
     return [
         say(
             "contaminated",

@@ -105,6 +105,12 @@ SENTENCES: Mapping[str, Text] = {
         "en": "Caution, {part}: {n} questions overlap with the training rows. With them the "
         "verdict on “{metric}” is “{verdict}”, without them “{without}”.",
     },
+    "learned": {
+        "zh-TW": "注意：「{part}」有 {n} 題和某個模型的訓練資料重疊。去掉這些題目以後的得分，"
+        "列在「和訓練資料重疊的題目」那一段。",
+        "en": "Caution, {part}: {n} questions overlap with what one of the models was trained on. "
+        "The scores without them are under “Questions that training rows hold too”.",
+    },
     "gate-min": {
         "zh-TW": "「{part}」的「{metric}」至少要 {needed}；{column}是 {found}。",
         "en": "{metric}, {part}: at least {needed} is required; {column}: {found}.",

@@ -53,10 +53,9 @@ WORDS: Mapping[str, Words] = {
 
 
 def overlap(report: Report, language: str) -> dict[str, Any]:
-    """`overlap`: what the template shows, None where nothing was trained or nobody looked."""
+    """`overlap`: what the template shows, None where nobody looked."""
     found = report.get("contamination")
-    is_trained = any(column["role"] == "tuned" for column in report["columns"])
-    if found is None or not is_trained:
+    if found is None:
         return {"overlap": None}
     words = WORDS[language]
     lead = words["overlap_some" if found["count"] else "overlap_none"]

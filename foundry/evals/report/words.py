@@ -248,5 +248,7 @@ FACTS: Mapping[str, Words] = {
     "parity": {"zh-TW": "一致性紀錄", "en": "Parity record"},
     "timings": {"zh-TW": "耗時", "en": "Timings"},
     "hashes": {"zh-TW": "雜湊值（SHA-256）", "en": "Hashes (SHA-256)"},
+    "models": {"zh-TW": "模型的來歷", "en": "Where the models are from"},
+    "benchmark": {"zh-TW": "問了什麼", "en": "What was asked"},
     "environment": {"zh-TW": "軟硬體環境", "en": "Software and machine"},
 }
