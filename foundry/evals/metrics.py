@@ -29,6 +29,7 @@ class Metric:
     `companion_of` is the evaluator whose companion it is, None for an evaluator's main metric,
     which is always a mean. `of_pairs` says that answers have it only beside another model's, and
     `of_tuned` that no delivered file is measured by it: a judge compares the tuned model alone.
+    `graded` says that an answer may be between right and wrong.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Metric:
     companion_of: str | None = None
     of_pairs: bool = False
     of_tuned: bool = False
+    graded: bool = False
     tables: Tables | None = None
 
     @property
@@ -113,6 +115,7 @@ def _metrics(block: Block, items: Sequence[Item]) -> Iterator[Metric]:
         of_models=of_models,
         of_pairs=of_pairs,
         of_tuned=of_pairs,
+        graded=bool(plugins.optional(module, "GRADED")),
         tables=None if tables is None else partial(tables, spec=spec),
     )
     yield main

@@ -14,6 +14,9 @@ from foundry.evals.metrics import DECLINES, WRONGLY_DECLINED
 from foundry.evals.questions import answer_of, question_of
 
 MOST = 20
+HALF = 0.5
+"""From here on an answer is right in a metric between right and wrong, such as character F1, where
+hardly an answer has 1."""
 KINDS = (
     *("regression", "wrongly-declined", "wrong", "changed-by-export", "declined", "gain", "same"),
 )
@@ -31,6 +34,7 @@ class Case:
     base: float | None
     delivered: float | None
     wrongly_declined: bool
+    right_from: float = 1.0
 
     @property
     def gain(self) -> float:
@@ -44,7 +48,7 @@ class Case:
             return "regression"
         if self.wrongly_declined:
             return "wrongly-declined"
-        if self.tuned < 1:
+        if self.tuned < self.right_from:
             return "wrong"
         if self.delivered is not None and self.delivered < self.tuned:
             return "changed-by-export"
@@ -112,6 +116,7 @@ def _cases(comparison: Comparison) -> Iterator[Case]:
             base=max((value for value in bases if value is not None), default=None),
             delivered=min((value for value in delivered if value is not None), default=None),
             wrongly_declined=_value(comparison, WRONGLY_DECLINED, roles.tuned, index) == 1.0,
+            right_from=HALF if scores.metrics[metric].graded else 1.0,
         )
 
 

@@ -56,6 +56,24 @@ def test_outcomes_count_every_item(shop):
     assert outside["n"] == outside["kinds"]["declined"] == 12
 
 
+def test_answer_that_is_mostly_right_is_not_called_wrong(shop):
+    """No answer in other words has a character F1 of 1."""
+    shop.items = shop.items[:4]
+    first, second, *_others = (item.example for item in shop.items)
+    said = {first.id: first.answer, second.id: f"{second.answer}。喔"}
+
+    report = shop.report(
+        [
+            shop.column("base", lambda item: ("嗯", True)),
+            shop.column("tuned", lambda item: (said.get(item.example.id, "嗯"), True)),
+        ],
+        evals=[shop.block("character-f1")],
+    )
+
+    (found,) = report["outcomes"]
+    assert {kind: n for kind, n in found["kinds"].items() if n} == {"gain": 2, "wrong": 2}
+
+
 def test_one_wrong_answer_among_many_is_shown(shop):
     report = shop.report([shop.column("base", shop.right(0)), shop.column("tuned", shop.right(39))])
 
