@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from foundry.train.inputs import FitInputs
 from foundry.train.losses import grouped
 from foundry.train.losses.asking import questions
 from foundry.train.losses.grouped import GroupTrainer
+from foundry.train.losses.noise import seeds_of
 from foundry.train.trainers import grpo
 from tests import tiny_recipe
 from tests.cases import case, change
@@ -264,3 +266,11 @@ def test_recipe_plans_for_drawing_trains_and_says_what_was_drawn(tiny_base: Path
     refused = made.train("--dry-run", "--set", "data.split.validation=0.2")
     assert refused.code == 2
     assert "`grpo` has no loss that validation rows could be measured by" in refused.err
+
+
+def test_noise_is_of_the_seed_the_step_and_the_question_alone():
+    found = seeds_of(0, 1, [0, 1]) + seeds_of(0, 2, [0, 1]) + seeds_of(1, 1, [0, 1])
+
+    assert len(set(found)) == 6
+    # SHA-256 of "0 1 0", its first 56 bits: in no Python another one.
+    assert found[0] == int(sha256(b"0 1 0").hexdigest()[:14], 16)
