@@ -37,7 +37,7 @@ test-fast: $(STAMP)
 
 # Every row of the fault table, and a kill at every moment of every commit; about half an hour.
 test-faults: $(STAMP)
-	$(PYTEST) tests/faults tests/train/test_validation.py
+	$(PYTEST) tests/faults tests/train/test_validation.py tests/train/processes
 
 check: $(STAMP)
 	$(BIN)/ruff check .

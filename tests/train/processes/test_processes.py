@@ -20,6 +20,7 @@ from tests import crew_run, tiny_recipe
 from tests.cases import case, change
 from tests.end_to_end.test_preferences import laid_out
 from tests.faults import small
+from tests.faults.table import fault
 from tests.once import once
 from tests.tiny_recipe import TinyRecipe
 
@@ -283,7 +284,7 @@ def in_turn(faults: Sequence[Any], rank: int) -> None:
         strike(rank)
 
 
-@case("C66", {"nobody seeds dropout": change(crew_run, "fault", unseeded)})
+@fault("8", {"nobody seeds dropout": change(crew_run, "fault", unseeded)})
 def test_dropout_of_a_run_that_goes_on_is_that_of_the_straight_one(tiny_base: Path, tmp_path: Path):
     adapter = {**tiny_recipe.RECIPE["adapter"], "dropout": 0.2}
     values = {**small.SMALL, "train": {**small.TRAIN, **crew_run.STEPS}, "adapter": adapter}
@@ -296,8 +297,9 @@ def test_dropout_of_a_run_that_goes_on_is_that_of_the_straight_one(tiny_base: Pa
     faults = tuple(one for one in (crew_run.fault, struck) if one is not HEALTHY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(crew_run, "fault", partial(in_turn, faults))
-        crew_run.train([broken.run, broken.run])
+        stopped = crew_run.train([broken.run, broken.run])
     ended = crew_run.train([broken.run, broken.run])
 
+    assert [one.get("error") for one in stopped] == ["lost", None], stopped
     assert [one.get("error") for one in ended] == [None, None], ended
     assert losses(broken.run) == losses(straight.run)

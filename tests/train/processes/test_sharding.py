@@ -12,12 +12,14 @@ from torch.distributed.tensor import DTensor
 
 from foundry.core.errors import ResourceError
 from foundry.core.rundir import RunDir
-from foundry.train import proof
+from foundry.train import checkpoint, proof
 from foundry.train.processes import sharding
 from foundry.train.processes.crew import Crew
 from tests import crew_run
 from tests.cases import case, change
 from tests.faults import small
+from tests.faults.table import fault
+from tests.faults.test_checkpoints import Damage, truncate
 from tests.once import once
 from tests.tiny_recipe import TinyRecipe, lay_out
 from tests.train.processes.test_processes import TWO, apart, losses, weights
@@ -166,6 +168,27 @@ def test_parts_of_two_are_gone_on_with_by_two(halfway: TinyRecipe, parts: Any):
 
     assert [one.get("error") for one in ended] == [None, None], ended
     check_same(halfway.run, parts[0])
+
+
+def unseeing(rank: int) -> None:
+    checkpoint.fault_of = lambda _path: None
+
+
+@fault("16", {"no hash is looked at": change(crew_run, "fault", unseeing)})
+@pytest.mark.parametrize(
+    ("damage", "reason"), [(truncate, "is damaged"), (Path.unlink, "is missing")]
+)
+def test_damaged_part_is_named_and_nothing_is_trained(
+    halfway: TinyRecipe, damage: Damage, reason: str
+):
+    part = min(halfway.run.file("checkpoints", "step-000002", "shards").iterdir())
+    damage(part)
+
+    ended = crew_run.train([halfway.run, halfway.run])
+
+    told = [json.dumps(one.get("problems", [])) for one in ended]
+    assert all(f"step-000002: shards/{part.name} {reason}" in one for one in told), ended
+    assert not halfway.run.file("adapter").exists()
 
 
 def test_parts_of_two_are_gone_on_with_by_one(halfway: TinyRecipe, parts: Any):
