@@ -31,15 +31,20 @@ def _plan(way: Walk) -> Result:
 def _data(way: Walk) -> Result:
     from foundry.data.prepare import prepare
     from foundry.data.telling import tell
+    from foundry.evals.beforehand import check_fit
     from foundry.evals.brought import canaries, check_brought
     from foundry.evals.plain_texts import check_questions
+    from foundry.train.gives import gives_reward
 
     recipe, out = way.loaded.recipe, way.run.file("data")
     planted = canaries(recipe.evals, recipe.seed)
     manifest = prepare(recipe.data, folder=way.loaded.path.parent, out=out, canaries=planted)
     refuse_changed(way.loaded, way.plan)
     check_brought(recipe.evals, way.run.file(manifest.part("train").file))
-    check_questions(recipe.evals, {p.name: way.run.file(p.file) for p in _tests(manifest.parts)})
+    tests = {part.name: way.run.file(part.file) for part in _tests(manifest.parts)}
+    check_questions(recipe.evals, tests)
+    if not gives_reward(recipe.train.kind):  # its pairs are made of the rows after training
+        check_fit(recipe.evals, tests)
     tell(way.events, manifest)
     tell_shortfalls(way.events, recipe, manifest, way.run)
     names = [part.file for part in manifest.parts]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from foundry.core.errors import RecipeError
 from foundry.evals.answers import Answer, Item
 from foundry.evals.choices import chosen, options_of
 from foundry.evals.evaluators import multiple_choice
@@ -150,3 +151,16 @@ def test_a_question_without_options_is_not_scored(shop):
     spec = multiple_choice.Spec()
 
     assert multiple_choice.score(shop.facts[0], Answer("x", "A", 1, stopped=True), spec) is None
+
+
+def test_question_whose_reference_chooses_nothing_is_not_left_out_in_silence(shop):
+    whole = questions(shop)
+    odd = Item(shop.example("odd", whole[0].example.prompt[-1].content, "東北"), "facts")
+    rows = [*whole, odd]
+    spec = multiple_choice.Spec()
+
+    with pytest.raises(RecipeError, match="the answers of 1 questions with options choose none"):
+        multiple_choice.settle(rows, spec)
+    assert multiple_choice.settle(whole, spec) == spec
+    elsewhere = multiple_choice.Spec(parts=["other"])
+    assert multiple_choice.settle(rows, elsewhere) == elsewhere

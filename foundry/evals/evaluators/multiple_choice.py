@@ -47,9 +47,12 @@ def settle(items: Sequence[Item], spec: Spec) -> Spec:
         for item in items
         if item.is_in(spec.parts) and _options(item) and _right(item) is None
     ]
-    if unread and len(unread) == sum(bool(_options(item)) for item in items):
+    if unread:
         what = _("the answers of {n} questions with options choose none (the first is {place})")
-        fix = _("let the answer be the letter of the option, or its text")
+        fix = _(
+            "let the answer be the letter of the option, or its text; other questions belong in "
+            "a part of their own, beside `parts`"
+        )
         told = what.format(n=len(unread), place=unread[0])
         raise RecipeError(Problem("evals.multiple-choice", told, fix))
     return spec
