@@ -86,13 +86,14 @@ def scored_batch(
     longest = max(len(row[0].continuation) for row in rows)
     positions_BT = (mask_BT.cumsum(dim=1) - 1).clamp(min=0)
     device = model.get_input_embeddings().weight.device
-    start = 0 if shared is None else shared.length
-    cache = None if shared is None else shared.cache((mask_BT == 0).sum(dim=1).tolist())
+    start, read = 0, {}
+    if shared is not None:
+        start, read = shared.length, {"cache": shared.cache((mask_BT == 0).sum(dim=1).tolist())}
     logits_BKV = model(
         input_ids=ids_BT[:, start:].to(device),
         attention_mask=mask_BT.to(device),
         position_ids=positions_BT[:, start:].to(device),
-        cache=cache,
+        **read,
         logits_to_keep=longest,
         use_cache=False,
     ).logits

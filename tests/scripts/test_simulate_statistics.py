@@ -61,9 +61,9 @@ def test_intervals_of_scores_between_right_and_wrong_cover_where_groups_are_few(
     assert min(simulate_graded(*shape, runs=RUNS, seed=7).share_coverage) < least
 
 
-def figures(columns: tuple[str, ...]) -> tuple[int, list[dict[str, str]]]:
+def figures(columns: tuple[str, ...], named: str = SECTION) -> tuple[int, list[dict[str, str]]]:
     """How many tests a figure is made of, and the rows of the page's table of these columns."""
-    section = PAGE.read_text(encoding="utf-8").split(f"<!-- {SECTION}: ")[1]
+    section = PAGE.read_text(encoding="utf-8").split(f"<!-- {named}: ")[1]
     runs = int(re.search(r"a share of ([\d,]+) tests", section)[1].replace(",", ""))
     table = next(part for part in section.split("\n\n") if part.startswith(f"| {columns[0]} | "))
     lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line[:2] == "| "]
