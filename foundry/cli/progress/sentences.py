@@ -114,7 +114,8 @@ def _warning(event: Event) -> str | None:
         return None
     what = _(
         "{stage}: fewer numbers are trained ({trained:,}) than tokens are supervised "
-        "({supervised:,})\n  fix: if it learns too little, set a higher `adapter.rank`"
+        "({supervised:,})\n  fix: if it learns too little, set a higher `adapter.rank`, or take an "
+        "adapter that has one, such as `lora`"
     )
     return what.format(**{**event, "stage": _stage(event["stage"])})
 
