@@ -56,8 +56,8 @@ from foundry.cli.progress.sentences import sentence
             "warning",
             {"code": "capacity", "trained": 1200, "supervised": 34000},
             "data: fewer numbers are trained (1,200) than tokens are supervised (34,000)\n"
-            "  fix: if it learns too little, set a higher `adapter.rank`, or take an adapter that has "
-            "one, such as `lora`",
+            "  fix: if it learns too little, set a higher `adapter.rank`, or take an adapter that "
+            "has one, such as `lora`",
         ),
     ],
 )
