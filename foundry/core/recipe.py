@@ -229,6 +229,12 @@ class Evaluation(Closed):
     languages: Many[Literal["zh-TW", "en"]] = Field(
         ("zh-TW", "en"), min_length=1, description="Languages of the report."
     )
+    references: Many[Words] = Field(
+        (),
+        description="Models that are asked the same questions, each in its own chat template, to "
+        "stand beside the tuned one: names of `foundry model list`, hub ids or folders. Nothing is "
+        "trained on them and no gate asks for them.",
+    )
 
 
 class Gate(Closed):

@@ -17,6 +17,8 @@ DECIMALS = 6
 class Roles:
     """Which columns are what: base models, the tuned one, the delivered files, baselines.
 
+    `references` are further models that the tuned one is compared with, and no gate looks at.
+
     Where nothing was trained, `tuned` is None and `peers` are models side by side, of which the
     first is the one that the others are compared with.
     """
@@ -26,6 +28,7 @@ class Roles:
     delivered: tuple[str, ...] = ()
     naive: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -112,6 +115,8 @@ class Comparison:
             return
         if base is not None:
             yield "tuned-base", roles.tuned, base
+        for name in roles.references:
+            yield "tuned-reference", roles.tuned, name
         for name in roles.naive:
             yield "tuned-naive", roles.tuned, name
         for name in roles.delivered:

@@ -1,7 +1,8 @@
 """Stage 7: ask the base, the tuned model and every delivered file the same questions, and report.
 
 The base is asked twice: exactly as the tuned model is, and as suits a base model, with solved
-examples in plain text and a stop string. Two naive baselines stand beside them.
+examples in plain text and a stop string. Two naive baselines stand beside them, and further models
+where the recipe names some.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 from foundry.core import atomic
 from foundry.core.events import Events
 from foundry.core.recipe import Recipe
-from foundry.core.records import EvalReport, Example
+from foundry.core.records import BaseModel, EvalReport, Example
 from foundry.core.rundir import RunDir
 from foundry.data.canaries import is_canary
 from foundry.encode.tokenize import Encoder
@@ -24,13 +25,15 @@ from foundry.evals.asking import asked_of, brought_prompts, in_template, titled
 from foundry.evals.baselines import most_frequent_answer, nearest_question
 from foundry.evals.brought import Brought, brought_by, part_titles
 from foundry.evals.compare import Evidence, Measured, Measures, measure, report_on
-from foundry.evals.comparison import Roles
+from foundry.evals.comparison import Roles, same
 from foundry.evals.contamination import overlaps
 from foundry.evals.judging import judged
 from foundry.evals.prompts import STOP, Labels, few_shot_text, pick_shots
+from foundry.evals.references import Reference, named
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
 from foundry.evals.reward_pairs import LONGER, Pairs, longer_answer, model_columns, pairs_of
+from foundry.evals.run_facts import base_identity
 from foundry.evals.unmeasured import measures_nothing, unmeasured_report
 from foundry.runtime.contract import Decoding, Runtime
 from foundry.store.ledger import Charges
@@ -53,7 +56,7 @@ class Examination:
     adapter and encoding by their hashes: answers of another are not kept. `base_identity` is all
     that decides the base's answers beside the prompts; another run that has the same may be asked
     in this one's place. `train` has each training row once; `replayed` names the files whose rows
-    are only there against forgetting.
+    are only there against forgetting. `references` are models that stand beside the tuned one.
     """
 
     recipe: Recipe
@@ -73,6 +76,7 @@ class Examination:
     facts: Mapping[str, Any]
     charges: Charges = field(default_factory=Charges)
     replayed: Collection[str] = ()
+    references: Sequence[BaseModel] = ()
 
     @cached_property
     def brought(self) -> list[Brought]:
@@ -88,6 +92,17 @@ class Examination:
     def shown(self) -> list[Example]:
         """The training rows of the task, from which examples and baselines are taken."""
         return [row for row in self.learned if row.source not in self.replayed]
+
+    @cached_property
+    def beside(self) -> Mapping[str, Reference]:
+        """The models of `references` by the names of their columns."""
+        return named(self.references)
+
+    def identity_of(self, column: str) -> Mapping[str, Any]:
+        """All that decides what a column's model answers, beside the prompts."""
+        if one := self.beside.get(column):
+            return base_identity(one.base)
+        return self.base_identity if column.startswith(BASE) else self.identity
 
     @property
     def all_items(self) -> list[Item]:
@@ -119,7 +134,7 @@ def examine(exam: Examination) -> EvalReport:
 
 
 def _measured(exam: Examination, evidence: Evidence) -> Measured:
-    columns = [*_base_columns(exam), *_tuned_columns(exam)]
+    columns = [*_base_columns(exam), *_reference_columns(exam), *_tuned_columns(exam)]
     naive = [
         most_frequent_answer(exam.shown, exam.items),
         nearest_question(exam.shown, exam.items),
@@ -129,6 +144,7 @@ def _measured(exam: Examination, evidence: Evidence) -> Measured:
         tuned="tuned",
         delivered=tuple(exam.delivered),
         naive=tuple(column.name for column in naive),
+        references=tuple(exam.beside),
     )
     recipe = exam.recipe
     columns = judged(
@@ -204,6 +220,20 @@ def _base_columns(exam: Examination) -> Iterator[Column]:
     with _base_runtime(exam, [one for each in asked for one in each]) as runtime:
         for each in asked:
             yield _ask_all(exam, runtime, each)
+
+
+def _reference_columns(exam: Examination) -> Iterator[Column]:
+    evaluation = exam.recipe.evaluation
+    for one in exam.beside.values():
+        encoder, asked = one.prompts(
+            exam.items,
+            exam.brought,
+            system=exam.encoder.system,
+            max_new_tokens=evaluation.max_new_tokens,
+        )
+        with one.opened(encoder, evaluation.batch_size) as runtime:
+            column = _ask_all(exam, runtime, asked)
+        yield replace(column, title=same(one.base.name))
 
 
 def _tuned_columns(exam: Examination) -> Iterator[Column]:
@@ -282,12 +312,11 @@ def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:
     def told(done: int, of: int) -> None:
         exam.events.emit("evaluate", "answers", column=asked.name, done=done, of=of)
 
-    identity = exam.base_identity if asked.name.startswith(BASE) else exam.identity
     made_from = atomic.fingerprint(
         {
             "column": asked.name,
             "runtime": runtime.name,
-            "identity": dict(identity),
+            "identity": dict(exam.identity_of(asked.name)),
             "settings": dict(asked.settings),
             "prompts": {key: list(ids) for key, ids in asked.prompts.items()},
             "continuations": dict(asked.continuations),

@@ -21,6 +21,7 @@ from foundry.planning import accelerator, cost, fit, hardware, origins
 from foundry.planning.forecast import forecast, known_rows, known_shape
 from foundry.planning.licences import check_texts, clear, remember
 from foundry.planning.processes import check_processes, check_room
+from foundry.planning.references import references_of
 from foundry.planning.refusals import (
     check_context,
     check_device,
@@ -116,6 +117,7 @@ def settle(
     base = locate(loaded.recipe.base_model, loaded.path.parent)
     cleared = clear(loaded, base, accepted_terms, override)
     teacher = teacher_of(loaded)
+    references = references_of(loaded)
     check_context(loaded, base)
     check_teacher(loaded, base, teacher)
     check_validation(loaded)
@@ -133,6 +135,11 @@ def settle(
         "inputs": inputs,
         "foundry": version(),
         **({"teacher": [teacher.sha256, teacher.settings_sha256]} if teacher else {}),
+        **(
+            {"references": [[one.sha256, one.settings_sha256] for one in references]}
+            if references
+            else {}
+        ),
     }
     resolved, reasons = resolve(loaded, accelerator.look())
     return Plan(

@@ -160,6 +160,7 @@ def _evaluate(way: Walk) -> Result:
     from foundry.evals.answers import Item
     from foundry.evals.examine import Examination, examine
     from foundry.evals.run_facts import base_identity, run_facts
+    from foundry.planning.references import references_of
 
     run, base = way.run, way.plan.base
     parts = [Part(**part) for part in way.results["data"]["parts"]]
@@ -189,6 +190,7 @@ def _evaluate(way: Walk) -> Result:
         facts=run_facts(way.plan, run, way.results, way.exports),
         charges=charges(way.plan),
         replayed=replayed_files(way.results["data"]),
+        references=references_of(way.loaded),
     )
     return examine(exam), [run.file("evals")]
 

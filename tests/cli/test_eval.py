@@ -328,44 +328,6 @@ def test_package_apart_from_its_run_wants_the_rows(finished: TinyRecipe, tmp_pat
     assert "`--data`" in outcome.err
 
 
-def test_questions_that_a_run_was_trained_on_are_named(finished: TinyRecipe, tmp_path: Path):
-    """C27: the benchmark's own data are not the recipe's, so the data stage never saw them."""
-    lines = finished.run.file("data", "train.jsonl").read_text("utf-8").splitlines()
-    rows = [json.loads(line) for line in lines[:3]]
-    learned = [row["messages"][-2]["content"] for row in rows]
-    new = [f"第{n}號燈泡有幾顆螺絲釘？" for n in range(9)]
-    path = tmp_path / "intents.csv"
-    asked = [f"{question},{'ab'[n % 2]}" for n, question in enumerate([*learned, *new])]
-    path.write_text("\n".join(["text,category", *asked]) + "\n", encoding="utf-8")
-    base = finished.folder / "base"
-
-    made = ran(
-        base, finished.package / "adapter", "--tasks", "banking77", "--data", path, "--few-shot", 0
-    )
-
-    report = json.loads(Path(made["report"]).read_text("utf-8"))
-    found = report["contamination"]
-    assert found["count"] == 3
-    assert {item["kind"] for item in found["items"]} <= {"exact", "same-question"}
-    assert all(item["source"].startswith("adapter: ") for item in found["items"])
-    (n,) = {part["n"] for part in report["parts"]}
-    assert {score["n_without"] for score in found["scores"]} == {n - 3}
-    assert {score["column"] for score in found["scores"]} == {c["name"] for c in made["columns"]}
-    assert any("3 questions overlap" in sentence["en"] for sentence in made["headlines"])
-    page = Path(made["page"]).read_text("utf-8")
-    assert "Questions that training rows hold too" in page
-    facts = report["facts"]
-    assert facts["environment"]["packages"]["torch"] and set(facts["models"]) == {
-        column["name"] for column in made["columns"]
-    }
-
-
-def test_nobody_looks_where_no_training_rows_are_known(tiny_llama: Path, choices: Path):
-    made = ran(tiny_llama, "--tasks", "twinkle", "--data", choices, "--limit", 2)
-
-    assert json.loads(Path(made["report"]).read_text("utf-8"))["contamination"] is None
-
-
 def test_export_of_a_package_is_a_model(finished: TinyRecipe, drcd: Path):
     made = ran(
         finished.package / "adapter",
