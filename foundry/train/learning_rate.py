@@ -16,6 +16,7 @@ https://huggingface.co/docs/trl/lora_without_regret, takes 1e-6 and ten times as
 reinforcement learning, and asks for fewer than 32 rows in a step.
 """
 
+from math import prod
 from typing import Literal
 
 from foundry.core.language import gettext as _
@@ -45,12 +46,17 @@ def learning_rate(
         return all_weights, _("auto: all weights are trained; TRL's default")
     if times is None:
         by = SHORT_TIMES if steps < SHORT_RUN else UPDATE_TIMES
-        return by * all_weights, _("auto: LoRA's rate; not tried for this method")
+        return _product(by, all_weights), _("auto: LoRA's rate; not tried for this method")
     if times != 1:
         why = _("auto: {times:g} times LoRA's rate, as in the method's own paper")
-        return times * (UPDATE_TIMES * all_weights), why.format(times=times)
+        return _product(times, UPDATE_TIMES, all_weights), why.format(times=times)
     if steps < SHORT_RUN:
         why = _("auto: 15 times the rate for all weights, under {steps} steps ({source})")
-        return SHORT_TIMES * all_weights, why.format(steps=SHORT_RUN, source=source)
+        return _product(SHORT_TIMES, all_weights), why.format(steps=SHORT_RUN, source=source)
     why = _("auto: 10 times the rate for all weights ({source})")
-    return UPDATE_TIMES * all_weights, why.format(source=source)
+    return _product(UPDATE_TIMES, all_weights), why.format(source=source)
+
+
+def _product(*factors: float) -> float:
+    """As a person would write it: 15 times 1e-6 is 1.5e-05, and no 1.4999999999999999e-05."""
+    return float(f"{prod(factors):.12g}")

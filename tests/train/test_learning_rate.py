@@ -1,6 +1,7 @@
 """What `learning_rate: auto` means, in the plan and in the run."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ from tests.tiny_run import Setup, fast, metrics, open_run
 )
 def test_rate_follows_from_what_is_trained_and_for_how_long(trained, steps: int, rate: float):
     assert learning_rate(trained, steps)[0] == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("steps", [99, 100])
+@pytest.mark.parametrize("all_weights", [1e-6, 2e-5, 5e-6, 3e-7])
+@pytest.mark.parametrize("times", [1.0, 15.0, 0.1, None])
+def test_rate_is_one_that_a_person_would_write(times, all_weights: float, steps: int):
+    found, _why = learning_rate("update", steps, times, all_weights)
+
+    assert len(Decimal(repr(found)).as_tuple().digits) <= 3
 
 
 def test_reason_names_its_source():
