@@ -8,7 +8,6 @@ Of endless questions its precision and recall are that rate's mean for every lab
 macro F1. `simulate_statistics.py` does the same for scores of single questions.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -24,7 +23,15 @@ from foundry.evals.evaluators import classification  # noqa: E402
 from foundry.evals.set_statistics import interval, paired_difference  # noqa: E402
 from foundry.evals.statistics import Difference, verdict  # noqa: E402
 from scripts.performance import machine, put_section  # noqa: E402
-from scripts.simulate_statistics import FALSE, LEVEL, PAGE, SEED, slack  # noqa: E402
+from scripts.simulate_statistics import (  # noqa: E402
+    FALSE,
+    LEVEL,
+    PAGE,
+    SEED,
+    head,
+    parse,
+    slack,
+)
 
 SECTION = "Do pooled numbers keep what they say?"
 RATES = (0.5, 0.85)
@@ -122,8 +129,7 @@ def _pair(
 
 def table(runs: int, tell: Callable[[str], None]) -> Iterator[str]:
     """The rows of the table, each told when it is made."""
-    yield f"| {' | '.join(COLUMNS)} |"
-    yield f"| {' | '.join(['--:'] * len(COLUMNS))} |"
+    yield from head(COLUMNS)
     for number, shape in enumerate(SHAPES):
         kept = simulate_pooled(*shape, runs=runs, seed=SEED + 200 + number)
         shares = (*kept.coverage, kept.difference_coverage, kept.false_positives)
@@ -135,10 +141,7 @@ def table(runs: int, tell: Callable[[str], None]) -> Iterator[str]:
 
 def main() -> None:
     """Simulate, print, and with `--write` put the table into docs/evaluation.md."""
-    parser = argparse.ArgumentParser(description="Simulate the statistics of pooled numbers.")
-    parser.add_argument("--runs", type=int, default=400, help="simulated tests a row")
-    parser.add_argument("--write", action="store_true", help=f"write into {PAGE.name}")
-    options = parser.parse_args()
+    options = parse("Simulate the statistics of pooled numbers.", 400)
     rows = list(table(options.runs, lambda row: print(row, flush=True)))
     if options.write:
         off = [100 * slack(share, options.runs) for share in (LEVEL, FALSE)]

@@ -182,10 +182,14 @@ def _names(sizes: Counts) -> list[str]:
     return [str(group) for group, size in enumerate(sizes) for _ in range(size)]
 
 
+def head(columns: tuple[str, ...]) -> tuple[str, str]:
+    """The head of a table of numbers."""
+    return f"| {' | '.join(columns)} |", f"| {' | '.join(['--:'] * len(columns))} |"
+
+
 def table(runs: int, tell: Callable[[str], None]) -> Iterator[str]:
     """The rows of the table, each told when it is made."""
-    yield f"| {' | '.join(COLUMNS)} |"
-    yield f"| {' | '.join(['--:'] * len(COLUMNS))} |"
+    yield from head(COLUMNS)
     for number, shape in enumerate(SHAPES):
         kept = simulate(shape, runs=runs, seed=SEED + number)
         least, power = (
@@ -251,8 +255,7 @@ def _graded_pair(
 
 def graded_table(runs: int, tell: Callable[[str], None]) -> Iterator[str]:
     """The rows of the second table, each told when it is made."""
-    yield f"| {' | '.join(GRADED_COLUMNS)} |"
-    yield f"| {' | '.join(['--:'] * len(GRADED_COLUMNS))} |"
+    yield from head(GRADED_COLUMNS)
     for number, (groups, largest) in enumerate(GRADED_SHAPES):
         kept = simulate_graded(groups, largest, runs=runs, seed=SEED + 100 + number)
         shares = (*kept.share_coverage, kept.difference_coverage, kept.false_positives)
@@ -263,10 +266,7 @@ def graded_table(runs: int, tell: Callable[[str], None]) -> Iterator[str]:
 
 def main() -> None:
     """Simulate, print, and with `--write` put the table into docs/evaluation.md."""
-    parser = argparse.ArgumentParser(description="Simulate the statistics of reports.")
-    parser.add_argument("--runs", type=int, default=1000, help="simulated tests a row")
-    parser.add_argument("--write", action="store_true", help=f"write into {PAGE.name}")
-    options = parser.parse_args()
+    options = parse("Simulate the statistics of reports.", 1000)
     rows = list(table(options.runs, lambda row: print(row, flush=True)))
     graded = list(graded_table(options.runs, lambda row: print(row, flush=True)))
     if options.write:
@@ -280,6 +280,14 @@ def main() -> None:
         told = f"{made}, seed {SEED}; {machine(['numpy', 'scipy'])}\n"
         body = "\n".join([about, told, *rows, "", second, *graded])
         put_section(PAGE, SECTION, body)
+
+
+def parse(what: str, runs: int) -> argparse.Namespace:
+    """How many tests are simulated, and whether the page is written."""
+    parser = argparse.ArgumentParser(description=what)
+    parser.add_argument("--runs", type=int, default=runs, help="simulated tests a row")
+    parser.add_argument("--write", action="store_true", help=f"write into {PAGE.name}")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
