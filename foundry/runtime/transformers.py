@@ -65,7 +65,10 @@ class TransformersRuntime:
         pad = decoding.stop_ids[0] if decoding.stop_ids else 0
         ids_BT, mask_BT = padded_left(prompts, pad)
         width = ids_BT.shape[1]
-        read = shared and {"cache": shared.cache([width - len(prompt) for prompt in prompts])}
+        read: dict[str, Any] = {}
+        if shared is not None:
+            padding = [width - len(prompt) for prompt in prompts]
+            read = {"cache": shared.cache(padding), "use_cache": True}
         with quiet(), few_rows_fast(self.model):
             out_BT = self.model.generate(
                 input_ids=ids_BT,
@@ -75,7 +78,7 @@ class TransformersRuntime:
                 eos_token_id=list(decoding.stop_ids) or None,
                 pad_token_id=pad,
                 stopping_criteria=self._criteria(decoding, width),
-                **(read or {}),
+                **read,
             )
         return [self._result(row, decoding) for row in out_BT[:, width:].tolist()]
 

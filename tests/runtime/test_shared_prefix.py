@@ -154,6 +154,21 @@ def test_loglikelihoods_are_those_of_each_prompt_alone(trained: Trained):
         assert (made.tokens, made.is_greedy) == (alone.tokens, alone.is_greedy)
 
 
+def test_model_that_was_told_to_keep_no_cache_answers_the_same(trained: Trained):
+    """As transformers' Trainer tells a model whose activations are computed twice."""
+    model = trained.tuned.model
+    runtime = TransformersRuntime(model, trained.tuned.encoder.tokenizer, batch_size=3)
+    prompts, decoding = same_beginning(trained), Decoding(20, trained.tuned.stop_ids)
+    expected = runtime.generate(prompts, decoding)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model.config, "use_cache", False)
+        patch.setattr(model.generation_config, "use_cache", False)
+        found = runtime.generate(prompts, decoding)
+
+    assert found == expected
+
+
 def test_prompts_that_are_equal_leave_their_last_id_to_be_read(trained: Trained):
     runtime = TransformersRuntime(trained.tuned.model, trained.tuned.encoder.tokenizer)
     prompt, decoding = same_beginning(trained)[0], Decoding(8)
