@@ -1,9 +1,10 @@
 """What all prompts of a call begin with, read once and not once for each of them.
 
-Questions of one task share their system prompt, its list of labels and its examples: 240 of the 267
-ids that a question of banking77 has. The keys and values of those ids are the same for every row,
-since no id sees what follows it. A row's copy stands behind the row's padding, so that a batch is
-what it is without: ids padded on the left, of which the first columns have been read (C26).
+Questions of one task may share a system text, a list of labels, or worked examples, as those of the
+benchmark banking77 do; a recipe without these shares little. The keys and values of those ids are
+the same for every row, since no id sees what follows it. A row's copy stands behind the row's
+padding, so that a batch is what it is without: ids padded on the left, of which the first columns
+have been read (C26).
 """
 
 # B rows, H heads of keys and values, P ids read once, D the width of a head
