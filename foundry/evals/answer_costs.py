@@ -17,14 +17,13 @@ ANSWERS = 1000
 def answer_costs(
     columns: Sequence[Column], items: Sequence[Item], charges: Charges
 ) -> dict[str, Any]:
-    """Per model column `{column, seconds, kwh, kwh_from, twd, rent_twd}` for a thousand answers.
+    """Per model column what a thousand answers take, and how fast it makes them.
 
-    `tokens_per_s` is how fast it answers: tokens of its answers, prompts left out, by the seconds.
-
-    What evaluators bring among `items` counts neither as answers nor as seconds. A number is None
-    where it is not known: money without a price, anything of a column without seconds. Beside the
-    columns stand the assumptions: `watts`, `watts_from`, `twd_per_kwh`, `price_from`,
-    `twd_per_hour`, `rent_from`.
+    A column has `{column, seconds, tokens_per_s, kwh, kwh_from, twd, rent_twd}`; the tokens are
+    those of its answers, prompts left out. What evaluators bring among `items` counts neither as
+    answers nor as seconds. A number is None where it is not known: money without a price, anything
+    of a column without seconds. Beside the columns stand the assumptions: `watts`, `watts_from`,
+    `twd_per_kwh`, `price_from`, `twd_per_hour`, `rent_from`.
     """
     return {
         "answers": ANSWERS,

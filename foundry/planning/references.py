@@ -21,7 +21,7 @@ def references_of(loaded: LoadedRecipe) -> tuple[BaseModel, ...]:
     names = tuple(dict.fromkeys(loaded.recipe.evaluation.references))
     if names and gives_reward(loaded.recipe.train.kind):
         what = _("a reward model answers nothing, so that no other model can stand beside it")
-        raise RecipeError(Problem(WHERE, what, _("remove the key")))
+        raise RecipeError(Problem(WHERE, what, _("remove it")))
     found = tuple(locate(name, loaded.path.parent) for name in names)
     for base in found:
         open_encoder(base)
