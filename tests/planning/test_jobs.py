@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from kubeflow_trainer_api import models
 
 from foundry.core.errors import RecipeError
 from foundry.planning.jobs import kubernetes, slurm
@@ -20,6 +21,10 @@ from tests.commands import running
 
 HERE = Path(__file__).parent
 SCHEMA = json.loads((HERE / "schemas" / "trainer.json").read_text(encoding="utf-8"))
+MODELS = {
+    "TrainJob": models.TrainerV1alpha1TrainJob,
+    "TrainingRuntime": models.TrainerV1alpha1TrainingRuntime,
+}
 JOB = ClusterJob(
     name="retail-customer-service",
     command=("foundry", "train", "it's mine.yaml", "--set", "train.epochs=2", "--runs", "runs"),
@@ -75,6 +80,24 @@ def test_the_schema_refuses_a_field_that_the_trainer_does_not_know(wrong):
 
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(train_job, SCHEMA)
+
+
+def read_back(one):
+    """An object as the trainer's own types keep it: of its fields, what is not known is dropped."""
+    return MODELS[one["kind"]].from_dict(one).to_dict()
+
+
+def test_the_trainers_own_types_keep_every_field():
+    for one in objects():
+        assert read_back(one) == one
+
+
+@pytest.mark.parametrize("wrong", ["nodes", "podTemplateOverrides", "restartPolicy"])
+def test_the_trainers_own_types_drop_a_field_that_it_does_not_know(wrong):
+    _runtime, train_job = objects()
+    train_job["spec"][wrong] = 1
+
+    assert read_back(train_job) != train_job
 
 
 def test_a_pod_that_saved_its_state_is_made_anew_and_any_other_fails():

@@ -84,7 +84,10 @@ def _runtime(job: ClusterJob, wanted: Wanted) -> dict[str, Any]:
                 "values": [INTERRUPTED],
             },
         },
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+        {
+            "action": "Ignore",
+            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+        },
     ]
     made_of = {"backoffLimit": 0, "podFailurePolicy": {"rules": rules}, "template": {"spec": pod}}
     node = {"name": "node", "template": {"metadata": {"labels": STEP}, "spec": made_of}}
