@@ -100,3 +100,11 @@ def tiny_model(name: str, tokenizer: Any, *, tied: bool) -> Any:
             "pad_token_id": tokenizer.pad_token_id,
         }
     )
+
+
+def random_model(name: str, *, tied: bool = True) -> Any:
+    """The same to be asked, each time with the same weights."""
+    import torch
+
+    torch.manual_seed(0)
+    return tiny_model(name, tiny_tokenizer(name), tied=tied).eval()

@@ -315,3 +315,5 @@ MODELS = {
         around=APERTUS_15,
     ),
 }
+# Families whose state is that of the whole text in some layers, and not keys and values alone.
+STATEFUL = {"qwen3.5", "qwen3.5-think", "granite-hybrid"}

@@ -95,11 +95,15 @@ def _moved(x_1HPD: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
     return made_BHPD
 
 
-def _allows(config: Any) -> bool:
-    """Whether the keys of an id are the same whatever follows it, and stand in a plain cache."""
+def has_plain_cache(config: Any) -> bool:
+    """Whether the model's state are keys and values alone, each of its own row and id."""
     kinds = set(getattr(config, "layer_types", None) or ())
-    if not kinds <= PLAIN or getattr(config, "attention_chunk_size", None) is not None:
-        return False
+    return kinds <= PLAIN and getattr(config, "attention_chunk_size", None) is None
+
+
+def _allows(config: Any) -> bool:
+    """Whether, moreover, the keys of an id are the same whatever follows it."""
     rope = getattr(config, "rope_parameters", None) or {}
     each = rope.values() if all(isinstance(one, dict) for one in rope.values()) else [rope]
-    return not any(one.get("rope_type") in BY_LENGTH for one in each)
+    by_length = any(one.get("rope_type") in BY_LENGTH for one in each)
+    return has_plain_cache(config) and not by_length

@@ -1,6 +1,7 @@
 """Runtime over a transformers model in this process; batched with left padding (C26)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,8 +9,9 @@ import torch
 from foundry.models.quiet import quiet
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
 from foundry.runtime.few_rows import few_rows_fast
+from foundry.runtime.leaving import answers
 from foundry.runtime.likelihood import Scored, batches, scored_batch
-from foundry.runtime.shared_prefix import SharedPrefix
+from foundry.runtime.shared_prefix import SharedPrefix, has_plain_cache
 
 BATCH_SIZE = 32
 
@@ -19,10 +21,10 @@ class TransformersRuntime:
 
     def __init__(self, model: Any, tokenizer: Any, *, batch_size: int = BATCH_SIZE) -> None:
         self.name = "transformers"
+        self.prompts_at_once = batch_size
         self.tokens_at_once = None
         self.model = model
         self.tokenizer = tokenizer
-        self.batch_size = batch_size
 
     def tokens(self, text: str) -> list[int]:
         """See `Runtime.tokens`."""
@@ -45,8 +47,8 @@ class TransformersRuntime:
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         results: dict[int, Generation] = {}
         shared = self._shared(prompts)
-        for start in range(0, len(order), self.batch_size):
-            batch = order[start : start + self.batch_size]
+        for start in range(0, len(order), self.prompts_at_once):
+            batch = order[start : start + self.prompts_at_once]
             made = self._generate_batch([prompts[i] for i in batch], decoding, shared)
             results.update(zip(batch, made, strict=True))
             if on_batch is not None:
@@ -64,35 +66,37 @@ class TransformersRuntime:
     ) -> list[Generation]:
         pad = decoding.stop_ids[0] if decoding.stop_ids else 0
         ids_BT, mask_BT = padded_left(prompts, pad)
-        width = ids_BT.shape[1]
-        read: dict[str, Any] = {}
-        if shared is not None:
-            padding = [width - len(prompt) for prompt in prompts]
-            read = {"cache": shared.cache(padding), "use_cache": True}
         with quiet(), few_rows_fast(self.model):
-            out_BT = self.model.generate(
-                input_ids=ids_BT,
-                attention_mask=mask_BT,
-                max_new_tokens=decoding.max_new_tokens,
-                do_sample=False,
+            made = answers(
+                self.model,
+                ids_BT,
+                mask_BT,
+                most=decoding.max_new_tokens,
+                ended=partial(self._ended, decoding=decoding),
+                cache=self._cache(prompts, shared),
                 eos_token_id=list(decoding.stop_ids) or None,
                 pad_token_id=pad,
-                stopping_criteria=self._criteria(decoding, width),
-                **read,
             )
-        return [self._result(row, decoding) for row in out_BT[:, width:].tolist()]
+        return [self._result(ids, decoding) for ids in made]
 
-    def _criteria(self, decoding: Decoding, width: int) -> Any:
-        from transformers import StoppingCriteriaList
+    def _cache(self, prompts: Sequence[Sequence[int]], shared: SharedPrefix | None) -> Any:
+        """What has been read of `prompts`; None where the model's state is not one of rows."""
+        if shared is not None:
+            width = max(map(len, prompts))
+            return shared.cache([width - len(prompt) for prompt in prompts])
+        from transformers import DynamicCache
 
-        if not decoding.stop_strings:
-            return StoppingCriteriaList()
+        if not has_plain_cache(self.model.config.get_text_config(decoder=True)):
+            return None
+        return DynamicCache(config=self.model.config)
 
-        def seen(ids_BT: torch.Tensor, _scores: Any, **_kwargs: Any) -> torch.Tensor:
-            texts = self.tokenizer.batch_decode(ids_BT[:, width:])
-            return torch.tensor([cut(text, decoding.stop_strings)[1] for text in texts])
-
-        return StoppingCriteriaList([seen])
+    def _ended(self, new_BT: torch.Tensor, decoding: Decoding) -> torch.Tensor:
+        """Which rows have a stop id or a stop string; (B,), bool."""
+        done_B = torch.isin(new_BT, torch.tensor(decoding.stop_ids)).any(dim=1)
+        if decoding.stop_strings:
+            texts = self.tokenizer.batch_decode(new_BT)
+            done_B |= torch.tensor([cut(text, decoding.stop_strings)[1] for text in texts])
+        return done_B
 
     def _result(self, ids: list[int], decoding: Decoding) -> Generation:
         stop = next((n for n, token in enumerate(ids) if token in decoding.stop_ids), None)
@@ -147,7 +151,7 @@ class TransformersRuntime:
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
         found: dict[Scored, LogLikelihood] = {}
         shared = SharedPrefix.read(self.model, prompts)
-        for batch in batches(scored, size=self.batch_size, vocabulary=vocabulary):
+        for batch in batches(scored, size=self.prompts_at_once, vocabulary=vocabulary):
             ids_BT, mask_BT = padded_left([row[0].read for row in batch], 0)
             found.update(scored_batch(self.model, ids_BT, mask_BT, batch, shared))
             if on_batch is not None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from foundry.runtime.few_rows import MOST_ROWS, few_rows_fast
+from foundry.runtime.few_rows import BLOCK, MOST_ROWS, few_rows_fast
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -17,6 +17,17 @@ def test_same_numbers_as_the_layer_makes(shape: tuple[int, ...], bias: bool):
 
     assert count == 1
     assert made.shape == wanted.shape and made.is_contiguous()
+    torch.testing.assert_close(made, wanted)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7, 8, 13, MOST_ROWS])
+def test_large_weight_makes_the_same_numbers_block_by_block(rows: int):
+    layer, x = torch.nn.Linear(5, 2 * BLOCK + 9), torch.randn(rows, 5)
+    wanted = layer(x)
+
+    with few_rows_fast(layer):
+        made = layer(x)
+
     torch.testing.assert_close(made, wanted)
 
 

@@ -14,12 +14,11 @@ from foundry.runtime.transformers import TransformersRuntime, padded_left
 from tests import tiny
 from tests.cases import case, change
 from tests.padding import WRONG_PADDING
-from tests.tiny_models import MODELS
+from tests.tiny_models import MODELS, STATEFUL
 from tests.tiny_run import Trained
 
 SHARED = [1, *range(300, 340)]  # 41 ids; the window of the tiny models is 32
 PROMPTS = [[*SHARED, *range(20, 20 + n)] for n in (1, 3, 9, 20)]
-STATEFUL = {"qwen3.5", "qwen3.5-think", "granite-hybrid"}  # a state of the whole text, not keys
 
 
 def not_moved(x_1HPD: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
@@ -70,25 +69,20 @@ def check_logits(model: Any) -> None:
         torch.testing.assert_close(logits, alone, rtol=1e-4, atol=1e-4)
 
 
-def model_of(name: str) -> Any:
-    torch.manual_seed(0)
-    return tiny.tiny_model(name, tiny.tiny_tokenizer(name), tied=True).eval()
-
-
 @pytest.mark.parametrize("name", sorted(MODELS.keys() - STATEFUL))
 def test_logits_of_every_family_are_those_of_a_prompt_alone(name: str):
-    check_logits(model_of(name))
+    check_logits(tiny.random_model(name))
 
 
 @case("C26", NOT_MOVED)
 @pytest.mark.parametrize("name", ["llama", "gemma3"])
 def test_row_stands_where_its_padding_puts_it(name: str):
-    check_logits(model_of(name))
+    check_logits(tiny.random_model(name))
 
 
 def test_layers_that_look_at_the_keys_of_others_are_served():
     """Gemma 4's E models: the last layers have no keys of their own."""
-    made = model_of("gemma4")
+    made = tiny.random_model("gemma4")
     settings = made.config.to_dict() | {
         "num_hidden_layers": 4,
         "layer_types": ["sliding_attention", "full_attention"] * 2,
@@ -104,12 +98,12 @@ def test_layers_that_look_at_the_keys_of_others_are_served():
 
 @pytest.mark.parametrize("name", sorted(STATEFUL))
 def test_state_of_a_whole_text_is_not_taken_apart(name: str):
-    assert SharedPrefix.read(model_of(name), PROMPTS) is None
+    assert SharedPrefix.read(tiny.random_model(name), PROMPTS) is None
 
 
 @pytest.mark.parametrize("kind", ["dynamic", "longrope"])
 def test_places_that_depend_on_the_length_are_not_read_ahead(kind: str):
-    model = model_of("llama")
+    model = tiny.random_model("llama")
     model.config.rope_parameters = {**model.config.rope_parameters, "rope_type": kind}
 
     assert SharedPrefix.read(model, PROMPTS) is None
