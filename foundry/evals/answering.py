@@ -110,7 +110,10 @@ def ask(
             for key, one in zip(keys, made, strict=True)
         ]
 
-    filled = fill(items, generate, file=file, made_from=made_from, on_answer=on_answer)
+    # Those of like length side by side, since a shorter one is padded to the longest.
+    ordered = sorted(items, key=lambda item: len(asked.prompts[item.example.id]))
+    told = {"file": file, "made_from": made_from, "on_answer": on_answer}
+    filled = fill(ordered, generate, at_once=max(BATCH, runtime.prompts_at_once), **told)
     recorded = {**asked.settings, "runtime": runtime.name}
     return Column(asked.name, asked.title, recorded, filled.answers, filled.seconds, filled.joules)
 
@@ -139,6 +142,7 @@ def fill(
     file: Path,
     made_from: str,
     on_answer: Callable[[int, int], None],
+    at_once: int = BATCH,
 ) -> Filled:
     """Every item's answer, and the seconds they took; batches that `file` has are not asked again.
 
@@ -151,11 +155,12 @@ def fill(
         file: JSON lines of the answers.
         made_from: Fingerprint of everything that decides them.
         on_answer: Told how many of how many are there.
+        at_once: Items of a batch.
     """
     answers, meter = dict(resume_answers(file, made_from)), Meter()
-    at_once = not answers
-    for start in range(0, len(items), BATCH):
-        batch = items[start : start + BATCH]
+    is_fresh = not answers
+    for start in range(0, len(items), at_once):
+        batch = items[start : start + at_once]
         if all(item.example.id in answers for item in batch):
             continue
         started = time.monotonic()
@@ -168,7 +173,7 @@ def fill(
         on_answer(len(answers), len(items))
     wanted = {item.example.id for item in items}
     kept = {key: one for key, one in answers.items() if key in wanted}
-    joules = meter.joules() if at_once else None
+    joules = meter.joules() if is_fresh else None
     return Filled(kept, round(seconds_spent(file), 3), joules)
 
 

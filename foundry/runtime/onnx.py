@@ -39,6 +39,7 @@ class OnnxRuntime:
             what = _("onnxruntime-genai cannot load the folder ({error})").format(error=error)
             raise ResourceError(Problem(folder.name, what, _("export it again"))) from error
         self.name = "onnxruntime-genai"
+        self.prompts_at_once = 1
         self.tokens_at_once = None
         self.context = context_of(folder)
 

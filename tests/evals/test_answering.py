@@ -31,6 +31,7 @@ class Counted:
     def __init__(self, trained: Trained) -> None:
         self.live = TransformersRuntime(trained.tuned.model, trained.tuned.encoder.tokenizer)
         self.name = self.live.name
+        self.prompts_at_once = 5
         self.prompts: list[list[int]] = []
 
     def generate(self, prompts: list[list[int]], decoding: Decoding) -> list[Generation]:
@@ -71,15 +72,26 @@ def test_answers_that_are_there_are_not_asked_again(
     runtime: Counted, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(answering, "BATCH", 5)
-    fill(runtime, asked, tmp_path / "tuned.jsonl", items=ITEMS[:5])
+    ordered = sorted(ITEMS, key=lambda item: len(asked.prompts[item.example.id]))
+    fill(runtime, asked, tmp_path / "tuned.jsonl", items=ordered[:5])
     runtime.prompts.clear()
 
     column, told = fill(runtime, asked, tmp_path / "tuned.jsonl")
 
-    assert runtime.prompts == [asked.prompts[row.id] for row in ROWS[5:]]
+    assert runtime.prompts == [asked.prompts[item.example.id] for item in ordered[5:]]
     assert len(column.answers) == len(ROWS)
     assert told == [(len(ROWS), len(ROWS))]
     assert column.seconds == round(seconds_spent(tmp_path / "tuned.jsonl"), 3)
+
+
+def test_a_runtime_that_takes_more_prompts_at_once_is_given_them(
+    runtime: Counted, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(answering, "BATCH", 2)
+
+    _column, told = fill(runtime, asked, tmp_path / "tuned.jsonl")
+
+    assert told == [(5, len(ROWS)), (len(ROWS), len(ROWS))]
 
 
 def test_answers_of_another_model_are_asked_again(runtime: Counted, asked: Asked, tmp_path: Path):
