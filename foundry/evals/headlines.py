@@ -1,6 +1,7 @@
 """The few sentences a shop owner reads: what training changed, part by part."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from foundry.evals.answers import Column
 from foundry.evals.comparison import Comparison
@@ -61,6 +62,8 @@ def say_difference(
     )
     if found != "NO DIFFERENCE" or least is None:
         return head
+    if verdict(replace(difference, p_adjusted=None)) != found:
+        head = join(head, say("one-of-many", count=str(difference.comparisons)))
     return join(head, say("detectable", detectable=points(least)))
 
 

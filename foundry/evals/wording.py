@@ -55,6 +55,11 @@ SENTENCES: Mapping[str, Text] = {
         "zh-TW": "這些題目要差到約 {detectable} 個百分點才多半看得出來。",
         "en": "A true difference of about {detectable} points would most likely have shown.",
     },
+    "one-of-many": {
+        "zh-TW": "單獨看像是有差，但這裡一共比了 {count} 項，碰巧出現這樣的一項並不奇怪。",
+        "en": "Alone it would count, but {count} comparisons were made, and one like it may come "
+        "by chance.",
+    },
     "no-difference-at-all": {
         "zh-TW": "平均得分相同：看不出差別。",
         "en": "The same score on average: no difference found.",
