@@ -79,25 +79,26 @@ def settings(
     }
 
 
-def ask(
-    runtime: Runtime,
-    items: Sequence[Item],
-    asked: Asked,
-    *,
-    file: Path,
-    made_from: str,
-    on_answer: Callable[[int, int], None],
-) -> Column:
-    """Fill a column; answers already in `file` from the same inputs are kept.
+@dataclass(frozen=True)
+class Sheet:
+    """Where the answers of a column are kept.
 
-    Args:
-        runtime: The model.
-        items: What is asked.
-        asked: The column.
-        file: JSON lines of its answers.
-        made_from: Fingerprint of the model, the prompts and the decoding.
+    Attributes:
+        file: JSON lines of them.
+        made_from: Fingerprint of everything that decides them, such as the model, the prompts and
+            the decoding; answers of another are asked again.
         on_answer: Told how many of how many are there.
+        at_once: How many questions are given to the model together.
     """
+
+    file: Path
+    made_from: str
+    on_answer: Callable[[int, int], None]
+    at_once: int = BATCH
+
+
+def ask(runtime: Runtime, items: Sequence[Item], asked: Asked, sheet: Sheet) -> Column:
+    """Fill a column; answers that are there already are kept."""
 
     def generate(batch: Sequence[Item]) -> list[Answer]:
         made = runtime.generate([asked.prompts[i.example.id] for i in batch], asked.decoding)
@@ -110,10 +111,10 @@ def ask(
             for key, one in zip(keys, made, strict=True)
         ]
 
-    # Those of like length side by side, since a shorter one is padded to the longest.
-    ordered = sorted(items, key=lambda item: len(asked.prompts[item.example.id]))
-    told = {"file": file, "made_from": made_from, "on_answer": on_answer}
-    filled = fill(ordered, generate, at_once=max(BATCH, runtime.prompts_at_once), **told)
+    # Those of like length side by side, since a shorter one is padded to the longest; those first,
+    # so that memory that does not suffice is found out at once.
+    ordered = sorted(items, key=lambda item: -len(asked.prompts[item.example.id]))
+    filled = fill(ordered, generate, sheet)
     recorded = {**asked.settings, "runtime": runtime.name}
     return Column(asked.name, asked.title, recorded, filled.answers, filled.seconds, filled.joules)
 
@@ -136,31 +137,23 @@ class Filled:
 
 
 def fill(
-    items: Sequence[Item],
-    answer: Callable[[Sequence[Item]], Sequence[Answer]],
-    *,
-    file: Path,
-    made_from: str,
-    on_answer: Callable[[int, int], None],
-    at_once: int = BATCH,
+    items: Sequence[Item], answer: Callable[[Sequence[Item]], Sequence[Answer]], sheet: Sheet
 ) -> Filled:
-    """Every item's answer, and the seconds they took; batches that `file` has are not asked again.
+    """Every item's answer, and the seconds they took; batches that are there are not asked again.
 
-    Items are always asked in the same batches, because the last digits of a model's logits depend
-    on who shares the batch, and a kill must not change a result.
+    With the same `at_once`, items are always asked in the same batches, because the last digits of
+    a model's logits depend on who shares the batch, and a kill must not change a result.
 
     Args:
         items: What is asked.
         answer: Answers a batch of items; not called where none is left.
-        file: JSON lines of the answers.
-        made_from: Fingerprint of everything that decides them.
-        on_answer: Told how many of how many are there.
-        at_once: Items of a batch.
+        sheet: Where the answers are kept.
     """
-    answers, meter = dict(resume_answers(file, made_from)), Meter()
+    file, size = sheet.file, sheet.at_once
+    answers, meter = dict(resume_answers(file, sheet.made_from)), Meter()
     is_fresh = not answers
-    for start in range(0, len(items), at_once):
-        batch = items[start : start + at_once]
+    for start in range(0, len(items), size):
+        batch = items[start : start + size]
         if all(item.example.id in answers for item in batch):
             continue
         started = time.monotonic()
@@ -170,7 +163,7 @@ def fill(
             if one.item_id not in answers:
                 append_answer(file, one)
                 answers[one.item_id] = one
-        on_answer(len(answers), len(items))
+        sheet.on_answer(len(answers), len(items))
     wanted = {item.example.id for item in items}
     kept = {key: one for key, one in answers.items() if key in wanted}
     joules = meter.joules() if is_fresh else None

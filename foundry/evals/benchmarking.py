@@ -16,10 +16,12 @@ from foundry.core.records import Example
 from foundry.core.rundir import RunDir
 from foundry.evals import harness
 from foundry.evals.answering import (
+    BATCH,
     OPTION_RULE,
     TEXT_RULE,
     Asked,
     Prompting,
+    Sheet,
     ask,
     fill,
     keep_prompts,
@@ -247,7 +249,8 @@ def _column_of_harness(
         return subject.opened(longest, bench.batch_size)
 
     with subject.speaking() as speech:
-        model = RuntimeLM(Opened(subject, record, load, told), speech)
+        at_once = max(BATCH, bench.batch_size)
+        model = RuntimeLM(Opened(subject, record, load, told, at_once), speech)
         found = run(task, model)
     column = column_of(task, model, found)
     lines = [one.as_dict() for one in column.answers.values()]
@@ -295,15 +298,15 @@ def _column(bench: Bench, subject: Subject, task: Task, prompts: Prompts, model:
         column = f"{subject.name}, {task.name}"
         bench.events.emit("evaluate", "answers", column=column, done=done, of=of)
 
-    where: dict[str, Any] = {"file": file, "made_from": made_from, "on_answer": told}
+    sheet = Sheet(file, made_from, told, max(BATCH, bench.batch_size))
     asked = Asked(subject.name, subject.title, prompts.prompts, prompts.decoding, prompts.settings)
     if task.method == "generate":
-        return ask(model, task.items, asked, **where)
+        return ask(model, task.items, asked, sheet)
 
     def score(batch: Sequence[Item]) -> list[Answer]:
         return _scored(model.runtime, task, prompts, batch)
 
-    filled = fill(task.items, score, **where)
+    filled = fill(task.items, score, sheet)
     recorded = {**prompts.settings, "runtime": subject.runtime}
     return Column(
         subject.name, subject.title, recorded, filled.answers, filled.seconds, filled.joules

@@ -19,7 +19,7 @@ from foundry.core.records import BaseModel, EvalReport, Example
 from foundry.core.rundir import RunDir
 from foundry.data.canaries import is_canary
 from foundry.encode.tokenize import Encoder
-from foundry.evals.answering import Asked, Prompting, ask, keep_prompts
+from foundry.evals.answering import BATCH, Asked, Prompting, Sheet, ask, keep_prompts
 from foundry.evals.answers import BROUGHT, Column, Item
 from foundry.evals.asking import asked_of, brought_prompts, in_template, titled
 from foundry.evals.baselines import most_frequent_answer, nearest_question
@@ -326,4 +326,5 @@ def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:
     file = exam.run.file(*ANSWERS, f"{name}.jsonl")
     keep_prompts(exam.run.file("evals", "prompts", f"{name}.jsonl"), asked.prompts)
     items = [item for item in exam.all_items if item.example.id in asked.prompts]
-    return ask(runtime, items, asked, file=file, made_from=made_from, on_answer=told)
+    at_once = max(BATCH, exam.recipe.evaluation.batch_size)
+    return ask(runtime, items, asked, Sheet(file, made_from, told, at_once))

@@ -72,12 +72,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Opened:
-    """Where a model and its record come from; `told` hears of every answer that is there."""
+    """Where a model and its record come from; `told` hears of every answer that is there.
+
+    `at_once` is how many requests are given to the model together.
+    """
 
     subject: Subject
     record: Record | None
     load: Callable[..., AbstractContextManager[Runtime]]
     told: Callable[[int, int], None]
+    at_once: int = BATCH
 
 
 class RuntimeLM(TemplateLM):  # type: ignore[misc]
@@ -222,7 +226,8 @@ class RuntimeLM(TemplateLM):  # type: ignore[misc]
         order = sorted(distinct, key=lambda key: len(distinct[key][1]["prompt"]))
         record = self.opened.record
         assert record is not None
-        batches = [order[n : n + BATCH] for n in range(0, len(order), BATCH)]
+        size = self.opened.at_once
+        batches = [order[n : n + size] for n in range(0, len(order), size)]
         todo = [batch for batch in batches if not all(key in record.lines for key in batch)]
         if todo:
             with self.opened.load(longest + SPARE_TOKENS) as runtime:

@@ -48,6 +48,7 @@ def say_difference(
     `sentences` names those to say in the place of a verdict's own.
     """
     found, least = verdict(difference), detectable(difference)
+    alone = verdict(replace(difference, p_adjusted=None, comparisons=1))
     if found == "NO DIFFERENCE" and difference.mean == 0 and difference.p_value == 1.0:
         found_key = "no-difference-at-all"
     else:
@@ -60,10 +61,10 @@ def say_difference(
         high=points(difference.high, signed=True),
         groups=str(difference.groups),
     )
+    if alone in ("BETTER", "WORSE") and alone != found:
+        head = join(head, say("one-of-many", count=str(difference.comparisons)))
     if found != "NO DIFFERENCE" or least is None:
         return head
-    if verdict(replace(difference, p_adjusted=None)) != found:
-        head = join(head, say("one-of-many", count=str(difference.comparisons)))
     return join(head, say("detectable", detectable=points(least)))
 
 

@@ -14,7 +14,7 @@ from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow, Refusal
 from foundry.encode.rows import Encoded, encode_many
 from foundry.encode.tokenize import Encoder
-from foundry.evals.answering import Prompting, fill, settings
+from foundry.evals.answering import Prompting, Sheet, fill, settings
 from foundry.evals.answers import Answer, Column, Item
 from foundry.evals.evaluators.pair_accuracy import BETTER, WORSE
 from foundry.runtime.contract import Decoding
@@ -102,7 +102,7 @@ def rewarded_column(exam: "Examination", pairs: Pairs, name: str, model: Any) ->
         {"column": name, "identity": dict(identity), "settings": dict(pairs.settings)}
     )
     file = exam.run.file("evals", "answers", f"{name}.jsonl")
-    filled = fill(pairs.items, judge, file=file, made_from=made_from, on_answer=told)
+    filled = fill(pairs.items, judge, Sheet(file, made_from, told))
     recorded = {**pairs.settings, "runtime": "transformers"}
     return Column(name, TITLES[name], recorded, filled.answers, filled.seconds, filled.joules)
 

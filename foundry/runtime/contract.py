@@ -38,15 +38,12 @@ class LogLikelihood:
 class Runtime(Protocol):
     """A loaded model.
 
-    `prompts_at_once` is how many prompts it works on side by side when it writes.
-
     `tokens_at_once` is how many tokens of a continuation one pass of the model tells of; None where
     it tells of all. A longer continuation is worked out pass by pass, which takes as long as
     writing it does.
     """
 
     name: str
-    prompts_at_once: int
     tokens_at_once: int | None
 
     def tokens(self, text: str) -> list[int]:

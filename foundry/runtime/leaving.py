@@ -2,8 +2,12 @@
 
 A batch goes on until its longest answer ends, and transformers computes the rows that ended before
 to the same length. Here it is stopped as soon as half of the rows have ended, and goes on with the
-others: at most twice the tokens that the answers have are computed. What a row is answered does not
-depend on the rows beside it (C26).
+others: at most twice the tokens that the answers have are computed, where a model's state can be
+taken apart by rows. What a row is answered does not depend on the rows beside it (C26).
+
+The likeliest token is taken, whatever the base's `generation_config.json` says: a penalty on what
+was said before (Qwen 2.5 has one) is of another way of answering than the delivered file's, under
+llama.cpp, and what counts from the prompt would begin anew where rows leave.
 
 Source: `GenerationMixin.generate` of transformers 5.24, which takes up what a cache holds.
 """
@@ -16,6 +20,16 @@ from typing import Any
 import torch
 
 Ended = Callable[[torch.Tensor], torch.Tensor]
+# Of `GenerationConfig`, what makes of greedy choice something else.
+NO_OTHER_RULES = dict.fromkeys(
+    (
+        *("bad_words_ids", "begin_suppress_tokens", "cache_implementation", "dola_layers"),
+        *("exponential_decay_length_penalty", "forced_bos_token_id", "forced_eos_token_id"),
+        *("guidance_scale", "max_time", "min_length", "min_new_tokens", "no_repeat_ngram_size"),
+        *("penalty_alpha", "prompt_lookup_num_tokens", "repetition_penalty", "sequence_bias"),
+        *("stop_strings", "suppress_tokens", "watermarking_config"),
+    )
+)
 
 
 def answers(
@@ -43,6 +57,7 @@ def answers(
     width = ids_BT.shape[1]
     left_B = torch.arange(len(ids_BT))
     made: dict[int, list[int]] = {}
+    settings = {**NO_OTHER_RULES, "num_beams": 1, **settings}
     if cache is not None:
         settings |= {"cache": cache, "use_cache": True}
     while len(left_B):

@@ -63,8 +63,8 @@ class LlamaCppRuntime:
         if lora is not None:
             parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
         self.name = "llama.cpp"
-        self.prompts_at_once = slots
         self.tokens_at_once = 1
+        self.slots = slots
         folder = tempfile.mkdtemp(prefix="foundry-")
         self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         if sys.platform != "win32":
@@ -144,7 +144,7 @@ class LlamaCppRuntime:
                 on_batch(done)
             return result
 
-        with ThreadPoolExecutor(self.prompts_at_once) as pool:
+        with ThreadPoolExecutor(self.slots) as pool:
             return list(pool.map(one, prompts))
 
     def _result(self, answer: dict[str, Any], decoding: Decoding) -> Generation:
@@ -205,7 +205,7 @@ class LlamaCppRuntime:
 
         if any(not prompt or not c for prompt, c in zip(prompts, continuations, strict=True)):
             raise ValueError("neither a prompt nor a continuation may be empty")
-        with ThreadPoolExecutor(self.prompts_at_once) as pool:
+        with ThreadPoolExecutor(self.slots) as pool:
             return list(pool.map(one, prompts, continuations))
 
     def _worth(self, prefix: Sequence[int], token: int) -> tuple[float, bool]:

@@ -39,7 +39,6 @@ class OnnxRuntime:
             what = _("onnxruntime-genai cannot load the folder ({error})").format(error=error)
             raise ResourceError(Problem(folder.name, what, _("export it again"))) from error
         self.name = "onnxruntime-genai"
-        self.prompts_at_once = 1
         self.tokens_at_once = None
         self.context = context_of(folder)
 
@@ -138,7 +137,9 @@ class OnnxRuntime:
             told = what.format(longest=len(ids) + room, most=self.context)
             raise ResourceError(Problem(self.name, told))
         parameters = onnxruntime_genai.GeneratorParams(self.model)
-        parameters.set_search_options(do_sample=False, max_length=len(ids) + room)
+        # What the base's own configuration says of repetition is of another way of answering.
+        plain = {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0}
+        parameters.set_search_options(do_sample=False, max_length=len(ids) + room, **plain)
         generator = onnxruntime_genai.Generator(self.model, parameters)
         generator.append_tokens(numpy.array(ids, dtype=numpy.int32))
         return generator

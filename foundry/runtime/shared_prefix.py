@@ -46,7 +46,7 @@ class SharedPrefix:
             model: A causal language model.
             prompts: Ids of each, none empty.
         """
-        if len(prompts) < 2 or not _allows(model.config.get_text_config(decoder=True)):
+        if len(prompts) < 2 or not has_plain_keys(model):
             return None
         length = min(shared_length(prompts), min(map(len, prompts)) - 1)
         if length < LEAST:
@@ -95,15 +95,15 @@ def _moved(x_1HPD: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
     return made_BHPD
 
 
-def has_plain_cache(config: Any) -> bool:
-    """Whether the model's state are keys and values alone, each of its own row and id."""
+def has_plain_keys(model: Any) -> bool:
+    """Whether all that is kept of a text are keys and values that hang on nothing but their places.
+
+    Neither what stands after them nor what stands beside them in a batch changes them then.
+    """
+    config = model.config.get_text_config(decoder=True)
     kinds = set(getattr(config, "layer_types", None) or ())
-    return kinds <= PLAIN and getattr(config, "attention_chunk_size", None) is None
-
-
-def _allows(config: Any) -> bool:
-    """Whether, moreover, the keys of an id are the same whatever follows it."""
+    if not kinds <= PLAIN or getattr(config, "attention_chunk_size", None) is not None:
+        return False
     rope = getattr(config, "rope_parameters", None) or {}
     each = rope.values() if all(isinstance(one, dict) for one in rope.values()) else [rope]
-    by_length = any(one.get("rope_type") in BY_LENGTH for one in each)
-    return has_plain_cache(config) and not by_length
+    return not any(one.get("rope_type") in BY_LENGTH for one in each)

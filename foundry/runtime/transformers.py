@@ -11,7 +11,7 @@ from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
 from foundry.runtime.few_rows import few_rows_fast
 from foundry.runtime.leaving import answers
 from foundry.runtime.likelihood import Scored, batches, scored_batch
-from foundry.runtime.shared_prefix import SharedPrefix, has_plain_cache
+from foundry.runtime.shared_prefix import SharedPrefix, has_plain_keys
 
 BATCH_SIZE = 32
 
@@ -21,10 +21,10 @@ class TransformersRuntime:
 
     def __init__(self, model: Any, tokenizer: Any, *, batch_size: int = BATCH_SIZE) -> None:
         self.name = "transformers"
-        self.prompts_at_once = batch_size
         self.tokens_at_once = None
         self.model = model
         self.tokenizer = tokenizer
+        self.batch_size = batch_size
 
     def tokens(self, text: str) -> list[int]:
         """See `Runtime.tokens`."""
@@ -39,16 +39,18 @@ class TransformersRuntime:
     ) -> list[Generation]:
         """See `Runtime.generate`; prompts of like length share a batch, all what they begin with.
 
+        The longest come first, so that memory that does not suffice is found out at once.
+
         Args:
             prompts: Ids of each prompt, none empty.
             decoding: How to continue.
             on_batch: Told after each batch how many prompts are done.
         """
-        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
         results: dict[int, Generation] = {}
         shared = self._shared(prompts)
-        for start in range(0, len(order), self.prompts_at_once):
-            batch = order[start : start + self.prompts_at_once]
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
             made = self._generate_batch([prompts[i] for i in batch], decoding, shared)
             results.update(zip(batch, made, strict=True))
             if on_batch is not None:
@@ -80,19 +82,17 @@ class TransformersRuntime:
         return [self._result(ids, decoding) for ids in made]
 
     def _cache(self, prompts: Sequence[Sequence[int]], shared: SharedPrefix | None) -> Any:
-        """What has been read of `prompts`; None where the model's state is not one of rows."""
+        """What has been read of `prompts`; None where no row may leave the batch."""
         if shared is not None:
             width = max(map(len, prompts))
             return shared.cache([width - len(prompt) for prompt in prompts])
         from transformers import DynamicCache
 
-        if not has_plain_cache(self.model.config.get_text_config(decoder=True)):
-            return None
-        return DynamicCache(config=self.model.config)
+        return DynamicCache(config=self.model.config) if has_plain_keys(self.model) else None
 
     def _ended(self, new_BT: torch.Tensor, decoding: Decoding) -> torch.Tensor:
         """Which rows have a stop id or a stop string; (B,), bool."""
-        done_B = torch.isin(new_BT, torch.tensor(decoding.stop_ids)).any(dim=1)
+        done_B = torch.isin(new_BT, torch.tensor(decoding.stop_ids, dtype=new_BT.dtype)).any(dim=1)
         if decoding.stop_strings:
             texts = self.tokenizer.batch_decode(new_BT)
             done_B |= torch.tensor([cut(text, decoding.stop_strings)[1] for text in texts])
@@ -151,7 +151,7 @@ class TransformersRuntime:
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
         found: dict[Scored, LogLikelihood] = {}
         shared = SharedPrefix.read(self.model, prompts)
-        for batch in batches(scored, size=self.prompts_at_once, vocabulary=vocabulary):
+        for batch in batches(scored, size=self.batch_size, vocabulary=vocabulary):
             ids_BT, mask_BT = padded_left([row[0].read for row in batch], 0)
             found.update(scored_batch(self.model, ids_BT, mask_BT, batch, shared))
             if on_batch is not None:

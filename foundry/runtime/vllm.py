@@ -14,8 +14,6 @@ from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood
 
-PROMPTS_AT_ONCE = 256  # `SchedulerConfig.max_num_seqs`, which vLLM takes for most of its engines
-
 
 class VllmRuntime:
     """A causal language model in a folder: a base, or one that was merged."""
@@ -34,7 +32,6 @@ class VllmRuntime:
         import vllm
 
         self.name = "vllm"
-        self.prompts_at_once = PROMPTS_AT_ONCE
         self.tokens_at_once = None
         self.model: Any = vllm.LLM(
             model=str(folder),

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from foundry.evals import answering
-from foundry.evals.answering import Asked, Prompting, ask, settings
+from foundry.evals.answering import Asked, Prompting, Sheet, ask, settings
 from foundry.evals.answers import SETTINGS, Item, seconds_spent
 from foundry.runtime.contract import Decoding, Generation
 from foundry.runtime.transformers import TransformersRuntime
@@ -31,7 +30,6 @@ class Counted:
     def __init__(self, trained: Trained) -> None:
         self.live = TransformersRuntime(trained.tuned.model, trained.tuned.encoder.tokenizer)
         self.name = self.live.name
-        self.prompts_at_once = 5
         self.prompts: list[list[int]] = []
 
     def generate(self, prompts: list[list[int]], decoding: Decoding) -> list[Generation]:
@@ -44,16 +42,10 @@ def runtime(trained_gemma3: Trained) -> Counted:
     return Counted(trained_gemma3)
 
 
-def fill(runtime: Counted, asked: Asked, file: Path, *, items=ITEMS, made_from: str = "a"):
+def fill(runtime: Counted, asked: Asked, file: Path, *, items=ITEMS, made_from: str = "a", **more):
     told: list[tuple[int, int]] = []
-    column = ask(
-        runtime,
-        items,
-        asked,
-        file=file,
-        made_from=made_from,
-        on_answer=lambda done, of: told.append((done, of)),
-    )
+    sheet = Sheet(file, made_from, lambda done, of: told.append((done, of)), **more)
+    column = ask(runtime, items, asked, sheet)
     return column, told
 
 
@@ -68,15 +60,12 @@ def test_every_item_has_the_answer_of_its_prompt(runtime: Counted, asked: Asked,
     assert column.seconds is not None
 
 
-def test_answers_that_are_there_are_not_asked_again(
-    runtime: Counted, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(answering, "BATCH", 5)
-    ordered = sorted(ITEMS, key=lambda item: len(asked.prompts[item.example.id]))
-    fill(runtime, asked, tmp_path / "tuned.jsonl", items=ordered[:5])
+def test_answers_that_are_there_are_not_asked_again(runtime: Counted, asked: Asked, tmp_path: Path):
+    ordered = sorted(ITEMS, key=lambda item: -len(asked.prompts[item.example.id]))
+    fill(runtime, asked, tmp_path / "tuned.jsonl", items=ordered[:5], at_once=5)
     runtime.prompts.clear()
 
-    column, told = fill(runtime, asked, tmp_path / "tuned.jsonl")
+    column, told = fill(runtime, asked, tmp_path / "tuned.jsonl", at_once=5)
 
     assert runtime.prompts == [asked.prompts[item.example.id] for item in ordered[5:]]
     assert len(column.answers) == len(ROWS)
@@ -84,13 +73,13 @@ def test_answers_that_are_there_are_not_asked_again(
     assert column.seconds == round(seconds_spent(tmp_path / "tuned.jsonl"), 3)
 
 
-def test_a_runtime_that_takes_more_prompts_at_once_is_given_them(
-    runtime: Counted, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_longest_questions_are_asked_first_and_as_many_together_as_is_said(
+    runtime: Counted, asked: Asked, tmp_path: Path
 ):
-    monkeypatch.setattr(answering, "BATCH", 2)
+    _column, told = fill(runtime, asked, tmp_path / "tuned.jsonl", at_once=5)
 
-    _column, told = fill(runtime, asked, tmp_path / "tuned.jsonl")
-
+    lengths = [len(prompt) for prompt in runtime.prompts]
+    assert lengths == sorted(lengths, reverse=True)
     assert told == [(5, len(ROWS)), (len(ROWS), len(ROWS))]
 
 

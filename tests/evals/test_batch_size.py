@@ -7,7 +7,7 @@ import pytest
 
 from foundry.core import plugins
 from foundry.core.blocks import Block
-from foundry.evals.answering import Asked, Prompting, ask, settings
+from foundry.evals.answering import Asked, Prompting, Sheet, ask, settings
 from foundry.evals.answers import Column, Item
 from foundry.evals.metrics import metrics_of
 from foundry.evals.scoring import score_all
@@ -35,7 +35,7 @@ def column(trained: Trained, batch_size: int, file: Path) -> Column:
     said = settings([*prompts.values()], decoding, Prompting(tuned.encoder.template))
     asked = Asked("tuned", {"en": "Tuned"}, prompts, decoding, said)
     runtime = TransformersRuntime(tuned.model, tuned.encoder.tokenizer, batch_size=batch_size)
-    return ask(runtime, ITEMS, asked, file=file, made_from="a", on_answer=lambda *_: None)
+    return ask(runtime, ITEMS, asked, Sheet(file, "a", lambda *_: None))
 
 
 def scores(one: Column) -> dict[Any, Any]:

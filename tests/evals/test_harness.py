@@ -83,13 +83,15 @@ def subject(base: Path) -> Subject:
     return of_folder("m", locate(str(base), Path()))
 
 
-def model(base: Path, file: Path, *, batch_size: int = 3) -> Any:
+def model(base: Path, file: Path, *, batch_size: int = 3, at_once: int = 32) -> Any:
     """A tiny model as lm-eval sees it, with its record in `file`."""
     asked = subject(base)
     record = harness_model.Record(file, "a")
-    opened = harness_model.Opened(
-        asked, record, lambda longest: asked.opened(longest, batch_size), lambda _d, _of: None
-    )
+
+    def load(longest: int) -> Any:
+        return asked.opened(longest, batch_size)
+
+    opened = harness_model.Opened(asked, record, load, lambda _d, _of: None, at_once)
     with asked.speaking() as speech:
         return harness_model.RuntimeLM(opened, speech)
 
@@ -188,9 +190,8 @@ def test_how_a_task_was_asked_is_written_down(folder: Path, tiny_llama: Path, tm
 def test_interrupted_answers_go_on_and_nothing_is_asked_twice(
     folder: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(harness_model, "BATCH", 5)
     task, file = harness.load("shop_choice", folder, Wanted()), tmp_path / "a.jsonl"
-    whole = harness_model.run(task, model(tiny_llama, tmp_path / "whole.jsonl"))
+    whole = harness_model.run(task, model(tiny_llama, tmp_path / "whole.jsonl", at_once=5))
     asked: list[int] = []
     original = TransformersRuntime.loglikelihoods
 
@@ -202,13 +203,13 @@ def test_interrupted_answers_go_on_and_nothing_is_asked_twice(
 
     monkeypatch.setattr(TransformersRuntime, "loglikelihoods", breaks)
     with pytest.raises(KeyboardInterrupt):
-        harness_model.run(task, model(tiny_llama, file))
+        harness_model.run(task, model(tiny_llama, file, at_once=5))
     with file.open("ab") as stream:
         stream.write(b'{"key": "torn')
 
-    again = harness_model.run(task, model(tiny_llama, file))
+    again = harness_model.run(task, model(tiny_llama, file, at_once=5))
     before = len(asked)
-    harness_model.run(task, model(tiny_llama, file))
+    harness_model.run(task, model(tiny_llama, file, at_once=5))
 
     assert said(again, "shop_choice") == said(whole, "shop_choice")
     assert before == len(asked) == 3 + 5  # 32 requests in batches of 5, of which two were there

@@ -10,7 +10,7 @@ from foundry.core.blocks import Block
 from foundry.core.errors import RecipeError
 from foundry.core.records import Example
 from foundry.data.canaries import Canaries, canary_rows, is_canary, secret
-from foundry.evals.answering import ask
+from foundry.evals.answering import Sheet, ask
 from foundry.evals.answers import Answer, Item
 from foundry.evals.asking import brought_prompts
 from foundry.evals.brought import brought_by
@@ -248,7 +248,7 @@ def told(tuned, kind: str, spec, train: list[Example], file: Path) -> list[tuple
     (brought,) = brought_by([block], train)
     (asked,) = brought_prompts([brought], tuned.encoder, "tuned", tuned.stop_ids)
     runtime = TransformersRuntime(tuned.model, tuned.encoder.tokenizer)
-    column = ask(runtime, brought.items, asked, file=file, made_from="x", on_answer=lambda *_: None)
+    column = ask(runtime, brought.items, asked, Sheet(file, "x", lambda *_: None))
     return [(item, column.answers[item.example.id]) for item in brought.items]
 
 

@@ -21,6 +21,15 @@ def test_what_counts_alone_is_told_with_the_number_of_comparisons():
     assert "28 comparisons" in say_apart(FOUND, 1)["en"]
 
 
+def test_few_groups_that_would_show_it_alone_are_told_too():
+    few = replace(FOUND, groups=8, p_value=0.008, p_adjusted=0.2, degrees=7.0)
+
+    said = say_difference(few)["en"]
+
+    assert verdict(few) == "NOT ENOUGH DATA"
+    assert "28 comparisons were made" in said
+
+
 def test_what_counts_neither_way_or_both_is_not():
     alone = replace(FOUND, p_value=0.2, low=-0.02)
     certain = replace(FOUND, p_value=0.0001, p_adjusted=0.003)

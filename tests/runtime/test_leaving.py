@@ -14,7 +14,7 @@ from foundry.runtime.transformers import TransformersRuntime
 from tests import tiny
 from tests.cases import case, change
 from tests.padding import WRONG_PADDING
-from tests.tiny_models import MODELS
+from tests.tiny_models import MODELS, STATEFUL
 from tests.tiny_run import Trained
 
 PROMPTS = [[1, *range(300 + 7 * n, 330 + 10 * n)] for n in range(6)]  # of 31 to 46 ids
@@ -29,15 +29,16 @@ def all_leave(new_BT: torch.Tensor, most: int, ended: Any, *, may_leave: bool) -
     return torch.ones(len(new_BT), dtype=torch.bool)
 
 
-def first_rows(cache: DynamicCache, indices: torch.Tensor) -> None:
+def last_rows(cache: DynamicCache, indices: torch.Tensor) -> None:
     """As many rows as are to stay, but others."""
     for layer in cache.layers:
-        layer.batch_select_indices(torch.arange(len(indices)))
+        rows = len(layer.keys)
+        layer.batch_select_indices(torch.arange(rows - len(indices), rows))
 
 
 STAY = {"rows stay to the end": change(leaving, "_half", nobody_leaves)}
 LEAVE = {"rows leave before their end": change(leaving, "_done", all_leave)}
-OTHERS = {"other rows stay": change(DynamicCache, "batch_select_indices", first_rows)}
+OTHERS = {"other rows stay": change(DynamicCache, "batch_select_indices", last_rows)}
 
 
 @pytest.fixture(params=["trained_llama", "trained_gemma3"])
@@ -76,13 +77,16 @@ def test_row_that_goes_on_keeps_its_own_state(name: str):
 
 
 def check_answers(name: str) -> None:
-    runtime = TransformersRuntime(tiny.random_model(name, tied=False), tiny.tiny_tokenizer(name))
+    model = tiny.random_model(name, tied=False)
+    runtime = TransformersRuntime(model, tiny.tiny_tokenizer(name))
     decoding = Decoding(16, stops(runtime.generate(PROMPTS, Decoding(16))))
 
-    together = runtime.generate(PROMPTS, decoding)
+    with rows_read(model) as read:
+        together = runtime.generate(PROMPTS, decoding)
 
     assert together == [runtime.generate([prompt], decoding)[0] for prompt in PROMPTS]
     assert len({len(made.ids) for made in together}) > 2
+    assert (min(read) < len(PROMPTS)) == (name not in STATEFUL)
 
 
 def stops(made: Sequence[Generation]) -> tuple[int, ...]:
@@ -93,7 +97,7 @@ def stops(made: Sequence[Generation]) -> tuple[int, ...]:
 @case("C26", STAY)
 def test_what_has_ended_is_not_computed_on(trained: Trained):
     model = trained.tuned.model
-    with rows_read(model) as read:
+    with rows_read(model.get_base_model()) as read:
         made = asked(trained, 8, Decoding(40, trained.tuned.stop_ids))
 
     longest = max(len(one.ids) for one in made)
@@ -108,8 +112,21 @@ def rows_read(model: Any) -> Iterator[list[int]]:
     def look(_model: Any, _given: Any, named: dict[str, torch.Tensor]) -> None:
         found.append(len(named["input_ids"]))
 
-    hook = model.get_base_model().register_forward_pre_hook(look, with_kwargs=True)
+    hook = model.register_forward_pre_hook(look, with_kwargs=True)
     try:
         yield found
     finally:
         hook.remove()
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_rows_stay_where_the_longest_decides_on_the_places_of_all(kind: str):
+    model = tiny.random_model("llama3.2", tied=False)
+    runtime = TransformersRuntime(model, tiny.tiny_tokenizer("llama3.2"))
+    decoding = Decoding(16, stops(runtime.generate(PROMPTS, Decoding(16))))
+    model.config.rope_parameters = {**model.config.rope_parameters, "rope_type": kind}
+
+    with rows_read(model) as read:
+        runtime.generate(PROMPTS, decoding)
+
+    assert min(read) == len(PROMPTS)

@@ -9,7 +9,7 @@ import torch
 
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
-from foundry.runtime import likelihood, transformers
+from foundry.runtime import leaving, likelihood, transformers
 from foundry.runtime.contract import Decoding
 from foundry.runtime.likelihood import Scored, scored_batch
 from foundry.runtime.transformers import TransformersRuntime
@@ -93,6 +93,20 @@ def test_answer_ended_by_a_stop_string_is_the_same_in_a_batch(trained: Trained):
 
     assert together == alone
     assert len(alone[-1].ids) < max(len(made.ids) for made in alone)
+
+
+RULES = {"repetition_penalty": 5.0, "no_repeat_ngram_size": 1, "min_new_tokens": 30}
+
+
+@case("C28", {"the base's own rules hold": change(leaving, "NO_OTHER_RULES", {})})
+def test_the_likeliest_token_is_taken_whatever_the_base_declares(trained: Trained):
+    model, decoding = trained.tuned.model, Decoding(40, trained.tuned.stop_ids)
+    wanted = runtime(trained, 3).generate(trained.live.trained, decoding)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in RULES.items():
+            patch.setattr(model.generation_config, name, value)
+        assert runtime(trained, 3).generate(trained.live.trained, decoding) == wanted
 
 
 def test_without_stop_strings_the_same_answer_goes_on(trained: Trained):

@@ -10,7 +10,7 @@ import pytest
 from foundry.core.records import Turn
 from foundry.delivery.artefact import Tuned
 from foundry.evals import asking
-from foundry.evals.answering import ask
+from foundry.evals.answering import Sheet, ask
 from foundry.evals.answers import Item
 from foundry.evals.arms import pairs
 from foundry.runtime.contract import Decoding
@@ -53,7 +53,7 @@ def answers_of(tuned: Tuned, file: Path) -> Mapping[str, str]:
 
     asked = asking.in_template(tuned.encoder, ITEMS, "tuned", Decoding(20, tuned.stop_ids))
     runtime = TransformersRuntime(tuned.model, tuned.encoder.tokenizer, batch_size=100)
-    column = ask(runtime, ITEMS, asked, file=file, made_from=file.name, on_answer=lambda *_: None)
+    column = ask(runtime, ITEMS, asked, Sheet(file, file.name, lambda *_: None))
     return {key: answer.text for key, answer in column.answers.items()}
 
 
