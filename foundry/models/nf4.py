@@ -75,5 +75,6 @@ def in_full(layer: Any, dtype: Any) -> Any:
         return layer.weight.to(dtype)
     from bitsandbytes.functional import dequantize_4bit
 
-    weight = layer.weight
-    return dequantize_4bit(weight.data.view(-1, 1), weight.quant_state).to(dtype)
+    # A weight that processes hold in parts is a plain tensor, and its layer keeps what it lost.
+    state = getattr(layer.weight, "quant_state", None) or layer.quant_state
+    return dequantize_4bit(layer.weight.data.view(-1, 1), state).to(dtype)

@@ -81,6 +81,32 @@ def test_all_weights_in_parts_are_trained_as_one_process_does(tiny_base: Path, t
             small.again(two, "--until", "train")
 
 
+UPDATES: dict[str, dict[str, Any]] = {
+    "rslora": {"rank": 8},
+    "lora-plus": {"rank": 8, "alpha": 16},
+    "qlora": {"rank": 8, "alpha": 16},
+}
+
+
+@pytest.mark.parametrize("kind", UPDATES)
+def test_update_of_each_kind_is_trained_in_parts_as_by_one(
+    tiny_base: Path, tmp_path: Path, kind: str
+):
+    settings = {**small.SMALL, "adapter": {"kind": kind, **UPDATES[kind]}}
+    settings["train"] = {**small.TRAIN, **crew_run.STEPS, "learning_rate": 1e-3}
+    one, two = (lay_out(tmp_path / name, tiny_base, **settings) for name in ("one", "two"))
+    small.again(one, "--until", "train")
+    small.again(two, "--until", "encode", *TWO, *IN_PARTS)
+
+    ended = crew_run.train([two.run, two.run])
+
+    assert [one.get("error") for one in ended] == [None, None], ended
+    assert losses(two.run) == pytest.approx(losses(one.run), rel=1e-5)
+    made, expected = weights(two.run), weights(one.run)
+    assert made.keys() == expected.keys()
+    assert max(float((made[n] - expected[n]).abs().max()) for n in expected) < 1e-4
+
+
 def strays(rank: int) -> None:
     """The second process ends with another embedding, which both hold whole."""
     check = proof.check_alike
