@@ -70,9 +70,9 @@ def matrices() -> list[Any]:
     """The tests whose parameters say what was taken together."""
     from tests.delivery import test_exported_families, test_exporters
     from tests.end_to_end import test_adapters as whole
-    from tests.end_to_end import test_methods
+    from tests.end_to_end import test_delivered_trainers, test_methods, test_preferences
     from tests.end_to_end import test_reward as judge
-    from tests.train import test_adapters, test_every_trainer
+    from tests.train import test_adapters, test_every_trainer, test_pretrain
     from tests.train.losses import test_preference, test_reward
 
     return [
@@ -85,6 +85,7 @@ def matrices() -> list[Any]:
         test_preference.test_margin_grows_and_every_row_is_accounted_for,
         test_preference.test_every_adapter_learns_pairs_under_all_proofs,
         test_exporters.test_artefact_is_the_live_model,
+        test_exported_families.test_folders_of_every_family_are_the_live_model,
         test_exported_families.test_language_part_of_a_multimodal_model_runs_alone,
         test_methods.test_method_is_trained_proven_and_exported,
         test_methods.test_file_that_cannot_hold_the_update_is_refused,
@@ -92,6 +93,10 @@ def matrices() -> list[Any]:
         whole.test_model_whose_weights_were_all_trained_is_delivered,
         whole.test_export_of_an_adapter_is_refused_where_there_is_none,
         judge.test_package_holds_and_its_card_says_what_it_is,
+        test_preferences.test_pairs_are_learned_measured_and_delivered,
+        test_preferences.test_other_judged_answers_are_learned_and_delivered,
+        test_pretrain.test_recipe_of_texts_is_trained_proven_and_exported,
+        test_delivered_trainers.test_every_file_is_the_live_model,
     ]
 
 

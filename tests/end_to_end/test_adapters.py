@@ -38,10 +38,13 @@ def merged_in_four_bits(tuned: Tuned) -> Any:
     return in_full
 
 
-@covers(lambda: [{"adapter": "qlora", "exporter": one} for one in ("adapter", "merged", "gguf")])
+EVERY = ("adapter", "merged", "gguf", "gguf-adapter")
+
+
+@covers(lambda: [{"adapter": "qlora", "exporter": one} for one in EVERY])
 @case("C30", {"it is merged into four bits": change(Tuned, "freshly_merged", merged_in_four_bits)})
 def test_update_of_four_bits_is_delivered_on_the_base_in_full(tiny_base: Path, tmp_path: Path):
-    exports = [{"kind": "adapter"}, {"kind": "merged"}, {"kind": "gguf"}]
+    exports = [{"kind": one} for one in EVERY]
     adapter = {"kind": "qlora", "rank": 8, "alpha": 64}
     recipe = laid_out(tmp_path, tiny_base, adapter, exports=exports)
 
@@ -49,7 +52,7 @@ def test_update_of_four_bits_is_delivered_on_the_base_in_full(tiny_base: Path, t
 
     assert outcome.code == 0, outcome.err
     parity = outcome.document["parity"]
-    assert set(parity) == {"adapter", "merged-float32", "gguf-q8_0"}
+    assert set(parity) == {"adapter", "merged-float32", "gguf-q8_0", "gguf-adapter-f32"}
     assert parity["merged-float32"]["largest_logprob_difference"] <= 1e-4
     assert outcome.document["proof"]["reload"]["largest_difference"] <= 1e-5
     base = locate(str(recipe.folder / "base"), recipe.folder)

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from tests import tiny_recipe
+from tests.support import covers
 from tests.tiny_recipe import RECIPE, TinyRecipe
 
 GOOD = [(f"售價{n}？", "三百元。", "不知道。") for n in range(12)]
+FILES = [{"kind": kind} for kind in ("adapter", "merged", "gguf", "gguf-adapter")]
 LONG = "保固一年" * 200
 # A pair of equals, one without an answer, and one too long for 64 tokens.
 FAULTY = [
@@ -44,17 +46,19 @@ def laid_out(
     return recipe
 
 
+@covers(lambda: [{"trainer": "dpo", "exporter": one["kind"]} for one in FILES])
 def test_pairs_are_learned_measured_and_delivered(tiny_base: Path, tmp_path: Path):
     """On a base that never stops, which pairs cannot teach it to."""
-    recipe = laid_out(tmp_path, tiny_base, "dpo", 0.2, exports=[{"kind": "gguf"}])
+    recipe = laid_out(tmp_path, tiny_base, "dpo", 0.2, exports=FILES)
 
     outcome = recipe.train("--json")
 
     assert outcome.code == 0, outcome.out + outcome.err
     assert "the base does not stop either" in outcome.err
-    (record,) = outcome.document["parity"].values()
-    assert (record["ended"]["base"], record["ended"]["prompts"]) == (0, 8)
-    assert record["stopped"] == record["stop_prompts"] == record["ended"]["tuned"]
+    assert len(outcome.document["parity"]) == len(FILES)
+    for record in outcome.document["parity"].values():
+        assert (record["ended"]["base"], record["ended"]["prompts"]) == (0, 8)
+        assert record["stopped"] == record["stop_prompts"] == record["ended"]["tuned"]
     assert recipe.package.is_dir()
     result = json.loads(recipe.run.file("train.json").read_text(encoding="utf-8"))
     assert result["first_loss"] == pytest.approx(0.693147, abs=1e-4)
@@ -63,13 +67,15 @@ def test_pairs_are_learned_measured_and_delivered(tiny_base: Path, tmp_path: Pat
     assert recipe.run.file("evals", "report.json").is_file()
 
 
+@covers(lambda kind: [{"trainer": kind, "exporter": one["kind"]} for one in FILES])
 @pytest.mark.parametrize("kind", ["kto", "orpo"])
-def test_other_judged_answers_are_learned(tiny_base: Path, tmp_path: Path, kind: str):
-    recipe = laid_out(tmp_path, tiny_base, kind)
+def test_other_judged_answers_are_learned_and_delivered(tiny_base: Path, tmp_path: Path, kind: str):
+    recipe = laid_out(tmp_path, tiny_base, kind, exports=FILES)
 
-    outcome = recipe.train("--until", "train", "--json")
+    outcome = recipe.train("--until", "export", "--json")
 
     assert outcome.code == 0, outcome.out + outcome.err
+    assert len(outcome.document["parity"]) == len(FILES)
     lines = recipe.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
     margins = [json.loads(line)["rewards/margins"] for line in lines]
     assert margins[-1] > margins[0]

@@ -20,6 +20,8 @@ from foundry.train.trainers import pretrain
 from tests import tiny_recipe
 from tests.cases import case, change
 from tests.encoders import encode_all
+from tests.end_to_end.test_preferences import FILES
+from tests.support import covers
 from tests.tiny_recipe import TinyRecipe
 from tests.tiny_run import Setup, adapter_bytes, metrics, open_run
 
@@ -165,7 +167,7 @@ def recipe(tiny_base: Path, tmp_path: Path) -> TinyRecipe:
         data={"sources": [source], "format": {"kind": "text"}},
         encode={"max_seq_len": 64, "overlong": "split"},
         train={"kind": "pretrain", "max_steps": 12, "learning_rate": 1e-2, "global_batch_size": 2},
-        exports=[{"kind": "adapter"}, {"kind": "gguf"}],
+        exports=FILES,
         evals=[],
     )
     lines = ["text", *(text.replace(",", "，") for text in [*TEXTS, LONG])]
@@ -173,11 +175,12 @@ def recipe(tiny_base: Path, tmp_path: Path) -> TinyRecipe:
     return made
 
 
+@covers(lambda: [{"trainer": "pretrain", "exporter": one["kind"]} for one in FILES])
 def test_recipe_of_texts_is_trained_proven_and_exported(recipe: TinyRecipe):
     outcome = recipe.train("--until", "export", "--json")
 
     assert outcome.code == 0, outcome.err
-    assert set(outcome.document["parity"]) == {"adapter", "gguf-q8_0"}
+    assert len(outcome.document["parity"]) == len(FILES)
     mask = outcome.document["mask"]
     assert mask["rows"] > len(TEXTS) + 1  # the long text became windows
     assert outcome.document["proof"]["reload"]["largest_difference"] <= 1e-5
