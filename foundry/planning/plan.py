@@ -129,8 +129,7 @@ def settle(
     check_trackers(loaded)
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
     identity = {
-        # On how many processes and who is told is no part of it: a run goes on with any.
-        "values": {k: v for k, v in loaded.values.items() if k not in ("compute", "track")},
+        "values": _deciding(loaded.values),
         "base": [base.sha256, base.settings_sha256],
         "inputs": inputs,
         "foundry": version(),
@@ -158,6 +157,17 @@ def settle(
         resolved=resolved,
         estimate={},
     )
+
+
+def _deciding(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a run what it is of a recipe's values.
+
+    On how many processes, who is told, and how many questions are answered at once are no part of
+    it: a run goes on with any, as one must whose evaluation ran out of memory (C69).
+    """
+    kept = {key: value for key, value in values.items() if key not in ("compute", "track")}
+    asked = {key: value for key, value in values["evaluation"].items() if key != "batch_size"}
+    return {**kept, "evaluation": asked}
 
 
 def _forecast(loaded: LoadedRecipe, runs: Path) -> dict[str, Any]:

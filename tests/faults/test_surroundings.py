@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from foundry.data import prepare
 from foundry.models import fetch
 from foundry.planning import plan
 from foundry.planning import shortage as telling
+from foundry.runtime.transformers import TransformersRuntime
 from foundry.stages import runners
 from foundry.train.losses.supervised import SupervisedTrainer
 from foundry.train.trainers import sft
@@ -242,6 +244,32 @@ def test_training_without_memory_ends_with_3_and_what_may_help(fresh: Fresh):
     assert "train.micro_batch_size=1" in tries[0]
     assert "gradient_checkpointing" in tries[1] and "max_seq_len" in tries[2]
     assert problem["fix"].endswith("the last checkpoint is step-000002")
+
+
+def everything(values: Any) -> dict[str, Any]:
+    """How many questions are answered at once makes another run."""
+    return {key: value for key, value in values.items() if key not in ("compute", "track")}
+
+
+@case("C69", {"another run begins": change(plan, "_deciding", everything)})
+def test_evaluation_without_memory_goes_on_with_fewer_questions_at_once(fresh: Fresh):
+    recipe = fresh()
+    small.again(recipe, "--until", "export")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransformersRuntime, "generate", lambda *_, **__: torch.empty(1 << 43))
+        outcome = small.told(recipe)
+    (problem,) = outcome.document["problems"]
+    advice = re.search(r"--set (evaluation.batch_size=\d+)", problem["fix"])
+    assert (outcome.code, problem["where"]) == (3, "evaluate"), outcome
+    assert advice
+
+    done = small.told(recipe, "--set", advice[1])
+
+    assert done.code == 0, done.err
+    assert [path.name for path in recipe.runs.iterdir() if path.is_dir()] == [
+        Path(done.document["run"]).name
+    ]
+    assert "train" in done.document["skipped"]
 
 
 def starve(*, is_blind: bool) -> None:
