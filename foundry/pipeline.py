@@ -5,9 +5,10 @@ made still has its hash. The inputs of a stage are the plan and the stamps of th
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from foundry.core import atomic
 from foundry.core.environment import country, peak_memory_bytes
@@ -19,7 +20,7 @@ from foundry.models.at_hand import at_hand
 from foundry.planning.plan import make_plan
 from foundry.planning.trainers import not_read
 from foundry.stages.runners import RUNNERS
-from foundry.stages.walk import Walk, keep, stage_inputs
+from foundry.stages.walk import Walk, keep, plain, stage_inputs
 
 
 def walk(
@@ -76,9 +77,8 @@ def _take(way: Walk, stage: str) -> None:
     if stage == "train":
         _refuse_type(way)
     inputs = stage_inputs(way.plan, way.run, stage)
-    if way.run.is_done(stage, inputs):
-        stamp = way.run.stamp(stage)
-        assert stamp is not None
+    stamp = way.run.stamp(stage)
+    if stamp is not None and way.run.is_done(stage, inputs) and _is_as_told(way, stage, stamp):
         way.results[stage] = stamp["result"]
         way.skipped.append(stage)
         way.events.emit(stage, "skipped")
@@ -89,6 +89,11 @@ def _take(way: Walk, stage: str) -> None:
     peak = peak_memory_bytes()
     seconds = round(time.monotonic() - started, 1)
     way.events.emit(stage, "end", seconds=seconds, peak_memory_bytes=peak)
+
+
+def _is_as_told(way: Walk, stage: str, stamp: Mapping[str, Any]) -> bool:
+    """Whether a plan says the same values as now, of what makes no other run too."""
+    return stage != "plan" or stamp["result"]["values"] == plain(way.plan.values)
 
 
 def _refuse_type(way: Walk) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from foundry.core import atomic
 from foundry.delivery.artefact import Tuned
+from foundry.models.greedy import OTHER_RULES
 from foundry.models.quiet import quiet
 
 GENERATION_CONFIG = "generation_config.json"
@@ -53,9 +54,13 @@ def write_stop_ids(tuned: Tuned, folder: Path) -> None:
 
 
 def generation_config(tuned: Tuned) -> dict[str, Any]:
-    """The base's generation config as plain values; greedy unless it says otherwise."""
+    """The base's generation config as plain values, but for rules that no proof went by.
+
+    Whether and how answers are drawn at random stays as the base's makers advise.
+    """
     path = Path(tuned.base.folder) / GENERATION_CONFIG
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    declared = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {key: value for key, value in declared.items() if key not in OTHER_RULES}
 
 
 def declared_stop_ids(folder: Path) -> set[int]:

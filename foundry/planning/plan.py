@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic
+from foundry.core.deciding import deciding
 from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
@@ -129,7 +130,7 @@ def settle(
     check_trackers(loaded)
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
     identity = {
-        "values": _deciding(loaded.values),
+        "values": deciding(loaded.values),
         "base": [base.sha256, base.settings_sha256],
         "inputs": inputs,
         "foundry": version(),
@@ -157,17 +158,6 @@ def settle(
         resolved=resolved,
         estimate={},
     )
-
-
-def _deciding(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a run what it is of a recipe's values.
-
-    On how many processes, who is told, and how many questions are answered at once are no part of
-    it: a run goes on with any, as one must whose evaluation ran out of memory (C69).
-    """
-    kept = {key: value for key, value in values.items() if key not in ("compute", "track")}
-    asked = {key: value for key, value in values["evaluation"].items() if key != "batch_size"}
-    return {**kept, "evaluation": asked}
 
 
 def _forecast(loaded: LoadedRecipe, runs: Path) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _advice(stage: str, plan: Plan, run: RunDir) -> str:
     batch = plan.values["evaluation"]["batch_size"]
     first = {
         "train": "--set train.micro_batch_size=1",
-        "evaluate": f"--set evaluation.batch_size={max(1, batch // 4)}",
+        "evaluate": f"--set evaluation.batch_size={batch // 4 or 1}" if batch > 1 else "",
     }.get(stage, "")
     shorter = plan.values["encode"]["max_seq_len"] // 2
     tries = [

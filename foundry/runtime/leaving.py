@@ -5,9 +5,8 @@ to the same length. Here it is stopped as soon as half of the rows have ended, a
 others: at most twice the tokens that the answers have are computed, where a model's state can be
 taken apart by rows. What a row is answered does not depend on the rows beside it (C26).
 
-The likeliest token is taken, whatever the base's `generation_config.json` says: a penalty on what
-was said before (Qwen 2.5 has one) is of another way of answering than the delivered file's, under
-llama.cpp, and what counts from the prompt would begin anew where rows leave.
+The likeliest token is taken, whatever the base's `generation_config.json` says; what counts from
+the prompt there would begin anew where rows leave.
 
 Source: `GenerationMixin.generate` of transformers 5.24, which takes up what a cache holds.
 """
@@ -19,17 +18,15 @@ from typing import Any
 
 import torch
 
+from foundry.models.greedy import OTHER_RULES
+
 Ended = Callable[[torch.Tensor], torch.Tensor]
-# Of `GenerationConfig`, what makes of greedy choice something else.
-NO_OTHER_RULES = dict.fromkeys(
-    (
-        *("bad_words_ids", "begin_suppress_tokens", "cache_implementation", "dola_layers"),
-        *("exponential_decay_length_penalty", "forced_bos_token_id", "forced_eos_token_id"),
-        *("guidance_scale", "max_time", "min_length", "min_new_tokens", "no_repeat_ngram_size"),
-        *("penalty_alpha", "prompt_lookup_num_tokens", "repetition_penalty", "sequence_bias"),
-        *("stop_strings", "suppress_tokens", "watermarking_config"),
-    )
-)
+# Greedy choice, and nothing beside it, whatever the base declares.
+GREEDY: dict[str, Any] = {
+    **dict.fromkeys(OTHER_RULES),
+    **{"do_sample": False, "num_beams": 1, "num_return_sequences": 1},
+    "return_dict_in_generate": False,
+}
 
 
 def answers(
@@ -57,7 +54,7 @@ def answers(
     width = ids_BT.shape[1]
     left_B = torch.arange(len(ids_BT))
     made: dict[int, list[int]] = {}
-    settings = {**NO_OTHER_RULES, "num_beams": 1, **settings}
+    settings = GREEDY | settings
     if cache is not None:
         settings |= {"cache": cache, "use_cache": True}
     while len(left_B):
@@ -65,7 +62,6 @@ def answers(
             input_ids=ids_BT,
             attention_mask=mask_BT,
             max_new_tokens=width + most - ids_BT.shape[1],
-            do_sample=False,
             stopping_criteria=[_half(ended, width, may_leave=cache is not None)],
             **settings,
         )

@@ -15,6 +15,12 @@ from foundry.core.language import gettext as _
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
 
 CONFIGURATION = "genai_config.json"
+# Greedy choice, and nothing beside it, whatever the folder's `search` says; the rest of what the
+# builder writes there (0.18, `models/builders/base.py`) is of drawing at random.
+GREEDY = {
+    **{"do_sample": False, "num_beams": 1, "num_return_sequences": 1},
+    **{"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0},
+}
 
 
 class OnnxRuntime:
@@ -137,9 +143,7 @@ class OnnxRuntime:
             told = what.format(longest=len(ids) + room, most=self.context)
             raise ResourceError(Problem(self.name, told))
         parameters = onnxruntime_genai.GeneratorParams(self.model)
-        # What the base's own configuration says of repetition is of another way of answering.
-        plain = {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0}
-        parameters.set_search_options(do_sample=False, max_length=len(ids) + room, **plain)
+        parameters.set_search_options(max_length=len(ids) + room, **GREEDY)
         generator = onnxruntime_genai.Generator(self.model, parameters)
         generator.append_tokens(numpy.array(ids, dtype=numpy.int32))
         return generator

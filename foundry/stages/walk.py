@@ -84,7 +84,7 @@ def keep(way: Walk, stage: str, run: Callable[[Walk], Result], started: float) -
         with shortage.told(stage, way.plan, way.run):
             result, outputs = run(way)
         way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
-        way.run.finish(stage, inputs, _plain(way.results[stage]), outputs, started)
+        way.run.finish(stage, inputs, plain(way.results[stage]), outputs, started)
 
 
 def stage_inputs(plan: Plan, run: RunDir, stage: str) -> str:
@@ -94,5 +94,6 @@ def stage_inputs(plan: Plan, run: RunDir, stage: str) -> str:
     return atomic.fingerprint([plan.fingerprint, stage, upstream])
 
 
-def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+def plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as JSON gives it back."""
     return dict(json.loads(json.dumps(value, allow_nan=False)))

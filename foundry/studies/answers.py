@@ -8,6 +8,7 @@ not what the run would ask, it asks anew.
 from collections.abc import Sequence
 
 from foundry.core import atomic
+from foundry.core.deciding import deciding
 from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
 from foundry.evals.examine import ANSWERS, BASE
@@ -41,8 +42,9 @@ def take_answers(run: RunDir, plan: Plan, donors: Sequence[RunDir]) -> list[str]
 def _asks_alike(made: dict[str, object], plan: Plan) -> bool:
     """Whether both have the same rows and the same questions."""
     mine = plan.as_dict()
-    values, others = mine["values"], made["values"]
+    others = made["values"]
     assert isinstance(others, dict)
+    values, others = deciding(mine["values"]), deciding(others)
     return key(made, "encode") == key(mine, "encode") and all(
         values[name] == others[name] for name in KEYS
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic, yaml_places
+from foundry.core.deciding import decides
 from foundry.core.errors import Place, Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe, load_recipe
@@ -108,6 +109,10 @@ def _read(text: str) -> Axis:
     if key == "seed":
         fix = _("use `--seeds 3`")
         raise RecipeError(Problem("--sweep", _("`seed` is no value that is compared"), fix))
+    if not decides(key):
+        what = _("`{key}` makes no other run: the result is the same with any")
+        fix = _("name a value that changes the result, such as `adapter.rank`")
+        raise RecipeError(Problem("--sweep", what.format(key=key), fix))
     node, repeated = yaml_places.read(f"[{listed}]", lambda _line, _column: place)
     if repeated:
         raise RecipeError(repeated)

@@ -4,15 +4,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from foundry.core import atomic
 from foundry.core.errors import ProofError
 from foundry.core.rundir import RunDir
-from foundry.delivery import gguf_files
+from foundry.delivery import gguf_files, hf_files
+from foundry.delivery.artefact import Tuned
 from foundry.delivery.export import export_name
 from foundry.delivery.gguf_files import read_model
 from foundry.delivery.parity import TEXTS
@@ -202,6 +205,25 @@ def test_third_stop_id_of_the_base_is_kept_in_the_gguf(gemma3_shelf: Shelf, tmp_
 )
 def test_stop_ids_are_the_trained_first_and_each_once(trained, declared, eos, ids):  # C36
     assert all_stop_ids(trained, declared, eos) == ids
+
+
+def as_it_is(tuned: Tuned) -> dict[str, Any]:
+    text = (Path(tuned.base.folder) / "generation_config.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+@case("C28", {"the base's rules go along": change(hf_files, "generation_config", as_it_is)})
+def test_no_rule_is_delivered_that_no_proof_went_by(llama_shelf: Shelf, tmp_path: Path):
+    tuned = llama_shelf.tuned
+    said = {"do_sample": True, "temperature": 0.7, "repetition_penalty": 1.05, "eos_token_id": 1}
+    atomic.write_json(tmp_path / "generation_config.json", said)
+    other = replace(tuned, base=replace(tuned.base, folder=str(tmp_path)))
+
+    hf_files.write_stop_ids(other, tmp_path / "out")
+
+    text = (tmp_path / "out" / "generation_config.json").read_text(encoding="utf-8")
+    stops = {"eos_token_id": list(tuned.stop_ids)}
+    assert json.loads(text) == {"do_sample": True, "temperature": 0.7, **stops}
 
 
 @pytest.mark.parametrize("name", FOLDERS)

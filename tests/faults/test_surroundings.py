@@ -251,7 +251,7 @@ def everything(values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in ("compute", "track")}
 
 
-@case("C69", {"another run begins": change(plan, "_deciding", everything)})
+@case("C69", {"another run begins": change(plan, "deciding", everything)})
 def test_evaluation_without_memory_goes_on_with_fewer_questions_at_once(fresh: Fresh):
     recipe = fresh()
     small.again(recipe, "--until", "export")
@@ -270,6 +270,11 @@ def test_evaluation_without_memory_goes_on_with_fewer_questions_at_once(fresh: F
         Path(done.document["run"]).name
     ]
     assert "train" in done.document["skipped"]
+    said = int(advice[1].partition("=")[2])
+    written = [json.loads((recipe.package / "foundry" / "plan.json").read_text(encoding="utf-8"))]
+    written += [recipe.run.stamp("plan")["result"]]
+    written += [json.loads(recipe.run.file("plan.json").read_text(encoding="utf-8"))]
+    assert [one["values"]["evaluation"]["batch_size"] for one in written] == [said] * 3
 
 
 def starve(*, is_blind: bool) -> None:

@@ -1,5 +1,8 @@
 """An exported ONNX folder answers as the live model does."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +14,7 @@ import pytest
 from foundry.core.errors import ResourceError
 from foundry.delivery.parity import TEXTS
 from foundry.evals.subjects import of_onnx
+from foundry.runtime import onnx
 from foundry.runtime.contract import Decoding
 from foundry.runtime.onnx import OnnxRuntime
 from foundry.runtime.transformers import TransformersRuntime
@@ -64,6 +68,22 @@ def test_answers_are_those_of_the_live_model(
 
     assert found == live.generate(trained.live.trained, decoding)
     assert all(made.stopped for made in found)
+
+
+@case("C28", {"the folder's own rules hold": change(onnx, "GREEDY", {"do_sample": False})})
+def test_the_likeliest_token_is_taken_whatever_the_folder_declares(
+    folder: Path, runtime: OnnxRuntime, trained: Trained, tmp_path: Path
+):
+    other = Path(shutil.copytree(folder, tmp_path / os.urandom(4).hex()))
+    file = other / onnx.CONFIGURATION
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    settings["search"] |= {"repetition_penalty": 5.0, "no_repeat_ngram_size": 1}
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    decoding = Decoding(40, trained.tuned.stop_ids)
+
+    found = OnnxRuntime(other).generate(trained.live.trained, decoding)
+
+    assert found == runtime.generate(trained.live.trained, decoding)
 
 
 read = OnnxRuntime._read

@@ -65,6 +65,8 @@ def test_what_is_set_holds_for_every_arm_and_seeds_count_from_the_recipes(recipe
         ("adapter.rank=", "must have the form"),
         ("adapter.rank=8,8", "a value is named twice"),
         ("seed=0,1", "use `--seeds 3`"),
+        ("evaluation.batch_size=8,16", "`evaluation.batch_size` makes no other run"),
+        ("compute.processes=1,2", "`compute.processes` makes no other run"),
         ("adapter.rank=[8,16", "not valid YAML"),
     ],
 )

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from foundry.core import atomic
+from foundry.core.deciding import deciding
 from foundry.core.errors import Problem, ProofError
 from foundry.core.language import gettext as _
 from foundry.evals.arms.entry import Entry, facts
@@ -92,5 +93,5 @@ def named_arms(entries: Mapping[str, Sequence[Entry]]) -> list[Arm]:
 def recipe_key(entry: Entry) -> str:
     """A fingerprint of all that a run's recipe decides but the seed."""
     plan = entry.run.plan
-    values = {key: value for key, value in plan["values"].items() if key not in NAMES}
+    values = {k: value for k, value in deciding(plan["values"]).items() if k not in NAMES}
     return atomic.fingerprint([values, plan.get("inputs"), (plan.get("base") or {}).get("sha256")])

@@ -58,27 +58,39 @@ def whole_weights(run: RunDir) -> dict[str, Any]:
     return dict(load_file(run.file("model", "model.safetensors")))
 
 
+def both_ways(
+    folder: Path, base: Path, adapter: dict[str, Any], *how: str
+) -> tuple[TinyRecipe, TinyRecipe]:
+    """A recipe trained by one process, and by two that end well and with the same losses."""
+    settings = {**small.SMALL, "adapter": adapter, "exports": [{"kind": "merged"}]}
+    settings["train"] = {**small.TRAIN, **crew_run.STEPS, "learning_rate": 1e-3}
+    one, two = (lay_out(folder / name, base, **settings) for name in ("one", "two"))
+    small.again(one, "--until", "train")
+    small.again(two, "--until", "encode", *TWO, *how)
+    ended = crew_run.train([two.run, two.run])
+    assert [each.get("error") for each in ended] == [None, None], ended
+    assert losses(two.run) == pytest.approx(losses(one.run), rel=1e-5)
+    return one, two
+
+
+def check_close(made: dict[str, Any], expected: dict[str, Any], most: float) -> None:
+    assert made.keys() == expected.keys()
+    assert max(float((made[n] - expected[n]).abs().max()) for n in expected) < most
+
+
 @case("C72", {"the embedding is not added up": change(crew_run, "fault", apart)})
 def test_all_weights_in_parts_are_trained_as_one_process_does(tiny_base: Path, tmp_path: Path):
     folder = tmp_path / os.urandom(4).hex()
-    settings = {**small.SMALL, "adapter": {"kind": "full"}, "exports": [{"kind": "merged"}]}
-    settings["train"] = {**small.TRAIN, **crew_run.STEPS, "learning_rate": 1e-3}
-    one, two = (lay_out(folder / name, tiny_base, **settings) for name in ("one", "two"))
-    small.again(one, "--until", "train")
-    small.again(two, "--until", "encode", *TWO, *IN_PARTS)
 
-    ended = crew_run.train([two.run, two.run])
+    one, two = both_ways(folder, tiny_base, {"kind": "full"}, *IN_PARTS)
 
-    assert [one.get("error") for one in ended] == [None, None], ended
-    for straight in (True, False):
-        assert losses(two.run) == pytest.approx(losses(one.run), rel=1e-5)
-        made, expected = whole_weights(two.run), whole_weights(one.run)
-        assert made.keys() == expected.keys()
-        assert max(float((made[n] - expected[n]).abs().max()) for n in expected) < 1e-5
-        if straight:  # and once more from its middle, by one process
-            for name in ("model", "checkpoints/step-000004"):
-                shutil.rmtree(two.run.file(name))
-            small.again(two, "--until", "train")
+    check_close(whole_weights(two.run), whole_weights(one.run), 1e-5)
+    # And once more from its middle, by one process.
+    for name in ("model", "checkpoints/step-000004"):
+        shutil.rmtree(two.run.file(name))
+    small.again(two, "--until", "train")
+    assert losses(two.run) == pytest.approx(losses(one.run), rel=1e-5)
+    check_close(whole_weights(two.run), whole_weights(one.run), 1e-5)
 
 
 UPDATES: dict[str, dict[str, Any]] = {
@@ -92,19 +104,9 @@ UPDATES: dict[str, dict[str, Any]] = {
 def test_update_of_each_kind_is_trained_in_parts_as_by_one(
     tiny_base: Path, tmp_path: Path, kind: str
 ):
-    settings = {**small.SMALL, "adapter": {"kind": kind, **UPDATES[kind]}}
-    settings["train"] = {**small.TRAIN, **crew_run.STEPS, "learning_rate": 1e-3}
-    one, two = (lay_out(tmp_path / name, tiny_base, **settings) for name in ("one", "two"))
-    small.again(one, "--until", "train")
-    small.again(two, "--until", "encode", *TWO, *IN_PARTS)
+    one, two = both_ways(tmp_path, tiny_base, {"kind": kind, **UPDATES[kind]}, *IN_PARTS)
 
-    ended = crew_run.train([two.run, two.run])
-
-    assert [one.get("error") for one in ended] == [None, None], ended
-    assert losses(two.run) == pytest.approx(losses(one.run), rel=1e-5)
-    made, expected = weights(two.run), weights(one.run)
-    assert made.keys() == expected.keys()
-    assert max(float((made[n] - expected[n]).abs().max()) for n in expected) < 1e-4
+    check_close(weights(two.run), weights(one.run), 1e-4)
 
 
 def strays(rank: int) -> None:

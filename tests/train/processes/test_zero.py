@@ -13,9 +13,15 @@ from tests import crew_run
 from tests.cases import case, change
 from tests.faults import small
 from tests.once import once
-from tests.tiny_recipe import TinyRecipe, lay_out
+from tests.tiny_recipe import TinyRecipe
 from tests.train.processes.test_processes import HEALTHY, TWO, losses, struck, told, weights
-from tests.train.processes.test_sharding import UPDATES, check_same, whole_weights
+from tests.train.processes.test_sharding import (
+    UPDATES,
+    both_ways,
+    check_close,
+    check_same,
+    whole_weights,
+)
 
 pytest.importorskip("deepspeed", reason="an extra: pip install 'ai-foundry[deepspeed]'")
 
@@ -72,21 +78,10 @@ def test_shared_optimizer_trains_what_one_process_does(
 def test_each_adapter_is_trained_with_a_shared_optimizer_as_by_one(
     tiny_base: Path, tmp_path: Path, kind: str
 ):
-    settings = {**small.SMALL, "adapter": {"kind": kind, **UPDATES.get(kind, {})}}
-    settings["train"] = {**small.TRAIN, **crew_run.STEPS, "learning_rate": 1e-3}
-    settings |= {"exports": [{"kind": "merged"}]}
-    one, two = (lay_out(tmp_path / name, tiny_base, **settings) for name in ("one", "two"))
-    small.again(one, "--until", "train")
-    small.again(two, "--until", "encode", *TWO, *BY_ZERO)
+    one, two = both_ways(tmp_path, tiny_base, {"kind": kind, **UPDATES.get(kind, {})}, *BY_ZERO)
 
-    ended = crew_run.train([two.run, two.run])
-
-    assert [one.get("error") for one in ended] == [None, None], ended
-    assert losses(two.run) == pytest.approx(losses(one.run), rel=1e-5)
     read = whole_weights if kind == "full" else weights
-    made, expected = read(two.run), read(one.run)
-    assert made.keys() == expected.keys()
-    assert max(float((made[n] - expected[n]).abs().max()) for n in expected) < 1e-4
+    check_close(read(two.run), read(one.run), 1e-4)
 
 
 @pytest.fixture(scope="session")
