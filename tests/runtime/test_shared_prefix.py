@@ -126,7 +126,7 @@ def test_answers_are_those_of_each_prompt_alone(trained: Trained):
     model, tokenizer = trained.tuned.model, trained.tuned.encoder.tokenizer
     assert SharedPrefix.read(model, prompts) is not None
 
-    together = TransformersRuntime(model, tokenizer, batch_size=3).generate(prompts, decoding)
+    together = TransformersRuntime(model, tokenizer, batch_size=8).generate(prompts, decoding)
 
     runtime = TransformersRuntime(model, tokenizer)
     assert together == [made for prompt in prompts for made in runtime.generate([prompt], decoding)]
