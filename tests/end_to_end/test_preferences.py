@@ -12,6 +12,7 @@ from tests.tiny_recipe import RECIPE, TinyRecipe
 
 GOOD = [(f"售價{n}？", "三百元。", "不知道。") for n in range(12)]
 FILES = [{"kind": kind} for kind in ("adapter", "merged", "gguf", "gguf-adapter")]
+DELIVERED = {"adapter", "merged-float32", "gguf-q8_0", "gguf-adapter-f32"}
 LONG = "保固一年" * 200
 # A pair of equals, one without an answer, and one too long for 64 tokens.
 FAULTY = [
@@ -55,7 +56,7 @@ def test_pairs_are_learned_measured_and_delivered(tiny_base: Path, tmp_path: Pat
 
     assert outcome.code == 0, outcome.out + outcome.err
     assert "the base does not stop either" in outcome.err
-    assert len(outcome.document["parity"]) == len(FILES)
+    assert set(outcome.document["parity"]) == DELIVERED
     for record in outcome.document["parity"].values():
         assert (record["ended"]["base"], record["ended"]["prompts"]) == (0, 8)
         assert record["stopped"] == record["stop_prompts"] == record["ended"]["tuned"]
@@ -75,7 +76,7 @@ def test_other_judged_answers_are_learned_and_delivered(tiny_base: Path, tmp_pat
     outcome = recipe.train("--until", "export", "--json")
 
     assert outcome.code == 0, outcome.out + outcome.err
-    assert len(outcome.document["parity"]) == len(FILES)
+    assert set(outcome.document["parity"]) == DELIVERED
     lines = recipe.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
     margins = [json.loads(line)["rewards/margins"] for line in lines]
     assert margins[-1] > margins[0]

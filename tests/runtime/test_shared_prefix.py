@@ -126,11 +126,13 @@ def test_answers_are_those_of_each_prompt_alone(trained: Trained):
     model, tokenizer = trained.tuned.model, trained.tuned.encoder.tokenizer
     assert SharedPrefix.read(model, prompts) is not None
 
-    together = TransformersRuntime(model, tokenizer, batch_size=8).generate(prompts, decoding)
-
     runtime = TransformersRuntime(model, tokenizer)
-    assert together == [made for prompt in prompts for made in runtime.generate([prompt], decoding)]
-    assert len({made.ids for made in together}) > 1
+    alone = [made for prompt in prompts for made in runtime.generate([prompt], decoding)]
+
+    for size in (3, 8):
+        together = TransformersRuntime(model, tokenizer, batch_size=size)
+        assert together.generate(prompts, decoding) == alone
+    assert len({made.ids for made in alone}) > 1
 
 
 @case("C26", WRONG_PADDING | NOT_MOVED)
