@@ -47,6 +47,25 @@ def build(folder: Path, name: str, *, tied: bool = True, seed: int = 0) -> Path:
     return folder
 
 
+def both_classes(place: Path) -> tuple[Path, Path]:
+    """Gemma 3's class for images, and its class for text with the same weights."""
+    from safetensors.torch import load_file, save_file
+
+    from foundry.models.fetch import locate
+    from foundry.models.language_part import language_tensors
+    from foundry.models.load import load_model
+
+    wrapper = build(place / "wrapper", "gemma3-conditional", tied=False)
+    text = build(place / "text", "gemma3", tied=False)
+    model = load_model(locate(str(wrapper), Path()))
+    stored, same = load_file(text / "model.safetensors"), dict(language_tensors(model))
+    save_file({n: same[n] for n in stored}, text / "model.safetensors", {"format": "pt"})
+    settings = model.config.get_text_config()
+    settings.architectures = ["Gemma3ForCausalLM"]
+    settings.save_pretrained(text)
+    return wrapper, text
+
+
 def tiny_tokenizer(name: str) -> Any:
     """A fast tokenizer with the family's control tokens; adds a BOS if the family's does."""
     return tokenizer_of(MODELS[name])

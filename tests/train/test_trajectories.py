@@ -16,8 +16,6 @@ from foundry.core.events import Event
 from foundry.core.records import BaseModel
 from foundry.models import language_part
 from foundry.models.fetch import locate
-from foundry.models.language_part import language_tensors
-from foundry.models.load import load_model
 from foundry.models.quiet import quiet
 from foundry.train import fitting, proof
 from foundry.train.adapters import lora
@@ -188,18 +186,9 @@ def both_classes(
     one_thread: None, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[BaseModel, BaseModel]:
     """Gemma 3's class for images, and its class for text with the same weights."""
-    from safetensors.torch import load_file, save_file
-
-    place = tmp_path_factory.mktemp("classes")
-    wrapper = locate(str(tiny.build(place / "wrapper", "gemma3-conditional", tied=False)), Path())
-    text = tiny.build(place / "text", "gemma3", tied=False)
-    stored = load_file(text / "model.safetensors")
-    same = dict(language_tensors(load_model(wrapper)))
-    save_file({n: same[n] for n in stored}, text / "model.safetensors", {"format": "pt"})
-    settings = load_model(wrapper).config.get_text_config()
-    settings.architectures = ["Gemma3ForCausalLM"]
-    settings.save_pretrained(text)
-    return wrapper, locate(str(text), Path())
+    folders = tiny.both_classes(tmp_path_factory.mktemp("classes"))
+    wrapper, text = (locate(str(folder), Path()) for folder in folders)
+    return wrapper, text
 
 
 @case("C22", {"the tower too": change(language_part, "other_parts", lambda model: None)})

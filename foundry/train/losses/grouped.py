@@ -120,6 +120,7 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
             made = model.generate(
                 input_ids=ids_AP,
                 attention_mask=mask_AP,
+                **self._all_text(ids_AP),
                 generation_config=self.generation_config,
                 logits_processor=LogitsProcessorList([noise]),
             )
@@ -195,7 +196,7 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
         mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
         count = batch["completion_ids"].shape[1]
         logps_BC: torch.Tensor = self._get_per_token_logps_and_entropies(
-            self.model, ids, mask, count
+            self.model, ids, mask, count, **self._all_text(ids)
         )[0]
         return logps_BC
 
@@ -226,6 +227,7 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
         batch: Batch = {name: torch.tensor(ids, device=device) for name, ids in made.items()}
         batch["advantages"] = torch.stack([row["advantage"] for row in rows])
         batch["num_items_in_batch"] = torch.tensor(1.0, device=device)  # `dapo` gives a sum then
+        batch |= self._all_text(torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1))
         batch |= {"row_ids": [row["id"] for row in rows]}
         batch["tokens"] = sum(len(row["input_ids"]) for row in rows)
         if not self._by_token:
@@ -255,6 +257,13 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
         for name in ("kl", "entropy") if self.model.training else ():
             if noted := self._metrics["train"][name]:
                 self.sums[name] = self.sums.get(name, 0.0) + noted[-1] * tokens
+
+    def _all_text(self, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The further inputs of a class that also sees: 0 at each token, see `token_type_inputs`.
+
+        TRL's loss takes them from the batch by the same names.
+        """
+        return {name: torch.zeros_like(ids) for name in self.zeros}
 
     @property
     def _pad(self) -> int:

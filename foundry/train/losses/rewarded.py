@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from trl import GRPOConfig
 
-from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow
 from foundry.train import proof
@@ -81,13 +80,6 @@ class Rewarded(Objective):
 
         Nothing of it is learned from.
         """
-        if trainer.zeros:
-            what = _(
-                "the class {name} wants further inputs with every token, which is not done here"
-            )
-            fix = _("train it with `train.kind: sft`, or choose a model for text alone")
-            name = type(trainer.accelerator.unwrap_model(trainer.model)).__name__
-            raise RecipeError(Problem("train.kind", what.format(name=name), fix))
         trainer.model.train()
         found = self._checked(trainer, trainer.draw(self._unlike(rows)))
         trainer._metrics["train"].clear()
@@ -201,7 +193,8 @@ class Rewarded(Objective):
         """Of the tokens of an answer that was drawn, in nats, float64, shape (C,)."""
         ids_1T = torch.tensor([answer["input_ids"]], device=trainer.model.device)
         said_C = torch.tensor(answer["said_ids"], device=ids_1T.device)
-        logits_TV = model(input_ids=ids_1T, use_cache=False).logits[0]
+        text = {name: torch.zeros_like(ids_1T) for name in trainer.zeros}
+        logits_TV = model(input_ids=ids_1T, use_cache=False, **text).logits[0]
         logits_CV = logits_TV[-len(said_C) - 1 : -1].double() / self.choices.temperature
         return logits_CV.log_softmax(dim=1).gather(1, said_C[:, None])[:, 0]
 

@@ -24,7 +24,7 @@ from foundry.train.losses.asking import questions
 from foundry.train.losses.grouped import GroupTrainer
 from foundry.train.losses.noise import seeds_of
 from foundry.train.trainers import grpo
-from tests import tiny_recipe
+from tests import tiny, tiny_recipe
 from tests.cases import case, change
 from tests.tiny_run import ROWS, Setup, adapter_bytes, metrics, open_run
 
@@ -274,3 +274,20 @@ def test_noise_is_of_the_seed_the_step_and_the_question_alone():
     assert len(set(found)) == 6
     # SHA-256 of "0 1 0", its first 56 bits: in no Python another one.
     assert found[0] == int(sha256(b"0 1 0").hexdigest()[:14], 16)
+
+
+def seen(self: Any, ids: Any) -> dict[str, Any]:
+    """Each token a part of an image."""
+    return {name: torch.ones_like(ids) for name in self.zeros}
+
+
+@case("C22", {"text is taken for images": change(GroupTrainer, "_all_text", seen)})
+def test_class_that_also_sees_draws_and_learns_as_its_text_alone(one_thread: None, tmp_path: Path):
+    found = []
+    for folder in tiny.both_classes(tmp_path):
+        made, _result = fitted(folder, tmp_path / f"{folder.name}-run")
+        found.append(metrics(made))
+
+    for seeing, alone in zip(*found, strict=True):
+        assert seeing["reward"] == alone["reward"]
+        assert seeing["grad_norm"] == pytest.approx(alone["grad_norm"], rel=1e-4)
