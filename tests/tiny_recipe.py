@@ -140,13 +140,18 @@ def lay_out(folder: Path, base: Path, **overrides: Any) -> TinyRecipe:
 
 def build_base(folder: Path, family: str = "llama") -> Path:
     """A tiny model with a GGUF file of its own weights."""
+    return with_gguf(tiny.build(folder, family))
+
+
+def with_gguf(folder: Path) -> Path:
+    """Beside a model, the GGUF file of its weights."""
     from foundry.delivery.artefact import Tuned
     from foundry.delivery.gguf_files import write_model
     from foundry.encode.tokenize import open_encoder
     from foundry.models.fetch import GGUF_NAME, locate
     from foundry.models.load import load_model
 
-    base = locate(tiny.build(folder, family).name, folder.parent)
+    base = locate(folder.name, folder.parent)
     encoder = open_encoder(base)
     alone = Tuned(base, folder, encoder, (encoder.tokenizer.eos_token_id,), "Tiny base")
     write_model(alone, load_model(base), folder / GGUF_NAME, quantization="f16")

@@ -30,6 +30,17 @@ RATES = {"pissa": 5e-3, "ia3": 0.1, "oft": 0.05, "vera": 0.1, "hira": 0.2, "lora
 FEW_NUMBERS = ("ia3", "oft")  # too few on the tiny model for it to learn where to stop
 
 
+@pytest.fixture(scope="module")
+def learned_base(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base that knows where to stop, since all its weights were trained on the rows."""
+    train = {**RECIPE["train"], "learning_rate": 5e-3}
+    more: dict[str, Any] = {"adapter": {"kind": "full"}, "exports": [], "train": train}
+    recipe = tiny_recipe.lay_out(tmp_path_factory.mktemp("learned") / "tiny", tiny_base, **more)
+    outcome = recipe.train("--until", "train")
+    assert outcome.code == 0, outcome.err
+    return tiny_recipe.with_gguf(recipe.run.file("model"))
+
+
 def laid_out(folder: Path, base: Path, kind: str, exports: Any, steps: int = 40) -> TinyRecipe:
     train = {**RECIPE["train"], "learning_rate": RATES.get(kind, 1e-2), "max_steps": steps}
     adapter = {"kind": kind, **RUNS[kind]}
@@ -69,6 +80,21 @@ def test_method_is_trained_proven_and_exported(tiny_base: Path, tmp_path: Path, 
     assert document["proof"]["reload"]["largest_difference"] <= 1e-4
     losses = recipe.losses()
     assert losses[-1] < losses[0]
+
+
+@covers(lambda kind: [{"adapter": kind, "exporter": one["kind"]} for one in FILES])
+@pytest.mark.parametrize("kind", FEW_NUMBERS)
+def test_method_of_few_numbers_is_exported_from_a_base_that_stops(
+    learned_base: Path, tmp_path: Path, kind: str
+):
+    recipe = laid_out(tmp_path, learned_base, kind, FILES, steps=8)
+
+    outcome = recipe.train("--until", "export", "--json")
+
+    assert outcome.code == 0, outcome.err
+    parity = outcome.document["parity"]
+    assert len(parity) == len(FILES)
+    assert parity["merged-float32"]["largest_logprob_difference"] <= 1e-4
 
 
 @covers(lambda kind: [{"adapter": kind, "exporter": CARRIED["kind"], REFUSED: "no plain low rank"}])

@@ -18,7 +18,6 @@ from tests.tiny_recipe import TinyRecipe, call
 from tests.tiny_run import ROWS, SMALL, Setup, adapter_bytes, fast, metrics, open_run
 from tests.train.test_adapters import RATES, SIZES
 from tests.train.test_every_trainer import ROWS_OF, given
-from tests.train.test_every_trainer import other as other  # a fixture
 from tests.train.test_every_trainer import train as train_by
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
@@ -92,9 +91,9 @@ def test_recipe_is_planned_for_the_gpu_and_trained_on_it(recipe: TinyRecipe):
 
 
 @pytest.mark.parametrize("trainer", ROWS_OF)
-def test_every_trainer_trains_there(trainer: str, tiny_llama: Path, other: Path, tmp_path: Path):
+def test_every_trainer_trains_there(trainer: str, tiny_llama: Path, tmp_path: Path):
     made = Setup(tiny_llama, 3, adapter=SMALL, rows=ROWS_OF[trainer], place=HALF)
-    inputs, settings = given(trainer, made, tmp_path, other)
+    inputs, settings = given(trainer, made, tmp_path / "run", "llama")
 
     assert train_by(trainer, inputs, dtype="bfloat16", **settings).proof["moved"]
 

@@ -29,6 +29,7 @@ from tests import tiny
 from tests.preferences import fit, opened, pairs
 from tests.support import covers
 from tests.tiny_run import adapter_bytes, metrics
+from tests.train.test_adapters import RATES, SIZES
 
 MARGINS, CENTRE = (0.0, 0.5, 1.0, 0.25, 0.0, 0.0, 2.0, 0.1), 0.01
 
@@ -165,18 +166,23 @@ def test_proof_before_the_first_step_refuses(
     assert "by hand" in refused.value.problems[0].what
 
 
-ADAPTERS = {"lora": {"rank": 4}, "qlora": {"rank": 4}, "pissa": {"rank": 4}, "full": {}}
+RATE = {"full": 3e-3, **RATES}
+# Of each family with a class for it: tied, so that the class has no head of the vocabulary.
+OTHERS = (
+    *("gemma3", "gpt-oss", "mistral", "olmo2", "olmo3", "phi3", "qwen2.5", "qwen3", "qwen3.5"),
+    "smollm3",
+)
 
 
 @covers(lambda kind: [{"trainer": "reward", "adapter": kind, "family": "llama"}])
-@pytest.mark.parametrize("kind", ADAPTERS)
+@pytest.mark.parametrize("kind", SIZES)
 def test_pairs_are_told_apart_under_all_proofs(tiny_llama: Path, tmp_path: Path, kind: str):
     method = plugins.load("adapter", kind)
-    spec = method.Spec(**ADAPTERS[kind])
+    spec = method.Spec(**SIZES[kind])
     inputs = opened("reward", tiny_llama, tmp_path, steps=8, adapter=spec, method=method)
     heads = [name for name, p in inputs.model.named_parameters() if "score" in name]
 
-    result = fit("reward", inputs, learning_rate=3e-3 if kind == "full" else 1e-2)
+    result = fit("reward", inputs, learning_rate=RATE.get(kind, 1e-2))
 
     lines = metrics(inputs.run)
     assert lines[-1]["rewards/margins"] > lines[0]["rewards/margins"] + 0.01
@@ -192,11 +198,11 @@ def test_pairs_are_told_apart_under_all_proofs(tiny_llama: Path, tmp_path: Path,
 
 
 @covers(lambda name: [{"trainer": "reward", "family": tiny.MODELS[name].family}])
-@pytest.mark.parametrize("name", ["gemma3", "qwen3", "phi3"])
+@pytest.mark.parametrize("name", OTHERS)
 def test_other_families_learn_rewards(one_thread: None, tmp_path: Path, name: str):
-    folder = tiny.build(tmp_path / name, name)  # tied: the class has no head of the vocabulary
+    folder = tiny.build(tmp_path / name, name)
 
-    inputs = opened("reward", folder, tmp_path / "run", steps=3)
+    inputs = opened("reward", folder, tmp_path / "run", steps=3, max_seq_len=384)
     result = fit("reward", inputs)
 
     assert result.proof["moved"] and result.proof["reload"]["largest_difference"] < 1e-5
