@@ -15,7 +15,7 @@ from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.encode.checks import supervised_tokens
 from foundry.models.place import Place
-from foundry.train import capacity, checkpoint, proof
+from foundry.train import capacity, checkpoint, descent, proof
 from foundry.train.adapter_files import (
     has_update,
     load_tuned,
@@ -93,6 +93,7 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
     evidence |= _prove(inputs, trainer, before, steps, objective)
     trained = sum(first.numel() for first in before.values())
     made = _result(inputs, trainer, evidence, trained, time.monotonic() - started)
+    warnings += _no_descent(inputs, objective)
     return replace(made, warnings=warnings, validation=course)
 
 
@@ -109,6 +110,21 @@ def _warnings(inputs: FitInputs) -> tuple[dict[str, Any], ...]:
     trained = sum(p.numel() for p in proof.trainable(inputs.model).values())
     found = capacity.warning(trained, sum(map(supervised_tokens, inputs.rows)))
     return () if found is None else (found,)
+
+
+def _no_descent(inputs: FitInputs, objective: Objective) -> tuple[dict[str, Any], ...]:
+    """What says that the training made nothing better; told at once."""
+    found = descent.warning([record["loss"] for record in _records(inputs)])
+    if found is None or not objective.is_to_fall:
+        return ()
+    inputs.events.emit("train", "warning", **found)
+    return (found,)
+
+
+def _records(inputs: FitInputs) -> list[dict[str, Any]]:
+    """What was written of each step."""
+    lines = inputs.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def set_up(
@@ -290,8 +306,7 @@ def _result(
     trained: int,
     seconds: float,
 ) -> TrainResult:
-    lines = inputs.run.file("metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
+    records = _records(inputs)
     return TrainResult(
         adapter=FOLDERS[_trained(inputs)],
         steps=trainer.state.global_step,

@@ -37,7 +37,7 @@ def learning_rate(
     Args:
         trained: `TRAINS` of the adapter.
         steps: Optimizer steps of the whole run.
-        times: The rate of the adapter's own paper over LoRA's, `TIMES_RATE` of the adapter; None
+        times: The rate of the adapter's own authors over LoRA's, `TIMES_RATE` of it; None
             where LoRA's is taken without having been tried for it.
         all_weights: The rate for all weights, which belongs to the loss.
     """
@@ -48,7 +48,7 @@ def learning_rate(
         by = SHORT_TIMES if steps < SHORT_RUN else UPDATE_TIMES
         return _product(by, all_weights), _("auto: LoRA's rate; not tried for this method")
     if times != 1:
-        why = _("auto: {times:g} times LoRA's rate, as in the method's own paper")
+        why = _("auto: {times:g} times LoRA's rate, as the method's authors have it")
         return _product(times, UPDATE_TIMES, all_weights), why.format(times=times)
     if steps < SHORT_RUN:
         why = _("auto: 15 times the rate for all weights, under {steps} steps ({source})")

@@ -48,6 +48,14 @@ def test_rate_that_nobody_tried_for_a_method_says_so(kind: str, steps: int, rate
     assert why == "auto: LoRA's rate; not tried for this method"
 
 
+@pytest.mark.parametrize(("kind", "rate"), [("lora-plus", 1e-4), ("vera", 2e-3), ("ia3", 3e-3)])
+def test_rate_of_a_method_is_what_its_authors_take_over_loras(kind: str, rate: float):
+    found, why = learning_rate("update", 100, plugins.load("adapter", kind).TIMES_RATE)
+
+    assert found == pytest.approx(rate)
+    assert "as the method's authors have it" in why
+
+
 def test_auto_is_the_default():
     assert sft.Spec().learning_rate == "auto"
     assert sft.Spec(learning_rate="1e-4").learning_rate == 1e-4

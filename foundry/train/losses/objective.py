@@ -17,12 +17,14 @@ class Objective:
 
     A subclass names `config`, TRL's class of arguments, and `trainer`, a class of `StepTrainer` and
     TRL's own. `can_try` says whether a step of the loss on supervised tokens takes as long as one
-    of this loss, so that choices may be tried out on it (`probe.py`).
+    of this loss, so that choices may be tried out on it (`probe.py`), and `is_to_fall` whether a
+    lower loss is a better model.
     """
 
     config: ClassVar[Any]
     trainer: ClassVar[Any]
     can_try: ClassVar[bool] = True
+    is_to_fall: ClassVar[bool] = True
 
     def settings(self) -> dict[str, Any]:
         """Arguments of `config` besides those that every trainer has."""

@@ -46,6 +46,7 @@ class Rewarded(Objective):
 
     config, trainer = GRPOConfig, GroupTrainer
     can_try = False  # most of a step is drawing
+    is_to_fall = False  # the advantages of a group add up to 0, whatever it was rewarded with
 
     def __init__(self, drawing: Drawing, choices: Choices) -> None:
         self.drawing, self.choices = drawing, choices
