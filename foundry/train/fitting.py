@@ -93,7 +93,8 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
     evidence |= _prove(inputs, trainer, before, steps, objective)
     trained = sum(first.numel() for first in before.values())
     made = _result(inputs, trainer, evidence, trained, time.monotonic() - started)
-    warnings += _no_descent(inputs, objective)
+    if course.get("kept_step", step) == step:
+        warnings += _rise(inputs, objective)
     return replace(made, warnings=warnings, validation=course)
 
 
@@ -112,8 +113,8 @@ def _warnings(inputs: FitInputs) -> tuple[dict[str, Any], ...]:
     return () if found is None else (found,)
 
 
-def _no_descent(inputs: FitInputs, objective: Objective) -> tuple[dict[str, Any], ...]:
-    """What says that the training made nothing better; told at once."""
+def _rise(inputs: FitInputs, objective: Objective) -> tuple[dict[str, Any], ...]:
+    """What says that the training made its loss worse; told at once."""
     found = descent.warning([record["loss"] for record in _records(inputs)])
     if found is None or not objective.is_to_fall:
         return ()

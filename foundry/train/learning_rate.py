@@ -48,7 +48,7 @@ def learning_rate(
         by = SHORT_TIMES if steps < SHORT_RUN else UPDATE_TIMES
         return _product(by, all_weights), _("auto: LoRA's rate; not tried for this method")
     if times != 1:
-        why = _("auto: {times:g} times LoRA's rate, as the method's authors have it")
+        why = _("auto: {times:g} times LoRA's rate of a long run, as its authors have it")
         return _product(times, UPDATE_TIMES, all_weights), why.format(times=times)
     if steps < SHORT_RUN:
         why = _("auto: 15 times the rate for all weights, under {steps} steps ({source})")

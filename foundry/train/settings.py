@@ -61,8 +61,9 @@ class TrainerSettings(Closed):
     learning_rate: Annotated[Number, Field(gt=0, le=1)] | Literal["auto"] = Field(
         "auto",
         description="Peak step size of AdamW; `auto` takes 2e-5 where all weights are trained, "
-        "ten times that for a low-rank update and fifteen times in runs under 100 steps "
-        '("LoRA Without Regret", Schulman et al. 2025, https://thinkingmachines.ai/blog/lora).',
+        "ten times that for a low-rank update (or what an adapter's authors take of it) and "
+        'fifteen times in runs under 100 steps ("LoRA Without Regret", Schulman et al. 2025, '
+        "https://thinkingmachines.ai/blog/lora).",
     )
     global_batch_size: int = Field(
         8, ge=1, description="Examples in one optimizer step, over all devices."

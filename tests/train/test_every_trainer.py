@@ -41,12 +41,13 @@ FEW = {"max_steps": STEPS, "learning_rate": 1e-2, "global_batch_size": 4, "check
 # The others take families and adapters together, each adapter in its turn: there are more families.
 OTHERS = ("kto", "orpo", "pretrain", "distill", "grpo")
 KINDS = tuple(SIZES)
-# From the third on: the experts of gpt-oss meet no adapter that wants them in four bits.
+# From the fourth on: the experts of gpt-oss meet no adapter that wants them in four bits.
 TURNS = [
     (trainer, name, KINDS[(first + place) % len(KINDS)])
     for first, trainer in enumerate(OTHERS, start=3)
     for place, name in enumerate(NAMES)
 ]
+TURNS += [("grpo", "gemma4-conditional", "rslora")]  # its further input has another name
 
 
 def given(trainer: str, made: Setup, folder: Path, name: str) -> tuple[FitInputs, dict[str, Any]]:
@@ -120,6 +121,7 @@ def test_trainer_meets_every_family_and_adapter(
     )
 
     inputs, settings = given(trainer, made, tmp_path / "run", name)
+    # Two steps at the usual rate are lost in what Granite divides its logits by.
     result = train(trainer, inputs, learning_rate=5 * RATES.get(kind, 1e-2), **settings)
 
     assert result.proof["moved"]

@@ -53,7 +53,7 @@ def test_rate_of_a_method_is_what_its_authors_take_over_loras(kind: str, rate: f
     found, why = learning_rate("update", 100, plugins.load("adapter", kind).TIMES_RATE)
 
     assert found == pytest.approx(rate)
-    assert "as the method's authors have it" in why
+    assert "of a long run, as its authors have it" in why
 
 
 def test_auto_is_the_default():

@@ -110,11 +110,11 @@ def _warning(event: Event) -> str | None:
         from foundry.planning.shortfalls import sentence as too_small
 
         return f"{_stage(event['stage'])}: {too_small(event)}"
-    if event["code"] == "loss-did-not-fall":
+    if event["code"] == "loss-rose":
         what = _(
-            "{stage}: the loss did not fall: at most {highest:.4f} in the first {first_steps} "
-            "steps, {mean:.4f} in the mean of the last {last_steps}\n  fix: set a lower "
-            "`train.learning_rate`; what was trained may be worse than its base"
+            "{stage}: the loss rose from {before:.4f} in the first two steps to {after:.4f} in the "
+            "mean of the last {last_steps}\n  fix: set a lower `train.learning_rate`; what was "
+            "trained may be worse than its base"
         )
         return what.format(**{**event, "stage": _stage(event["stage"])})
     if event["code"] != "capacity":

@@ -22,9 +22,9 @@ class PreferenceSettings(TrainerSettings):
     learning_rate: Annotated[Number, Field(gt=0, le=1)] | Literal["auto"] = Field(
         "auto",
         description="Peak step size of AdamW; `auto` takes 1e-6 where all weights are trained (the "
-        "default of TRL 1.16), ten times that for a low-rank update and fifteen times in runs "
-        'under 100 steps ("LoRA Without Regret", Schulman et al. 2025, '
-        "https://thinkingmachines.ai/blog/lora).",
+        "default of TRL 1.16), ten times that for a low-rank update (or what an adapter's authors "
+        'take of it) and fifteen times in runs under 100 steps ("LoRA Without Regret", Schulman et '
+        "al. 2025, https://thinkingmachines.ai/blog/lora).",
     )
     beta: Number = Field(
         0.1,

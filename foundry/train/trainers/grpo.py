@@ -41,8 +41,8 @@ class Spec(settings.TrainerSettings):
     learning_rate: Annotated[Number, Field(gt=0, le=1)] | Literal["auto"] = Field(
         "auto",
         description="Peak step size of AdamW; `auto` takes 1e-6 where all weights are trained, as "
-        "TRL's GRPOConfig, ten times that for a low-rank update and fifteen times in runs under "
-        "100 steps.",
+        "TRL's GRPOConfig, ten times that for a low-rank update (or what an adapter's authors "
+        "take of it) and fifteen times in runs under 100 steps.",
     )
     rewards: Many[Annotated[Block, Plugin("reward")]] = Field(
         min_length=1, description="What an answer is worth: the weighted sum of these."

@@ -66,13 +66,13 @@ def test_sentence_for_a_person(event, values, line):
     assert sentence({"stage": "data", "event": event, **values}) == line
 
 
-def test_sentence_of_a_loss_that_did_not_fall():
-    found = descent.warning([4.9, 4.5, *[41.9] * 14, *[7.93] * 4])
+def test_sentence_of_a_loss_that_rose():
+    found = descent.warning([4.4, 4.9, *[41.9] * 14, 8.4, 7.8, 7.4, 8.1])
 
     said = sentence({"stage": "data", "event": "warning", **found})
 
-    assert said.startswith("data: the loss did not fall: at most 4.9000 in the first 2 steps, 7.93")
-    assert "7.9300 in the mean of the last 4\n  fix: set a lower `train.learning_rate`" in said
+    assert said.startswith("data: the loss rose from 4.6500 in the first two steps to 7.9250 in ")
+    assert "the mean of the last 4\n  fix: set a lower `train.learning_rate`" in said
 
 
 @pytest.mark.parametrize(("stage", "event"), [("train", "of-a-plug-in"), (None, "done")])

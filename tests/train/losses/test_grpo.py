@@ -17,6 +17,7 @@ from safetensors.torch import load
 from foundry.core.errors import DataError, InterruptedRun, ProofError
 from foundry.core.events import Event
 from foundry.encode.tokenize import open_encoder
+from foundry.train import descent
 from foundry.train.adapters import full, pissa
 from foundry.train.inputs import FitInputs
 from foundry.train.losses import grouped
@@ -237,6 +238,16 @@ def test_rows_that_no_reward_can_judge_are_left_out_or_refused(tiny_llama: Path,
     assert (event["kept"], event["left_out"]) == (5, 3)
 
 
+def test_loss_that_need_not_fall_is_not_warned_of(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(descent, "warning", lambda losses: {"code": descent.ROSE})
+
+    _run, result = fitted(tiny_llama, tmp_path)
+
+    assert result.warnings == ()
+
+
 def test_settings_that_draw_nothing_to_compare_are_refused():
     with pytest.raises(ValidationError, match="greater than or equal to 2"):
         spec(group_size=1)
@@ -281,7 +292,23 @@ def seen(self: Any, ids: Any) -> dict[str, Any]:
     return {name: torch.ones_like(ids) for name in self.zeros}
 
 
-@case("C22", {"text is taken for images": change(GroupTrainer, "_all_text", seen)})
+SAID = GroupTrainer._said
+
+
+def drawn_as_seen(self: Any, prompts: Any, numbers: Any) -> Any:
+    """What is asked is taken for images while answers are drawn, and for text by the loss."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GroupTrainer, "_all_text", seen)
+        return SAID(self, prompts, numbers)
+
+
+@case(
+    "C22",
+    {
+        "text is taken for images": change(GroupTrainer, "_all_text", seen),
+        "it is in drawing": change(GroupTrainer, "_said", drawn_as_seen),
+    },
+)
 def test_class_that_also_sees_draws_and_learns_as_its_text_alone(one_thread: None, tmp_path: Path):
     found = []
     for folder in tiny.both_classes(tmp_path):
