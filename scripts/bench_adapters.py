@@ -31,8 +31,8 @@ RECIPE, BASE, STEPS = "retail/customer-service", "gemma-3-270m", 20
 SECTION, LIBRARIES = "Adapters", ("torch", "transformers", "peft", "trl")
 RATE = 1.5e-3  # the recipe's own, of an update that begins at zero in a short run
 # Of all weights a fifteenth ("LoRA Without Regret"). Of LoRA+ what `auto` takes: A at half the rate
-# above and B at 16 times that had a loss of 31 after two steps. Of the others what the file of the
-# method says of its authors' rate over LoRA's (`TIMES_RATE`).
+# above and B at 16 times that had a loss of 31 in its third step. Of the others what the method's
+# file says of its authors' rate over LoRA's (`TIMES_RATE`).
 OWN_RATES = {"full": 1e-4, "lora-plus": 1e-4}
 # The trainers, with their rate over that of sft. A preference is learned from a difference of whole
 # answers: TRL's defaults are 2e-5 for sft and 1e-6 for dpo.
@@ -46,7 +46,10 @@ ABOUT = (
     f"{STEPS} steps of 8 rows of `{RECIPE}` on {BASE}, rank 16 where an update has one, each in a "
     "process of its own with all proofs on; seconds and peak are those of the whole training stage "
     "with loading and proofs. A loss is that of one step, and says nothing of the answers: for "
-    "those there is `make study-adapters`. `make bench-adapters`."
+    "those there is `make study-adapters`. The learning rate of sft is "
+    f"{RATE:g} times what the method's authors take over LoRA's, but "
+    f"{' and '.join(f'{rate:g} for `{name}`' for name, rate in OWN_RATES.items())}; of dpo, "
+    f"{OVER['dpo']:g} of that. `make bench-adapters`."
 )
 SHARED = "The machine had other work meanwhile: compare the seconds with care."
 Result = dict[str, Any]
