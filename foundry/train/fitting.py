@@ -92,9 +92,10 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
     steps = step if watch.course.is_over else inputs.steps
     evidence |= _prove(inputs, trainer, before, steps, objective)
     trained = sum(first.numel() for first in before.values())
-    made = _result(inputs, trainer, evidence, trained, time.monotonic() - started)
-    if course.get("kept_step", step) == step:
-        warnings += _rise(inputs, objective)
+    records = _records(inputs)
+    made = _result(inputs, trainer, records, evidence, trained, time.monotonic() - started)
+    if objective.is_to_fall and course.get("kept_step", step) == step:
+        warnings += _rise(inputs, records)
     return replace(made, warnings=warnings, validation=course)
 
 
@@ -113,10 +114,10 @@ def _warnings(inputs: FitInputs) -> tuple[dict[str, Any], ...]:
     return () if found is None else (found,)
 
 
-def _rise(inputs: FitInputs, objective: Objective) -> tuple[dict[str, Any], ...]:
+def _rise(inputs: FitInputs, records: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
     """What says that the training made its loss worse; told at once."""
-    found = descent.warning([record["loss"] for record in _records(inputs)])
-    if found is None or not objective.is_to_fall:
+    found = descent.warning([record["loss"] for record in records])
+    if found is None:
         return ()
     inputs.events.emit("train", "warning", **found)
     return (found,)
@@ -303,11 +304,11 @@ def _tuned(inputs: FitInputs, folder: Path) -> Any:
 def _result(
     inputs: FitInputs,
     trainer: StepTrainer,
+    records: Sequence[Mapping[str, Any]],
     evidence: dict[str, Any],
     trained: int,
     seconds: float,
 ) -> TrainResult:
-    records = _records(inputs)
     return TrainResult(
         adapter=FOLDERS[_trained(inputs)],
         steps=trainer.state.global_step,

@@ -93,7 +93,7 @@ def test_method_of_few_numbers_is_exported_from_a_base_that_stops(
 
     assert outcome.code == 0, outcome.err
     parity = outcome.document["parity"]
-    assert len(parity) == len(FILES)
+    assert set(parity) == {"adapter", "merged-float32", "gguf-q8_0"}
     assert parity["merged-float32"]["largest_logprob_difference"] <= 1e-4
 
 
