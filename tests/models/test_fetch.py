@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -201,7 +203,7 @@ def test_home_is_chosen_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.fixture
 def embedded(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, foundry_home: Path
-) -> Entry:
+) -> Iterator[Entry]:
     """A catalogue entry whose package holds the tiny Llama as GGUF."""
     base = locate(str(tiny_llama), tmp_path)
     package = tmp_path / "packages" / "tiny_gguf"
@@ -222,7 +224,8 @@ def embedded(
         sha256=atomic.sha256(package / "tiny.gguf"),
         install="pip install tiny-gguf",
     )
-    return catalogue.find("smollm2-135m").model_copy(update={"name": "tiny", "embedded": held})
+    yield catalogue.find("smollm2-135m").model_copy(update={"name": "tiny", "embedded": held})
+    sys.modules.pop("tiny_gguf", None)  # another test has its package elsewhere
 
 
 def changed(entry: Entry, **values: str | None) -> Entry:
