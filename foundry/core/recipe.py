@@ -244,7 +244,12 @@ class Gate(Closed):
         description="Name of an evaluator under `evals`, or of a further metric it has."
     )
     part: Name | None = Field(None, description="Test part; all of them where absent.")
-    min: Number | None = Field(None, description="Least score of the tuned model.")
+    min: Number | None = Field(
+        None, description="Least score of the tuned model, of a metric where more is better."
+    )
+    max: Number | None = Field(
+        None, description="Largest score of the tuned model, of a metric where less is better."
+    )
     min_gain: Number | None = Field(
         None, description="Least gain over the better of the base's zero-shot and few-shot scores."
     )
@@ -262,11 +267,11 @@ class Gate(Closed):
 
     @model_validator(mode="after")
     def _has_bound(self) -> Self:
-        bounds = (self.min, self.min_gain, self.max_drop_pp, self.non_inferiority_pp)
+        bounds = (self.min, self.max, self.min_gain, self.max_drop_pp, self.non_inferiority_pp)
         if all(bound is None for bound in bounds):
             raise Refused(
                 _("the gate has no bound"),
-                _("add `min`, `min_gain`, `max_drop_pp` or `non_inferiority_pp` to it"),
+                _("add `min`, `max`, `min_gain`, `max_drop_pp` or `non_inferiority_pp` to it"),
             )
         return self
 

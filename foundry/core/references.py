@@ -1,4 +1,4 @@
-"""Names in a recipe that must be found elsewhere in it: test parts and metrics.
+"""Names in a recipe that must be found elsewhere in it: test parts and metrics; bounds of metrics.
 
 This reads the written tree, not the checked recipe, so that a wrong reference is reported
 together with every other problem.
@@ -33,7 +33,8 @@ def problems(tree: Node) -> list[Problem]:
         metric = gate.at("metric")
         if metric and isinstance(metric.value, str):
             path = ("gates", index, "metric")
-            wrong += _unknown(tree, path, metric, metrics, _("no evaluator of this name"))
+            wrong += _unknown(tree, path, metric, [*metrics], _("no evaluator of this name"))
+            wrong += _backwards(tree, index, gate, is_less_better=metrics.get(metric.value))
     return wrong
 
 
@@ -44,13 +45,31 @@ def part_names(tree: Node) -> list[str]:
     return [*names, SPLIT_PART] if drawn and drawn.value is not None else names
 
 
-def _metrics(tree: Node) -> list[str]:
-    """Every evaluator of the recipe, and after it the further metrics it has."""
-    names = []
+def _metrics(tree: Node) -> dict[str, bool]:
+    """Every evaluator, and after it the further metrics it has; True where less is better."""
+    found = dict[str, bool]()
     for kind in _texts(tree, ("evals",), "kind"):
-        names.append(kind)
-        names += [one.name for one in _of_evaluator(kind, "COMPANIONS") or ()]
-    return names
+        found[kind] = False
+        companions = _of_evaluator(kind, "COMPANIONS") or ()
+        found |= {one.name: one.lower_is_better for one in companions}
+    return found
+
+
+def _backwards(
+    tree: Node, index: int, gate: Node, *, is_less_better: bool | None
+) -> Iterator[Problem]:
+    """A bound on the wrong side: the best model would break it, the worst would not."""
+    if is_less_better is None:
+        return
+    wrong, right = ("min", "max") if is_less_better else ("max", "min")
+    bound, metric = gate.at(wrong), gate.at("metric")
+    if bound is None or bound.value is None or metric is None:
+        return
+    less, more = _("of `{metric}` less is better"), _("of `{metric}` more is better")
+    what = (less if is_less_better else more).format(metric=metric.value)
+    yield Problem(
+        locate(tree, ("gates", index, wrong)), what, _("write `{bound}`").format(bound=right)
+    )
 
 
 def _brought_parts(tree: Node) -> list[str]:

@@ -20,11 +20,16 @@ from foundry.evals.statistics import FEWEST_GROUPS, Difference, detectable, verd
 from foundry.evals.wording import join, percent, points, say
 
 LOSSES = ("max_drop_pp", "non_inferiority_pp")
+OF_A_SCORE = ("min", "max")  # the others bound a difference from the base
 
 
 @dataclass(frozen=True)
 class Bound:
-    """One bound of a gate; `needed` in the recipe's unit (`..._pp`: percentage points)."""
+    """One bound of a gate; `needed` in the recipe's unit (`..._pp`: percentage points).
+
+    `max` is of metrics where less is better, `min` of the others (`core.references`). A gain is a
+    difference for the better either way.
+    """
 
     metric: str
     part: str | None
@@ -59,8 +64,9 @@ class Found:
 def judge(gates: Sequence[Gate], comparison: Comparison) -> list[dict[str, Any]]:
     """One result per bound: `{gate, passed, needed, found, low, high, column, base, sentence}`.
 
-    `found`, `low` and `high` are shares in 0..1 for `min` and differences of shares (tuned less
-    better base) for the other bounds; None where nothing was measured.
+    `found`, `low` and `high` are shares in 0..1 for `min` and `max`, and differences of shares (by
+    how much the tuned model is better than the better base) for the other bounds; None where
+    nothing was measured.
     """
     return [_result(bound, comparison) for gate in gates for bound in _bounds(gate)]
 
@@ -68,6 +74,7 @@ def judge(gates: Sequence[Gate], comparison: Comparison) -> list[dict[str, Any]]
 def _bounds(gate: Gate) -> list[Bound]:
     written = {
         "min": gate.min,
+        "max": gate.max,
         "min_gain": gate.min_gain,
         "max_drop_pp": gate.max_drop_pp,
         "non_inferiority_pp": gate.non_inferiority_pp,
@@ -124,12 +131,13 @@ def _candidates(bound: Bound, comparison: Comparison) -> tuple[str, ...]:
 
 
 def _found(bound: Bound, comparison: Comparison, column: str) -> Found | None:
-    if bound.kind == "min":
+    if bound.kind in OF_A_SCORE:
         own = comparison.scores.interval(bound.metric, bound.part, column)
         if own.mean is None or own.low is None or own.high is None:
             return None
         value, low, high = (round(x, DECIMALS) for x in (own.mean, own.low, own.high))
-        margin = round(value - bound.needed, DECIMALS)
+        beyond = value - bound.needed if bound.kind == "min" else bound.needed - value
+        margin = round(beyond, DECIMALS)
         return Found(column, value, low, high, own.groups, margin, passed=margin >= 0)
     base = comparison.best_base(bound.metric, bound.part)
     return None if base is None else _against(bound, comparison, column, base)
@@ -183,7 +191,7 @@ def _cautions(bound: Bound, found: Found) -> list[dict[str, str]]:
 
 
 def _numbers(bound: Bound, found: Found) -> dict[str, str]:
-    if bound.kind == "min":
+    if bound.kind in OF_A_SCORE:
         return {"needed": percent(bound.needed), "found": percent(found.value)}
     return {
         "needed": points(abs(bound.least)),

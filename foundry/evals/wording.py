@@ -120,6 +120,10 @@ SENTENCES: Mapping[str, Text] = {
         "zh-TW": "「{part}」的「{metric}」至少要 {needed}；{column}是 {found}。",
         "en": "{metric}, {part}: at least {needed} is required; {column}: {found}.",
     },
+    "gate-max": {
+        "zh-TW": "「{part}」的「{metric}」最多只能 {needed}；{column}是 {found}。",
+        "en": "{metric}, {part}: at most {needed} is allowed; {column}: {found}.",
+    },
     "gate-min_gain": {
         "zh-TW": "「{part}」的「{metric}」要比訓練前最好的成績多至少 {needed} 個百分點，"
         "而且不是碰巧；{column}多了 {found}（95% 信賴區間 {low} 到 {high}）。",

@@ -42,10 +42,26 @@ def test_a_gate_may_name_a_further_metric_of_an_evaluator(load):
     loaded = load(
         PARTS
         + "evals: [{kind: declines, phrases: [a], part: open-book}]\n"
-        + "gates: [{metric: wrongly-declined, min: 0}]\n"
+        + "gates: [{metric: wrongly-declined, max: 0.1}]\n"
     )
 
     assert loaded.recipe.gates[0].metric == "wrongly-declined"
+
+
+@pytest.mark.parametrize(
+    ("metric", "bound", "less_or_more", "right"),
+    [("wrongly-declined", "min", "less", "max"), ("declines", "max", "more", "min")],
+)
+def test_a_bound_on_the_wrong_side_is_refused(mistakes, metric, bound, less_or_more, right):
+    evals = "evals: [{kind: declines, phrases: [a], part: open-book}]\n"
+    gates = f"gates: [{{metric: {metric}, min_gain: 0.1, {bound}: 0.1}}]\n"
+
+    (mistake,) = mistakes(PARTS + evals + gates)
+
+    assert mistake.startswith("shop.yaml:12:")
+    assert mistake.endswith(
+        f"gates.0.{bound}: of `{metric}` {less_or_more} is better\n  fix: write `{right}`"
+    )
 
 
 def test_unknown_metric_names_the_nearest(mistakes):
@@ -63,7 +79,7 @@ def test_gate_without_any_evaluator_is_refused(mistakes):
 def test_gate_without_a_bound_is_refused(mistakes):
     assert mistakes(PARTS + EVALS + "gates: [{metric: exact-match}]\n") == [
         "shop.yaml:12:9: gates.0: the gate has no bound\n"
-        "  fix: add `min`, `min_gain`, `max_drop_pp` or `non_inferiority_pp` to it"
+        "  fix: add `min`, `max`, `min_gain`, `max_drop_pp` or `non_inferiority_pp` to it"
     ]
 
 

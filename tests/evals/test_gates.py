@@ -187,3 +187,34 @@ def test_sentences_name_part_metric_bound_and_what_was_found(judged):
         "zh-TW": "「facts」的「答對」至少要 80%；tuned 模型是 75%。",
         "en": "Right answers, facts: at least 80% is required; tuned model: 75%.",
     }
+
+
+@pytest.mark.parametrize(("most", "passed"), [(0.25, True), (0.24, False)])
+def test_where_less_is_better_the_largest_score_is_bounded(shop, most, passed):
+    declined = {item.example.id for item in [*shop.facts[:10], *shop.outside]}
+    columns = [
+        shop.column("base", shop.right(40)),
+        shop.column("tuned", lambda item: shop.decline if item.example.id in declined else "好"),
+    ]
+
+    (result,) = shop.report(columns, gates=[gate("wrongly-declined", max=most)])["gates"]
+
+    assert (result["passed"], result["found"]) == (passed, 0.25)
+    assert f"at most {most:.0%} is allowed; tuned model: 25%" in result["sentence"]["en"]
+
+
+def test_the_file_furthest_above_a_largest_score_is_told(shop):
+    says = {
+        name: lambda item, n=n: (
+            shop.decline if item in [*shop.facts[:n], *shop.outside] else item.example.answer
+        )
+        for name, n in {"base": 0, "tuned": 4, "gguf": 8}.items()
+    }
+    columns = [shop.column(name, one) for name, one in says.items()]
+    roles = Roles(base=("base",), tuned="tuned", delivered=("gguf",))
+
+    (result,) = shop.report(columns, roles=roles, gates=[gate("wrongly-declined", max=0.15)])[
+        "gates"
+    ]
+
+    assert (result["passed"], result["column"], result["found"]) == (False, "gguf", 0.2)
