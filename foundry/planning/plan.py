@@ -11,7 +11,7 @@ from foundry.core.deciding import deciding
 from foundry.core.errors import DataError, Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
-from foundry.core.records import Plan
+from foundry.core.records import BaseModel, Plan
 from foundry.core.rundir import RunDir
 from foundry.core.shortage import free_bytes, refused_folder
 from foundry.core.sizes import GIB
@@ -121,11 +121,7 @@ def settle(
     references = references_of(loaded)
     check_context(loaded, base)
     check_teacher(loaded, base, teacher)
-    check_validation(loaded)
-    check_dropout(loaded)
-    check_judge(loaded)
-    check_rewards(loaded, base)
-    check_exports(loaded, base)
+    check_asked(loaded, base)
     check_processes(loaded, accelerator.look())
     check_trackers(loaded)
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
@@ -158,6 +154,24 @@ def settle(
         resolved=resolved,
         estimate={},
     )
+
+
+def check_asked(loaded: LoadedRecipe, base: BaseModel | None) -> None:
+    """Refuse settings that contradict each other, whatever the machine.
+
+    Args:
+        loaded: A checked recipe.
+        base: Its base model; None where it is not on this machine, and what depends on its files
+            cannot be told.
+
+    Raises:
+        RecipeError: Says which.
+    """
+    check_validation(loaded)
+    check_dropout(loaded)
+    check_judge(loaded)
+    check_rewards(loaded, base)
+    check_exports(loaded, base)
 
 
 def _forecast(loaded: LoadedRecipe, runs: Path) -> dict[str, Any]:

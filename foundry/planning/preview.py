@@ -11,13 +11,14 @@ from foundry.models import names
 from foundry.models.at_hand import at_hand
 from foundry.models.fetch import is_embedded
 from foundry.planning import accelerator
+from foundry.planning.accelerator import Look
 from foundry.planning.cost import Rates
 from foundry.planning.fit import Edit, edits_for
 from foundry.planning.forecast import Forecast, forecast, known_rows, known_shape
 from foundry.planning.hardware import THIS_MACHINE, Device
 from foundry.planning.licences import clear
-from foundry.planning.plan import fitted, settle
-from foundry.planning.processes import check_room
+from foundry.planning.plan import check_asked, fitted, settle
+from foundry.planning.processes import check_processes, check_room
 from foundry.planning.refusals import check_context, check_device
 from foundry.planning.shortfalls import Shortfall, shortfalls, sizes_in_files
 
@@ -76,6 +77,9 @@ def preview(
         base = _promised(loaded.recipe.base_model)
         clear(loaded, base, accepted, override)
         check_context(loaded, base)
+        check_asked(loaded, None)
+        is_here = device.name == THIS_MACHINE
+        check_processes(loaded, accelerator.look() if is_here else Look(None, None))
     check_device(loaded, device.backend, has_bfloat16=device.has_bfloat16)
     if device.name == THIS_MACHINE:
         check_room(loaded, accelerator.look())

@@ -134,12 +134,17 @@ def check_judge(loaded: LoadedRecipe) -> None:
     raise RecipeError(Problem(_place(loaded, "gates.0.metric"), what, fix))
 
 
-def check_exports(loaded: LoadedRecipe, base: BaseModel) -> None:
-    """Refuse an export that could not be written after the training it needs."""
+def check_exports(loaded: LoadedRecipe, base: BaseModel | None) -> None:
+    """Refuse an export that could not be written after the training it needs.
+
+    Of a base that is not on this machine, None, only what no base could give.
+    """
     problems = []
     for number, block in enumerate(loaded.recipe.exports):
         exporter = plugins.load("exporter", block.kind)
-        found = _lacks_update(loaded, block.kind) or exporter.misfit(base)
+        found = _lacks_update(loaded, block.kind)
+        if found is None and base is not None:
+            found = exporter.misfit(base)
         if found is not None:
             key = f"exports.{number}.kind"
             what = f"{key}: {found.what}"

@@ -10,8 +10,10 @@ from foundry.core.records import BaseModel
 from foundry.train.gives import REWARD, gives_reward
 
 
-def check_rewards(loaded: LoadedRecipe, base: BaseModel) -> None:
+def check_rewards(loaded: LoadedRecipe, base: BaseModel | None) -> None:
     """Refuse, before anything is trained, what is not for a reward model, or only for one.
+
+    Of a base that is not on this machine, None, its class is not looked at.
 
     Raises:
         RecipeError: The base has no class with a reward head; an export that cannot hold the head;
@@ -20,7 +22,7 @@ def check_rewards(loaded: LoadedRecipe, base: BaseModel) -> None:
     kind = loaded.recipe.train.kind
     problems = list(_evaluators(loaded, kind))
     if gives_reward(kind):
-        found = plugins.load("trainer", kind).misfit(base)
+        found = None if base is None else plugins.load("trainer", kind).misfit(base)
         if found is not None:
             problems.append(_at(loaded, "base_model", found.what, found.fix))
         problems += _exports(loaded)

@@ -103,6 +103,30 @@ def test_what_would_be_refused_there_is_refused_here(here, words, code, said):
     assert not (here.folder / "job.sbatch").exists()
 
 
+ABSENT = ("--accept-terms", "taide-g", "--accept-terms", "gemma", "--on", "h100-80g")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (("compute.strategy=fsdp2",), "there is one"),
+        (("compute.processes=64",), "rows in a step"),
+        (("train={kind: dpo, max_steps: 5}", "adapter.dropout=0.1"), "would be noise"),
+        (("train.evaluate_every=5",), "no validation rows"),
+        (("adapter={kind: dora}", "exports=[{kind: gguf-adapter}]"), "no plain low-rank update"),
+        (("train={kind: reward, max_steps: 5}",), "reads answers, and a reward model gives none"),
+    ],
+)
+def test_nor_does_a_base_that_is_only_there_hide_a_contradiction(recipe, settings, said):
+    words = ("launch", "retail/customer-service", "--to", "slurm", *ABSENT)
+    sets = ("base_model=gemma-3-taide-12b", *settings)
+
+    outcome = call(*words, *(word for one in sets for word in ("--set", one)))
+
+    assert outcome.code == 2, outcome.out
+    assert said in outcome.err
+
+
 def test_terms_that_were_not_accepted_are_asked_for(here):
     outcome = call("launch", "recipe.yaml", "--to", "slurm")
 
