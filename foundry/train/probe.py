@@ -104,6 +104,8 @@ def step_seconds(inputs: FitInputs, head: Head | None, arrangement: Arrangement)
 
 
 def _attention(inputs: FitInputs) -> Settled:
+    if inputs.arrangement.is_given:
+        return Settled("own", _("that of its class: prompts are filled up on the left"))
     if inputs.arrangement.by_row:
         return Settled("by-row", _("asked of the model: rows attended to one by one read the same"))
     return Settled("own", _("asked of the model: it needs the attention of its class"))

@@ -20,13 +20,15 @@ class Arrangement:
     `packed` lays them one after the other in one sequence, `padded` side by side, those of like
     length together, and `single` gives each its own. A pass holds at most `micro_batch_size` rows
     and `pack_tokens` positions; a longer row is alone. `by_row` says that attention is told where
-    each row ends, which is found out before training and never chosen.
+    each row ends, which is found out before training and never chosen. `is_given` says that the
+    loss lays rows out so itself, whatever the model could bear.
     """
 
     kind: Kind = "packed"
     micro_batch_size: int = 8
     pack_tokens: int = 512
     by_row: bool = False
+    is_given: bool = False
 
 
 def resolved_arrangement(resolved: Mapping[str, Any]) -> Arrangement:

@@ -49,6 +49,9 @@ Row = Mapping[str, Any]
 def with_rows_apart(inputs: FitInputs) -> Iterator[FitInputs]:
     """Inside, `inputs` arranged such that no row sees another or what another is filled up with."""
     kind, base = inputs.arrangement.kind, without_update(inputs.model)
+    if inputs.arrangement.is_given:
+        yield inputs
+        return
     with ExitStack() as stack:
         if kind != "single" and attends_by_row(base, inputs.rows):
             stack.enter_context(attention_by_row(base))

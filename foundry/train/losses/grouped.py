@@ -15,7 +15,7 @@ R1-Zero-Like Training" (Dr. GRPO), https://arxiv.org/abs/2503.20783; TRL 1.16,
 # A answers of a step, B of a micro-batch, P and C tokens of the longest prompt and answer
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -206,8 +206,7 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
 
     def micro_batches(self, rows: Sequence[Row]) -> list[Batch]:
         """Answers of like length side by side, prompts filled up on the left as TRL has them."""
-        arrangement = replace(self.arrangement, kind="padded", by_row=False)
-        groups = arrange([len(row["input_ids"]) for row in rows], arrangement)
+        groups = arrange([len(row["input_ids"]) for row in rows], self.arrangement)
         return [self.side_by_side([rows[n] for n in group]) for group in groups]
 
     def side_by_side(self, rows: Sequence[Row]) -> Batch:

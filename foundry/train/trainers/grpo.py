@@ -74,6 +74,11 @@ class Spec(settings.TrainerSettings):
         "answers' means, `dr-grpo` of the answers' sums over `max_new_tokens` "
         "(https://arxiv.org/abs/2503.20783).",
     )
+    packing: Literal["none"] = Field(  # type: ignore[assignment]  # fewer of the same values
+        "none",
+        description="Prompts are filled up on the left, as they are drawn from: a question and its "
+        "answers are never laid one after the other.",
+    )
     scale_rewards: Literal["group", "batch", "none"] = Field(
         "group",
         description="By which standard deviation a reward's distance from the group's mean is "
@@ -116,7 +121,7 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
         rows = rows_of(asked)
         steps = spec.max_steps or settings.steps_for(spec, len(rows))
         # Prompts are filled up on the left, which attention by row knows nothing of.
-        arrangement = replace(inputs.arrangement, kind="single")
+        arrangement = replace(inputs.arrangement, kind="padded", is_given=True)
         inputs = replace(inputs, rows=rows, sequences=(), steps=steps, arrangement=arrangement)
         drawing = Drawing(
             asked=asked,

@@ -86,6 +86,22 @@ def test_reward_grows_under_the_proofs_and_every_step_tells_its_spread(
     assert result.epochs == 8
 
 
+def test_nothing_is_said_to_be_asked_of_the_model_that_was_not(tiny_llama: Path, tmp_path: Path):
+    run, _result = fitted(tiny_llama, tmp_path)
+
+    settled = json.loads(run.file("settled.json").read_text(encoding="utf-8"))
+
+    assert "packing" not in settled
+    assert settled["attention"]["value"] == "own"
+    assert "asked of the model" not in settled["attention"]["reason"]
+
+
+@pytest.mark.parametrize("packing", ["best-fit", "auto"])
+def test_rows_that_are_drawn_from_are_never_packed(packing: str):
+    with pytest.raises(ValidationError, match="packing"):
+        spec(packing=packing)
+
+
 class Drawn(Exception):
     """What a step drew; the training ends there."""
 
