@@ -5,11 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from foundry.core import plugins
 from foundry.core.records import Example, TrainResult, Turn
 from foundry.models.reward_model import load_reward_model
+from foundry.train import fitting
 from foundry.train.gives import gives_reward
 from foundry.train.inputs import FitInputs
+from foundry.train.signals import StopRequest
+from foundry.train.steps import entry
 from tests.encoders import example
 from tests.tiny_run import Setup, open_run
 
@@ -59,3 +64,32 @@ def fit(kind: str, inputs: FitInputs, **train: Any) -> TrainResult:
     chosen = {"learning_rate": 1e-2, "global_batch_size": 4, "checkpoint_every": 100, **train}
     made: TrainResult = trainer.fit(inputs, trainer.Spec(max_steps=inputs.steps, **chosen))
     return made
+
+
+def moved(inputs: Any) -> None:
+    """The update is no longer nothing, so that every log-ratio counts."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in inputs.model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.2 * torch.randn_like(parameter))
+
+
+def set_up(kind: str, objective: Any, inputs: Any) -> Any:
+    """The trainer of an objective, before its first step."""
+    spec = plugins.load("trainer", kind).Spec(max_steps=1, global_batch_size=4, learning_rate=1e-3)
+    head, stop = objective.head(inputs), StopRequest()
+    return fitting.set_up(inputs, spec, stop, head, objective, half=False)[0]
+
+
+def step_loss(trainer: Any, rows: Any) -> float:
+    """The loss of a step's rows as a step has it, in its micro-batches."""
+    entries = [entry(row) for row in rows]
+    batches = trainer.micro_batches(entries)
+    assert len(batches) > 1
+    with torch.no_grad():
+        trainer.before_step(trainer.model, batches, entries)
+        losses = [
+            trainer.compute_loss(trainer.model, b, num_items_in_batch=len(rows)) for b in batches
+        ]
+    return float(sum(losses))

@@ -17,9 +17,13 @@ from safetensors.torch import load
 from foundry.core.errors import InterruptedRun, ProofError
 from foundry.core.events import Event
 from foundry.models.fetch import locate
+from foundry.models.quiet import quiet
 from foundry.models.same_tokenizer import difference
+from foundry.train import fitting
 from foundry.train.adapters import full, lora
 from foundry.train.losses import distilling
+from foundry.train.losses.distilling import Distillation, open_teacher
+from foundry.train.losses.divergence import Measure
 from foundry.train.trainers import distill, sft
 from tests import tiny, tiny_recipe
 from tests.cases import case, change
@@ -74,6 +78,23 @@ def test_model_comes_near_its_teacher_under_the_proofs(
     assert result.proof["loss"]["trainer"] == pytest.approx(result.proof["loss"]["by_hand"], 1e-4)
     assert result.proof["reload"]["largest_difference"] <= 1e-5
     assert result.proof["mask"]["supervised_tokens"] == result.supervised_tokens
+
+
+def test_measure_of_the_recipe_is_the_one_trained_by(
+    tiny_llama: Path, teacher: Path, tmp_path: Path
+):
+    said = {"divergence": "jsd", "beta": 0.3, "temperature": 2.0}
+    usual, _result = fitted(tiny_llama, teacher, tmp_path / "usual")
+    asked, _result = fitted(tiny_llama, teacher, tmp_path / "asked", **said)
+    inputs = open_run(Setup(tiny_llama, STEPS), tmp_path / "by-hand")
+    inputs = replace(inputs, teacher=locate(str(teacher), tmp_path))
+    with quiet():
+        objective = Distillation(open_teacher(inputs), Measure("jsd", 0.3, 2.0))
+        fitting.fit(inputs, spec(teacher), objective)
+
+    of = [[line["loss"] for line in metrics(run)] for run in (usual, asked, inputs.run)]
+    assert of[1] == of[2]
+    assert of[1] != of[0]
 
 
 def everywhere(self: Any, rows: Any) -> torch.Tensor:

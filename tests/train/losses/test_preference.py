@@ -18,17 +18,14 @@ from foundry.core.errors import InterruptedRun
 from foundry.core.records import Turn
 from foundry.core.rundir import RunDir
 from foundry.models.quiet import quiet
-from foundry.train import fitting
 from foundry.train.batches.packing import with_rows_apart
-from foundry.train.losses import preference, reference, unpaired
+from foundry.train.losses import preference, reference
 from foundry.train.losses.log_probs import by_hand, sides_of
 from foundry.train.losses.pairs import AT_START, Pairs
 from foundry.train.losses.preference import AnswerTrainer
-from foundry.train.signals import StopRequest
-from foundry.train.steps import entry
 from foundry.train.trainers import dpo
 from tests.cases import case, change
-from tests.preferences import fit, opened, pairs
+from tests.preferences import fit, moved, opened, pairs, set_up, step_loss
 from tests.support import covers
 from tests.tiny_run import adapter_bytes, metrics
 
@@ -52,21 +49,6 @@ def test_margin_grows_and_every_row_is_accounted_for(kind: str, tiny_llama: Path
     assert result.supervised_tokens == 4 * learned
 
 
-def moved(inputs: Any) -> None:
-    """The update is no longer nothing, so that every log-ratio counts."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for parameter in inputs.model.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.2 * torch.randn_like(parameter))
-
-
-def set_up(kind: str, objective: Any, inputs: Any) -> Any:
-    spec = plugins.load("trainer", kind).Spec(max_steps=1, global_batch_size=4, learning_rate=1e-3)
-    head, stop = objective.head(inputs), StopRequest()
-    return fitting.set_up(inputs, spec, stop, head, objective, half=False)[0]
-
-
 @pytest.fixture(scope="module")
 def pair_trainer(
     tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory
@@ -76,19 +58,6 @@ def pair_trainer(
         trainer = set_up("dpo", Pairs("sigmoid", BETA, 0.1), apart)
         moved(apart)
         yield trainer, apart
-
-
-def step_loss(trainer: Any, rows: Any) -> float:
-    """As a step has it, in its micro-batches."""
-    entries = [entry(row) for row in rows]
-    batches = trainer.micro_batches(entries)
-    assert len(batches) > 1
-    with torch.no_grad():
-        trainer.before_step(trainer.model, batches, entries)
-        losses = [
-            trainer.compute_loss(trainer.model, b, num_items_in_batch=len(rows)) for b in batches
-        ]
-    return float(sum(losses))
 
 
 def sigmoid(x: torch.Tensor) -> torch.Tensor:
@@ -180,44 +149,6 @@ def test_loss_at_the_start_is_the_formula_of_nothing(loss: str, beta: float):
         FORMULAS[loss].__globals__["BETA"] = globals_before
 
     assert AT_START[loss](beta, E) == pytest.approx(expected)
-
-
-def test_loss_of_marked_answers_is_the_formula_by_hand(tiny_llama: Path, tmp_path: Path):
-    inputs = opened("kto", tiny_llama, tmp_path, micro_batch_size=3)
-    with quiet(), with_rows_apart(inputs) as apart:
-        objective = unpaired.Unpaired("kto", BETA, 1.5, 0.5)
-        trainer = set_up("kto", objective, apart)
-        moved(apart)
-        found = step_loss(trainer, apart.rows)
-        trainer.loss_type, trainer.calculate_KL = "apo_zero_unpaired", False
-        from_zero = step_loss(trainer, apart.rows)
-    rows = sorted(inputs.rows, key=lambda row: row.id)
-    answers = [[x for x in row.labels if x >= 0] for row in rows]
-    asked = [
-        row.input_ids[: row.labels.index(answer[0])]
-        for row, answer in zip(rows, answers, strict=True)
-    ]
-    strange = [
-        ((*question, *answers[n - 1]), (*(-100,) * len(question), *answers[n - 1]))
-        for n, question in enumerate(asked)
-    ]
-    longest = max(len(row.input_ids) for row in rows)
-    strange = [(ids[-longest:], labels[-longest:]) for ids, labels in strange]
-
-    def ratios(sides: Any) -> torch.Tensor:
-        policy = by_hand(inputs.model, sides)
-        with inputs.model.disable_adapter():
-            return policy - by_hand(inputs.model, sides)
-
-    own, kl = ratios(sides_of(rows)), ratios(strange).mean().clamp(min=0)
-    good = torch.tensor([bool(row.label) for row in rows])
-    expected = torch.where(
-        good, 1.5 * (1 - sigmoid(BETA * (own - kl))), 0.5 * (1 - sigmoid(BETA * (kl - own)))
-    )
-    zero = torch.where(good, 1.5 * (1 - sigmoid(BETA * own)), 0.5 * sigmoid(BETA * own))
-
-    assert found == pytest.approx(float(expected.mean()), rel=2e-5)
-    assert from_zero == pytest.approx(float(zero.mean()), rel=2e-5)
 
 
 def test_loss_of_odds_is_the_formula_by_hand(tiny_llama: Path, tmp_path: Path):
