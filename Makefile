@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 # Extras that go beside each other, so that their tests run too, as continuous integration does.
 # The ONNX runtime's own model builder wants the last two.
 extras: $(STAMP)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lm-eval,onnx,mlflow,wandb]' onnx onnx-ir
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lm-eval,onnx,mlflow,wandb,deepspeed,sign]' onnx onnx-ir
 
 demo: $(STAMP)
 	$(BIN)/foundry train $(RECIPE) --accept-terms gemma
