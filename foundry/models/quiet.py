@@ -5,9 +5,10 @@ TRL's trainers send telemetry unless the hub's library was told not to (engines.
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
@@ -31,14 +32,28 @@ _set_by_us: set[str] = set()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Inside, imports and calls of those libraries say only what is an error."""
+    """Inside, imports and calls of libraries say only what is an error, and nothing on stdout.
+
+    accelerate imports DeepSpeed wherever that is installed, which then warns on stdout through a
+    logger whose level it sets itself (`deepspeed/utils/logging.py`, 0.19).
+    """
     hush()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr), _no_log_below(logging.ERROR):
         warnings.simplefilter("ignore")
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
         yield
+
+
+@contextmanager
+def _no_log_below(level: int) -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(max(before, level - 1))
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def hush() -> None:
