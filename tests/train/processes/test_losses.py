@@ -1,4 +1,4 @@
-"""kto, grpo, distill, reward: two processes learn what one does, also after one was killed."""
+"""kto, grpo, distill, reward, pretrain: two processes learn what one does, also after a kill."""
 
 import json
 import os
@@ -74,8 +74,22 @@ def ranked(folder: Path, base: Path) -> TinyRecipe:
     return test_reward.laid_out(folder / "tiny", base, train=train, exports=exports)
 
 
+def texts(folder: Path, base: Path) -> TinyRecipe:
+    """Plain texts of different length, every token of which is learned."""
+    train = {**SHORT, "kind": "pretrain", "learning_rate": 2e-3}
+    source = {**tiny_recipe.RECIPE["data"]["sources"][0], "path": "texts.csv"}
+    data = {"sources": [source], "format": {"kind": "text"}}
+    values = {**small.SMALL, "train": train, "data": data, "evals": []}
+    made = tiny_recipe.lay_out(folder / "tiny", base, **values)
+    lines = ["text", *("電風扇保固一年。" * (1 + n % 3) + f"售價{n}元" for n in range(12))]
+    (made.folder / "texts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return made
+
+
 Lay = Callable[[Path, Path], TinyRecipe]
-WAYS: Mapping[str, Lay] = {"kto": judged, "grpo": drawn, "distill": taught, "reward": ranked}
+WAYS: Mapping[str, Lay] = {
+    **{"kto": judged, "grpo": drawn, "distill": taught, "reward": ranked, "pretrain": texts}
+}
 
 
 @pytest.fixture(scope="session")
@@ -158,3 +172,19 @@ def test_two_processes_learn_from_a_teacher_what_one_does(made: Any, tmp_path: P
 def test_two_processes_learn_the_rewards_that_one_does(made: Any, tmp_path: Path):
     names = ["loss", "grad_norm", "rewards/chosen", "rewards/rejected", "rewards/accuracies"]
     check_equal(made("reward"), tmp_path, names)
+
+
+@case("C72", {"gradients stay apart": change(crew_run, "fault", apart)})
+def test_two_processes_learn_the_texts_that_one_does(made: Any, tmp_path: Path):
+    check_equal(made("pretrain"), tmp_path, ["loss", "grad_norm"])
+
+
+def test_texts_are_learned_in_parts_as_by_one(tiny_base: Path, tmp_path: Path):
+    one, two = (texts(tmp_path / name, tiny_base) for name in ("one", "two"))
+    small.again(one, "--until", "train")
+    small.again(two, "--until", "encode", *TWO, "--set", "compute.strategy=fsdp2")
+
+    ended = crew_run.train([two.run, two.run])
+
+    assert [each.get("error") for each in ended] == [None, None], ended
+    assert told(two.run, "loss") == pytest.approx(told(one.run, "loss"), rel=1e-5)
