@@ -93,6 +93,7 @@ def test_a_model_too_large_for_one_card_is_planned_on_those_asked_for(recipe):
         ),
         (("--set", "compute.processes=64"), 2, "rows in a step"),
         (("--set", "train.nothing=1"), 2, "train.nothing"),
+        (("--gpus", "0"), 2, "the plan is for h100-80g, and no GPU is asked for"),
     ],
 )
 def test_what_would_be_refused_there_is_refused_here(here, words, code, said):
@@ -142,16 +143,28 @@ def test_a_file_is_written_and_bash_reads_it(here):
     assert done.returncode == 0
 
 
-def test_submit_hands_the_file_to_the_program_on_the_path(here, monkeypatch):
-    program = here.folder / "sbatch"  # a local program, which stands for Slurm's
-    program.write_text("#!/bin/sh\ncat \"$1\" > given\necho 'Submitted batch job 7'\n")
+PLACE = ("--image", "registry.example/f:1", "--claim", "shop")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "told", "file"),
+    [
+        ("sbatch", ("--to", "slurm"), "", "tiny.sbatch"),
+        ("kubectl", ("--to", "kubernetes", *PLACE), "apply --filename ", "tiny.trainjob.yaml"),
+    ],
+)
+def test_submit_hands_the_file_to_the_program_on_the_path(
+    here, monkeypatch, name, words, told, file
+):
+    program = here.folder / name  # a local program, which stands for the scheduler's
+    program.write_text('#!/bin/sh\nfor last; do :; done\ncat "$last" > given\necho "did $*"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(here.folder), prepend=os.pathsep)
 
-    outcome = launch("--to", "slurm", "--submit")
+    outcome = launch(*words, "--submit")
 
-    assert (outcome.code, outcome.out) == (0, "Submitted batch job 7\n")
-    assert (here.folder / "given").read_text() == (here.folder / "tiny.sbatch").read_text()
+    assert (outcome.code, outcome.out) == (0, f"did {told}{file}\n")
+    assert (here.folder / "given").read_text() == (here.folder / file).read_text()
 
 
 def test_a_scheduler_that_refuses_is_heard(here, monkeypatch):

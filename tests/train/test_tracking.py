@@ -1,10 +1,12 @@
 """Trackers: the numbers in each one's own store are those of `metrics.jsonl`, on this machine."""
 
-import importlib
 import json
 import os
+import re
 import sqlite3
 import struct
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -206,5 +208,10 @@ def test_trackers_stay_on_this_machine_unless_the_user_says_where(tmp_path, monk
 
 
 def test_every_tracker_of_a_recipe_has_an_extra_that_installs_it():
+    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+
     assert set(trackers.MODULES) == set(READERS)
-    assert importlib.util.find_spec("tensorboard") is not None
+    for tracker, modules in trackers.MODULES.items():
+        asked = {re.split(r"[>=<\[]", text)[0].removesuffix("-skinny") for text in extras[tracker]}
+        assert asked == set(modules)

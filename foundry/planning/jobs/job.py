@@ -137,6 +137,9 @@ def _gpus(loaded: LoadedRecipe, device: Device, wanted: Wanted) -> tuple[int, st
     processes = loaded.recipe.compute.processes
     if device.backend == "cpu":
         return wanted.gpus or 0, _("the device is a processor")
+    if wanted.gpus == 0:
+        what = _("the plan is for {device}, and no GPU is asked for").format(device=device.name)
+        raise RecipeError(Problem("--gpus", what, "--gpus 1"))
     if processes == "auto":
         said = _("one process; `--gpus` asks for more") if wanted.gpus is None else _("as you said")
         return 1 if wanted.gpus is None else wanted.gpus, said
