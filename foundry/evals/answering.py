@@ -170,6 +170,13 @@ def fill(
     return Filled(kept, round(seconds_spent(file), 3), joules)
 
 
+def is_beyond(runtime: Runtime, asked: Asked) -> bool:
+    """Whether a runtime would need a pass for each token of what is to be looked up."""
+    most = runtime.tokens_at_once
+    texts = (text for texts in asked.continuations.values() for text in texts)
+    return most is not None and any(len(text) > most for text in texts)
+
+
 def logprobs(runtime: Runtime, asked: Asked, key: str) -> tuple[float, ...]:
     """How likely each text is that an evaluator asks about after the prompt of the item `key`.
 

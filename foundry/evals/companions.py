@@ -49,8 +49,8 @@ class Companion:
     """A further metric that is a mean over items: `score(item, answer, spec)` in 0..1 or None.
 
     `name` is the metric's whole name in reports and gates (`classification-parse-rate`).
-    `of_tuned` says that no delivered file can have it, because llama.cpp does not tell what it
-    reads; a gate on it looks at the tuned model alone.
+    `of_tuned` says that no delivered file is asked for it, because llama.cpp takes a pass for each
+    token of a text; a gate on it looks at the tuned model alone.
     """
 
     name: str

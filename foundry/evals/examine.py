@@ -19,7 +19,7 @@ from foundry.core.records import BaseModel, EvalReport, Example
 from foundry.core.rundir import RunDir
 from foundry.data.canaries import is_canary
 from foundry.encode.tokenize import Encoder
-from foundry.evals.answering import BATCH, Asked, Prompting, Sheet, ask, keep_prompts
+from foundry.evals.answering import BATCH, Asked, Prompting, Sheet, ask, is_beyond, keep_prompts
 from foundry.evals.answers import BROUGHT, Column, Item
 from foundry.evals.asking import asked_of, brought_prompts, in_template, titled
 from foundry.evals.baselines import most_frequent_answer, nearest_question
@@ -257,6 +257,13 @@ def _base_runtime(exam: Examination, asked: Sequence[Asked]) -> Iterator[Runtime
         with _llamacpp(exam.base_gguf, asked) as runtime:
             yield runtime
         return
+    with _untrained_runtime(exam) as runtime:
+        yield runtime
+
+
+@contextmanager
+def _untrained_runtime(exam: Examination) -> Iterator[Runtime]:
+    """The base as it lies in memory, its update taken off."""
     from foundry.runtime.transformers import TransformersRuntime
 
     size = exam.recipe.evaluation.batch_size
@@ -309,6 +316,11 @@ def _ask_all(exam: Examination, runtime: Runtime, asked: Sequence[Asked]) -> Col
 
 
 def _ask(exam: Examination, runtime: Runtime, asked: Asked) -> Column:
+    """A column's answers; where its file cannot say what an evaluator asks, the base does."""
+    if asked.name == BASE and asked.brought_by is not None and is_beyond(runtime, asked):
+        with _untrained_runtime(exam) as live:
+            return _ask(exam, live, asked)
+
     def told(done: int, of: int) -> None:
         exam.events.emit("evaluate", "answers", column=asked.name, done=done, of=of)
 

@@ -1,4 +1,7 @@
-"""Canaries from the recipe to the report: planted, told, asked of every column, and flagged."""
+"""Canaries from the recipe to the report: planted, told, and asked of base and tuned model.
+
+That a model which knows them is flagged, and another is not, is in tests/evals/test_memorisation.
+"""
 
 import json
 from pathlib import Path
@@ -17,10 +20,13 @@ EVALS = [
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("base", ["tiny_llama", "tiny_base"], ids=["folder", "folder with GGUF"])
 def test_a_run_plants_its_canaries_and_tells_what_was_learned_of_them(
-    tmp_path: Path, tiny_llama: Path
+    tmp_path: Path, base: str, request: pytest.FixtureRequest
 ):
-    made = lay_out(tmp_path / "recipe", tiny_llama, evals=EVALS, exports=[])
+    gates = [{"metric": "canary-exposure", "max_drop_pp": 100}]  # wants a base to compare with
+    values = {"evals": EVALS, "gates": gates, "exports": []}
+    made = lay_out(tmp_path / "recipe", request.getfixturevalue(base), **values)
     lines = (f"商品{n}？,商品{n}賣{100 + n}元保固{n}年" for n in range(14))
     rows = "\n".join(["問題,回答", *lines]) + "\n"
     (made.folder / "rows.csv").write_text(rows, encoding="utf-8")
@@ -34,9 +40,10 @@ def test_a_run_plants_its_canaries_and_tells_what_was_learned_of_them(
     assert sum(map(is_canary, train)) == 12
     report = json.loads(made.run.file("evals", "report.json").read_text("utf-8"))
     scores = {(s["metric"], s["part"], s["column"]): s for s in report["scores"]}
-    assert scores["canaries", "canaries", "base"]["n"] == 3
-    assert 0 <= scores["canary-exposure", "canaries", "base"]["mean"] <= 1
-    assert 0 <= scores["canary-exposure", "canaries", "tuned"]["mean"] <= 1
+    for column in ("base", "tuned"):
+        assert scores["canaries", "canaries", column]["n"] == 3
+        assert scores["canary-exposure", "canaries", column]["n"] == 3
+    assert [gate["passed"] for gate in report["gates"]] == [True]
     assert scores["memorisation", "training-rows", "tuned"]["n"] > 5
     assert {t["column"] for t in report["tables"] if t["name"] == "exposure"} == {"base", "tuned"}
     assert {part for metric, part, _c in scores if metric == "exact-match"} == {"test"}
