@@ -43,6 +43,7 @@ PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTAL
 CALLED = re.compile(r"call:([\w.-]+)\s*(?=\{)")
 NAMED = re.compile(r"([\w.-]+)\s*(?:\[ARGS\])?\s*(?=\{)")
 LOOKS_LIKE_ONE = re.compile(r'^[\[{]\s*(?:\{\s*)?"(?:name|function|arguments|parameters|type)"')
+FIRST_KEY = re.compile(r'\[?\s*\{\s*"([^"]*)"\s*:')
 CONSTANTS = {"true": True, "false": False, "null": None}
 DECODER = json.JSONDecoder()
 
@@ -118,11 +119,11 @@ def _json(body: str, known: Tools) -> Calls | None:
 
 
 def _json_of_known(body: str, known: Tools) -> Calls:
-    """JSON whose keys are tools; any other JSON is an answer like another."""
-    try:
-        return [call for value in _values(body) for call in _keyed(value, known)]
-    except Malformed:
+    """JSON whose keys are tools; JSON with another first key is an answer like another."""
+    first = FIRST_KEY.match(body)
+    if first is None or first[1] not in known:
         return []
+    return [call for value in _values(body) for call in _keyed(value, known)]
 
 
 def _values(body: str) -> Iterator[str]:

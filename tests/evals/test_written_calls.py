@@ -83,6 +83,7 @@ def test_a_call_is_read_back_from_every_family(name, decoded):
         "I would call lookup to find out.",
         "lookup 這個工具可以查天氣。",
         "[1] 參考資料",
+        '{"weather": {"city": "臺北"',
         "{x}",
     ],
 )
@@ -102,6 +103,9 @@ def test_an_answer_in_words_or_data_is_no_call(text):
         'to=functions.lookup commentary json{"city": ',
         "call:lookup{city:臺北",
         '{"name": "lookup", "name": "now", "arguments": {}}',
+        '[{"lookup": {"city": "臺北"',
+        '{"lookup": {"city": ',
+        '[{"lookup": "臺北"}]',
     ],
 )
 def test_what_begins_as_a_call_and_cannot_be_read_is_malformed(text):
