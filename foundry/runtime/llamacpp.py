@@ -150,10 +150,15 @@ class LlamaCppRuntime:
     def _result(self, answer: dict[str, Any], decoding: Decoding) -> Generation:
         ids = [int(token) for token in answer["tokens"]]
         stop = next((n for n, token in enumerate(ids) if token in decoding.stop_ids), None)
-        text, by_string = cut(answer["content"], decoding.stop_strings)
+        is_cut = stop is not None and stop < len(ids) - 1  # the server went on after our end
+        said = self._text(ids[:stop]) if is_cut else answer["content"]
+        text, by_string = cut(said, decoding.stop_strings)
         stopped = answer["stop_type"] in ("eos", "word") or by_string or stop is not None
         kept = ids if stop is None else ids[: stop + 1]
         return Generation(tuple(kept), text, stopped)
+
+    def _text(self, ids: Sequence[int]) -> str:
+        return str(self._post("/detokenize", {"tokens": list(ids)})["content"])
 
     def next_logprobs(
         self, prefixes: Sequence[Sequence[int]], top_n: int

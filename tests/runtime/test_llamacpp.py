@@ -164,6 +164,7 @@ def test_stop_id_of_the_asker_ends_an_answer(runtime: LlamaCppRuntime, trained: 
     (made,) = runtime.generate(trained.live.trained[4:5], Decoding(40, (answer[1],)))
 
     assert list(made.ids) == answer[:2]
+    assert made.text == trained.tuned.encoder.tokenizer.decode(answer[:1])
     assert made.stopped
 
 
