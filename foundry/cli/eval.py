@@ -178,6 +178,10 @@ def _print_report(report: Mapping[str, Any]) -> None:
     shown = tag()
     for sentence in report["headlines"]:
         print(sentence[shown])
+    for one in report["differences"]:
+        if one["kind"] == "delivered-tuned":
+            said = _("{a} against {b}, {metric}, {part}: {sentence}")
+            print(said.format(**{**one, "sentence": one["sentence"][shown]}))
     print(_("report: {path}").format(path=report["page"]))
 
 

@@ -46,6 +46,14 @@ SHOTS_SEED = 0  # the training's seed must not decide what the base is shown (C2
 
 
 @dataclass(frozen=True)
+class Delivered:
+    """A file for llama.cpp; `base` is the model that it is put on, where it is an adapter."""
+
+    file: Path
+    base: Path | None = None
+
+
+@dataclass(frozen=True)
 class Examination:
     """What is examined, on what, and what the report shows beside the scores.
 
@@ -67,7 +75,7 @@ class Examination:
     tuned: Callable[[], Any]
     untrained: Callable[[], AbstractContextManager[Any]]
     base_gguf: Path | None
-    delivered: Mapping[str, Path]
+    delivered: Mapping[str, Delivered]
     identity: Mapping[str, Any]
     base_identity: Mapping[str, Any]
     train: Sequence[Example]
@@ -243,18 +251,19 @@ def _tuned_columns(exam: Examination) -> Iterator[Column]:
     live = TransformersRuntime(exam.tuned(), exam.encoder.tokenizer, batch_size=size)
     asked = [_chat_prompts(exam, "tuned"), *_brought(exam, "tuned")]
     yield _ask_all(exam, live, asked)
-    for name, file in exam.delivered.items():
+    for name, one in exam.delivered.items():
         asked = [_chat_prompts(exam, name), *_brought(exam, name)]
-        with _llamacpp(file, asked) as runtime:
+        with _llamacpp(one, asked) as runtime:
             column = _ask_all(exam, runtime, asked)
-        yield column if len(exam.delivered) == 1 else replace(column, title=titled(column, file))
+        is_only = len(exam.delivered) == 1
+        yield column if is_only else replace(column, title=titled(column, one.file))
 
 
 @contextmanager
 def _base_runtime(exam: Examination, asked: Sequence[Asked]) -> Iterator[Runtime]:
     """The base's own GGUF file where it has one (the very weights that were trained on)."""
     if exam.base_gguf is not None:
-        with _llamacpp(exam.base_gguf, asked) as runtime:
+        with _llamacpp(Delivered(exam.base_gguf), asked) as runtime:
             yield runtime
         return
     with _untrained_runtime(exam) as runtime:
@@ -271,14 +280,17 @@ def _untrained_runtime(exam: Examination) -> Iterator[Runtime]:
         yield TransformersRuntime(model, exam.encoder.tokenizer, batch_size=size)
 
 
-def _llamacpp(file: Path, asked: Sequence[Asked]) -> Any:
+def _llamacpp(one: Delivered, asked: Sequence[Asked]) -> Any:
     """llama.cpp with just the context that the longest prompt and its answer need."""
     from foundry.runtime.llamacpp import LlamaCppRuntime
 
     longest = max(
         len(ids) + one.decoding.max_new_tokens for one in asked for ids in one.prompts.values()
     )
-    return LlamaCppRuntime(file, context=longest + SPARE_TOKENS)
+    context = longest + SPARE_TOKENS
+    if one.base is None:
+        return LlamaCppRuntime(one.file, context=context)
+    return LlamaCppRuntime(one.base, one.file, context=context)
 
 
 def _chat_prompts(exam: Examination, name: str) -> Asked:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from foundry.core import atomic, plugins
 from foundry.core.environment import record
@@ -17,6 +18,9 @@ from foundry.planning.shortfalls import tell_shortfalls
 from foundry.planning.unchanged import refuse_changed
 from foundry.stages.walk import Result, Walk, keep
 from foundry.store.ledger import recorded
+
+if TYPE_CHECKING:
+    from foundry.evals.examine import Delivered
 
 
 def _plan(way: Walk) -> Result:
@@ -195,12 +199,22 @@ def _evaluate(way: Walk) -> Result:
     return examine(exam), [run.file("evals")]
 
 
-def _delivered(way: Walk) -> dict[str, Path]:
-    """The GGUF files that are handed over, by the names of their columns."""
-    files: dict[str, Path] = {}
-    for export in (one for one in way.exports if one.kind == "gguf"):
+def _delivered(way: Walk) -> "dict[str, Delivered]":
+    """The GGUF files that are handed over, by the names of their columns.
+
+    Where no whole model is among them, the adapters, each on the base's own file; beside one they
+    say the same (`parity`).
+    """
+    from foundry.evals.examine import Delivered
+
+    made = [one for one in way.exports if one.kind == "gguf"]
+    adapters = [one for one in way.exports if one.kind == "gguf-adapter"]
+    base = Path(way.plan.base.gguf) if way.plan.base.gguf and not made else None
+    files: dict[str, Delivered] = {}
+    for export in made or adapters:
         name = f"delivered-{export.name.removeprefix('gguf-')}" if files else "delivered"
-        files[name] = next(way.run.file(file) for file in export.files if file.endswith(".gguf"))
+        file = next(way.run.file(file) for file in export.files if file.endswith(".gguf"))
+        files[name] = Delivered(file, base)
     return files
 
 

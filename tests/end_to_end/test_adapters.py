@@ -93,6 +93,20 @@ def test_model_whose_weights_were_all_trained_is_delivered(tiny_base: Path, tmp_
 
 
 @covers(lambda kind: [{"adapter": "full", "exporter": kind, REFUSED: "there is no update"}])
+def test_adapter_file_that_is_delivered_alone_is_measured(tiny_base: Path, tmp_path: Path):
+    exports = [{"kind": "gguf-adapter"}]
+    recipe = laid_out(tmp_path, tiny_base, dict(RECIPE["adapter"]), exports=exports)
+
+    outcome = recipe.train("--json")
+
+    assert outcome.code == 0, outcome.err
+    report = json.loads(recipe.run.file("evals", "report.json").read_text(encoding="utf-8"))
+    columns = {column["role"]: column for column in report["columns"]}
+    assert columns["delivered"]["same_text_as_tuned"] == report["parts"][0]["n"] > 0
+    assert columns["delivered"]["answers_sha256"] == columns["tuned"]["answers_sha256"]
+    assert columns["delivered"]["answers_sha256"] != columns["base"]["answers_sha256"]
+
+
 @pytest.mark.parametrize("kind", ["adapter", "gguf-adapter"])
 def test_export_of_an_adapter_is_refused_where_there_is_none(
     tiny_base: Path, tmp_path: Path, kind: str

@@ -41,9 +41,9 @@ VERDICTS: dict[bool, Text] = {
 
 
 NOT_TOLD: Text = {
-    "en": "Not measured here: this runtime (llama.cpp) would read each of hundreds of texts token by "
-    "token. Whether the secret is written down was asked all the same; the safetensors that the file "
-    "was made of have an exposure.",
+    "en": "Not measured here: this runtime (llama.cpp) would read each of hundreds of texts token "
+    "by token. Whether the secret is written down was asked all the same; the safetensors that the "
+    "file was made of have an exposure.",
     "zh-TW": "這裡沒有測：這個執行環境（llama.cpp）要把幾百段文字逐一按詞元讀過，太慢。"
     "模型會不會寫出祕密還是問了；產生這個檔案的 safetensors 有曝露程度可看。",
 }
