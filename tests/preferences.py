@@ -67,7 +67,7 @@ def fit(kind: str, inputs: FitInputs, **train: Any) -> TrainResult:
 
 
 def moved(inputs: Any) -> None:
-    """The update is no longer nothing, so that every log-ratio counts."""
+    """The update is no longer nothing, so that every log-ratio and every reward counts."""
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in inputs.model.parameters():

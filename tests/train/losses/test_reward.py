@@ -26,21 +26,12 @@ from foundry.train.losses.log_probs import sides_of
 from foundry.train.signals import StopRequest
 from foundry.train.steps import entry
 from tests import tiny
-from tests.preferences import fit, opened, pairs
+from tests.preferences import fit, moved, opened, pairs
 from tests.support import covers
 from tests.tiny_run import adapter_bytes, metrics
 from tests.train.test_adapters import RATES, SIZES
 
 MARGINS, CENTRE = (0.0, 0.5, 1.0, 0.25, 0.0, 0.0, 2.0, 0.1), 0.01
-
-
-def moved(inputs: Any) -> None:
-    """The update is no longer nothing, and rewards differ."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for parameter in inputs.model.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.2 * torch.randn_like(parameter))
 
 
 def trainer_of(inputs: Any, objective: BradleyTerry) -> Any:
