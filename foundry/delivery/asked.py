@@ -9,7 +9,7 @@ from foundry.core import atomic
 from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.delivery import handed_over, own_rows
-from foundry.delivery.handed_over import GGUF, SAFETENSORS, HandedOver
+from foundry.delivery.handed_over import GGUF, GGUF_ADAPTER, SAFETENSORS, HandedOver
 from foundry.delivery.locate import named_package
 from foundry.evals import harness, subjects
 from foundry.evals.benchmark import Task, Wanted, load_task, needs_data, own_task
@@ -116,8 +116,9 @@ def own_tests(
 ) -> Order:
     """What a package or run hands over, asked the recipe's own test rows.
 
-    The safetensors are the reference; every GGUF file is compared with them. With further models
-    all are peers, each asked in its own chat template and compared with the safetensors.
+    The safetensors are the reference; every GGUF file is compared with them, an adapter where there
+    is no whole model. With further models all are peers, each asked in its own chat template and
+    compared with the safetensors.
 
     Raises:
         RecipeError: The first model is no package or run.
@@ -140,7 +141,9 @@ def own_tests(
     asked = tuple(found.subject(piece, piece.name) for piece in pieces)
     taken = {piece.name for piece in pieces}
     others = _named(models[1:], taken=taken, is_vllm=False)
-    tuned, delivered = found.first(*SAFETENSORS), (p.name for p in pieces if p.kind == GGUF)
+    tuned = found.first(*SAFETENSORS)
+    whole = [p.name for p in pieces if p.kind == GGUF]
+    delivered = whole or [p.name for p in pieces if p.kind == GGUF_ADAPTER]
     roles = None
     if tuned is not None and not others:
         roles = Roles(tuned=tuned.name, delivered=tuple(delivered))

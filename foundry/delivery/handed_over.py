@@ -34,7 +34,7 @@ from foundry.train.gives import gives_reward
 PLAN, MANIFEST = "plan.json", "manifest.json"
 LEARNED = ("train", "validation")
 LEARNED_ROWS = "train.jsonl"
-SAFETENSORS, GGUF = ("merged", "adapter"), "gguf"
+SAFETENSORS, GGUF, GGUF_ADAPTER = ("merged", "adapter"), "gguf", "gguf-adapter"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ An evaluator file may have, beside what `evals.companions` lists:
   an answer to it. Without them, or where it gives None, the chat template is used;
 - `plants(spec, seed) -> Canaries`: rows that the data stage puts into training for it;
 - `continuations(item, spec) -> Sequence[str]`: texts whose log-probabilities after the prompt are
-  wanted, as `Answer.logprobs` in this order; none where the runtime does not tell them.
+  wanted, as `Answer.logprobs` in this order; none where the runtime takes a pass a token.
 
 Every model is asked the same, and they are scored by their own evaluator alone.
 """

@@ -324,6 +324,9 @@ def _ask_all(exam: Examination, runtime: Runtime, asked: Sequence[Asked]) -> Col
     answers = {key: answer for c in (own, *brought) for key, answer in c.answers.items()}
     alike = {one.brought_by: one.settings for one in asked[1:]}
     settings = {**own.settings, BROUGHT: alike} if alike else own.settings
+    ran = {kind: column.settings["runtime"] for kind, column in zip(alike, brought, strict=True)}
+    if elsewhere := {k: name for k, name in ran.items() if name != own.settings["runtime"]}:
+        settings = {**settings, "brought_runtimes": elsewhere}
     return replace(own, answers=answers, settings=settings)
 
 

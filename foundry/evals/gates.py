@@ -1,9 +1,9 @@
 """Which of a recipe's gates hold, what was found, and the sentence that says so.
 
-A gate must hold for the tuned model *and* for every delivered file; what is reported is whichever
-of them is furthest from holding. A gate on something nobody measured does not hold. Of what no
-delivered file can be measured by (a judge's verdicts, exposure) it asks the tuned model alone, and
-says so.
+A gate must hold for the tuned model *and* for every delivered file that is asked; what is reported
+is whichever of them is furthest from holding. A gate on something nobody measured does not hold. Of
+what no delivered file can be measured by (a judge's verdicts, exposure) it asks the tuned model
+alone, and says so.
 
 Differences are judged without a correction for their number: since every gate must hold, further
 gates make it harder to pass by chance, not easier (Berger 1982, "Multiparameter hypothesis testing

@@ -22,7 +22,7 @@ from foundry.planning import accelerator, cost, fit, hardware, origins
 from foundry.planning.forecast import forecast, known_rows, known_shape
 from foundry.planning.licences import check_texts, clear, remember
 from foundry.planning.processes import check_processes, check_room
-from foundry.planning.references import references_of
+from foundry.planning.references import check_references, references_of
 from foundry.planning.refusals import (
     check_context,
     check_device,
@@ -171,6 +171,7 @@ def check_asked(loaded: LoadedRecipe, base: BaseModel | None) -> None:
     check_dropout(loaded)
     check_judge(loaded)
     check_rewards(loaded, base)
+    check_references(loaded)
     check_exports(loaded, base)
 
 

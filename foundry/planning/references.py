@@ -11,17 +11,26 @@ from foundry.train.gives import gives_reward
 WHERE = "evaluation.references"
 
 
+def check_references(loaded: LoadedRecipe) -> None:
+    """Refuse models beside one that answers nothing.
+
+    Raises:
+        RecipeError: A reward model is trained.
+    """
+    if loaded.recipe.evaluation.references and gives_reward(loaded.recipe.train.kind):
+        what = _("a reward model answers nothing, so that no other model can stand beside it")
+        raise RecipeError(Problem(WHERE, what, _("remove it")))
+
+
 def references_of(loaded: LoadedRecipe) -> tuple[BaseModel, ...]:
     """The models that a recipe lists, in its order, each once.
 
     Raises:
         ResourceError: One is not on this machine, or has no chat template to be asked in.
-        RecipeError: A reward model is trained, which answers nothing that they could answer.
+        RecipeError: See `check_references`.
     """
+    check_references(loaded)
     names = tuple(dict.fromkeys(loaded.recipe.evaluation.references))
-    if names and gives_reward(loaded.recipe.train.kind):
-        what = _("a reward model answers nothing, so that no other model can stand beside it")
-        raise RecipeError(Problem(WHERE, what, _("remove it")))
     found = tuple(locate(name, loaded.path.parent) for name in names)
     for base in found:
         open_encoder(base)

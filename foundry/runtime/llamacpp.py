@@ -129,16 +129,7 @@ class LlamaCppRuntime:
 
         def one(prompt: Sequence[int]) -> Generation:
             nonlocal done
-            body = {
-                "prompt": list(prompt),
-                "n_predict": decoding.max_new_tokens,
-                "temperature": 0,
-                "top_k": 1,
-                "stop": list(decoding.stop_strings),
-                "return_tokens": True,
-                "cache_prompt": True,
-            }
-            result = self._result(self._post("/completion", body), decoding)
+            result = self._answer(prompt, decoding)
             done += 1
             if on_batch is not None:
                 on_batch(done)
@@ -147,18 +138,32 @@ class LlamaCppRuntime:
         with ThreadPoolExecutor(self.slots) as pool:
             return list(pool.map(one, prompts))
 
-    def _result(self, answer: dict[str, Any], decoding: Decoding) -> Generation:
+    def _answer(self, prompt: Sequence[int], decoding: Decoding) -> Generation:
+        answer = self._drawn(prompt, decoding, decoding.max_new_tokens)
         ids = [int(token) for token in answer["tokens"]]
         stop = next((n for n, token in enumerate(ids) if token in decoding.stop_ids), None)
-        is_cut = stop is not None and stop < len(ids) - 1  # the server went on after our end
-        said = self._text(ids[:stop]) if is_cut else answer["content"]
+        is_its_own = stop == len(ids) - 1 and answer["stop_type"] == "eos"
+        said = answer["content"]
+        if stop is not None and not is_its_own:  # the file does not know this end
+            said = self._drawn(prompt, decoding, stop)["content"] if stop else ""
         text, by_string = cut(said, decoding.stop_strings)
         stopped = answer["stop_type"] in ("eos", "word") or by_string or stop is not None
         kept = ids if stop is None else ids[: stop + 1]
         return Generation(tuple(kept), text, stopped)
 
-    def _text(self, ids: Sequence[int]) -> str:
-        return str(self._post("/detokenize", {"tokens": list(ids)})["content"])
+    def _drawn(self, prompt: Sequence[int], decoding: Decoding, most: int) -> dict[str, Any]:
+        """What the server makes of a prompt in `most` tokens; its text has no control tokens."""
+        body = {
+            "prompt": list(prompt),
+            "n_predict": most,
+            "temperature": 0,
+            "top_k": 1,
+            "stop": list(decoding.stop_strings),
+            "return_tokens": True,
+            "cache_prompt": True,
+        }
+        found: dict[str, Any] = self._post("/completion", body)
+        return found
 
     def next_logprobs(
         self, prefixes: Sequence[Sequence[int]], top_n: int

@@ -202,8 +202,8 @@ def _evaluate(way: Walk) -> Result:
 def _delivered(way: Walk) -> "dict[str, Delivered]":
     """The GGUF files that are handed over, by the names of their columns.
 
-    Where no whole model is among them, the adapters, each on the base's own file; beside one they
-    say the same (`parity`).
+    Where no whole model is among them, the adapters, each on the base's own file; beside a whole
+    model an adapter has its parity record alone.
     """
     from foundry.evals.examine import Delivered
 

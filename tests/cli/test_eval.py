@@ -293,15 +293,6 @@ def test_package_answers_as_what_was_trained(finished: TinyRecipe, which: str):
     assert found["gguf-q8_0"] == wanted["delivered"]
 
 
-def test_differences_of_a_package_are_told_to_a_person_too(finished: TinyRecipe, tmp_path: Path):
-    outcome = call("eval", str(finished.package), "--limit", "2", "--out", str(tmp_path / "out"))
-
-    assert outcome.code == 0, outcome.err
-    begins = "gguf-q8_0 against adapter, exact-match, test: "
-    (line,) = (x for x in outcome.out.splitlines() if x.startswith(begins))
-    assert line.removeprefix(begins).startswith("Only 2 groups of questions")
-
-
 def test_package_is_found_by_name_and_controls_of_its_recipe_are_left_to_their_own_task(
     finished: TinyRecipe, monkeypatch: pytest.MonkeyPatch
 ):

@@ -111,7 +111,6 @@ ABSENT = ("--accept-terms", "taide-g", "--accept-terms", "gemma", "--on", "h100-
     ("settings", "said"),
     [
         (("compute.strategy=fsdp2",), "there is one"),
-        (("compute.processes=64",), "rows in a step"),
         (("train={kind: dpo, max_steps: 5}", "adapter.dropout=0.1"), "would be noise"),
         (("train.evaluate_every=5",), "no validation rows"),
         (("adapter={kind: dora}", "exports=[{kind: gguf-adapter}]"), "no plain low-rank update"),

@@ -92,9 +92,8 @@ def test_model_whose_weights_were_all_trained_is_delivered(tiny_base: Path, tmp_
     assert sum(tuned) > sum(base)
 
 
-@covers(lambda kind: [{"adapter": "full", "exporter": kind, REFUSED: "there is no update"}])
 def test_adapter_file_that_is_delivered_alone_is_measured(tiny_base: Path, tmp_path: Path):
-    exports = [{"kind": "gguf-adapter"}]
+    exports = [{"kind": "adapter"}, {"kind": "gguf-adapter"}]
     recipe = laid_out(tmp_path, tiny_base, dict(RECIPE["adapter"]), exports=exports)
 
     outcome = recipe.train("--json")
@@ -105,8 +104,12 @@ def test_adapter_file_that_is_delivered_alone_is_measured(tiny_base: Path, tmp_p
     assert columns["delivered"]["same_text_as_tuned"] == report["parts"][0]["n"] > 0
     assert columns["delivered"]["answers_sha256"] == columns["tuned"]["answers_sha256"]
     assert columns["delivered"]["answers_sha256"] != columns["base"]["answers_sha256"]
+    asked = tiny_recipe.call("eval", str(recipe.package), "--out", str(tmp_path / "asked"))
+    assert asked.code == 0, asked.err
+    assert "gguf-adapter-f32 against adapter, exact-match, test: " in asked.out
 
 
+@covers(lambda kind: [{"adapter": "full", "exporter": kind, REFUSED: "there is no update"}])
 @pytest.mark.parametrize("kind", ["adapter", "gguf-adapter"])
 def test_export_of_an_adapter_is_refused_where_there_is_none(
     tiny_base: Path, tmp_path: Path, kind: str

@@ -158,10 +158,11 @@ def test_stop_string_ends_an_answer_and_is_not_part_of_it(
     assert made.stopped
 
 
-def test_stop_id_of_the_asker_ends_an_answer(runtime: LlamaCppRuntime, trained: Trained):
+@pytest.mark.parametrize("most", [40, 2], ids=["before the last token", "at the last token"])
+def test_stop_id_of_the_asker_ends_an_answer(runtime: LlamaCppRuntime, trained: Trained, most: int):
     answer = [label for label in trained.rows[4].labels if label != -100]
 
-    (made,) = runtime.generate(trained.live.trained[4:5], Decoding(40, (answer[1],)))
+    (made,) = runtime.generate(trained.live.trained[4:5], Decoding(most, (answer[1],)))
 
     assert list(made.ids) == answer[:2]
     assert made.text == trained.tuned.encoder.tokenizer.decode(answer[:1])

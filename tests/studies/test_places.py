@@ -48,6 +48,7 @@ def span(run: Run) -> tuple[str, str]:
     return told[0], told[-1]
 
 
+@pytest.mark.slow
 def test_as_many_runs_as_there_are_places_are_trained_at_once(recipe: TinyRecipe, tmp_path):
     text = STUDY.replace("encode: {max_seq_len: 8}, ", "").replace(
         "set: {encode: {max_seq_len: 8}}", "set: {adapter: {kind: lora, rank: 4}}"

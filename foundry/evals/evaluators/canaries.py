@@ -4,7 +4,7 @@ The data stage puts `count` rows with a random secret into `train`, each `repeat
 (`foundry.data.canaries`), counts them in the manifest and says so. Afterwards every model is given
 such a row up to its secret. Whether it writes the secret down is seen of every runtime; how likely
 it finds the secret beside `candidates` others (`foundry.evals.exposure`) only where the runtime
-tells log-likelihoods.
+tells that of a whole text in one pass.
 """
 
 import re

@@ -32,7 +32,7 @@ from foundry.evals.parts import InParts
 from foundry.evals.typed_values import UNKNOWN, Schema, all_paired, same_value, schemas_of
 from foundry.evals.written_calls import Written, read_written
 
-version = 2
+version = 3
 TITLE = {"en": "Right tool calls", "zh-TW": "工具呼叫正確"}
 EXPLAIN = {
     "en": "The answer calls exactly the tools it should with the right arguments, and none where "
