@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,9 @@ class _Open:
             with redirect_stdout(sys.stderr):
                 call()
         except Exception as error:
-            self.callback = None
+            failed, self.callback = self.callback, None
+            with suppress(Exception), redirect_stdout(sys.stderr):  # or its threads go on writing
+                failed.on_train_end(self.told, _state(0), None, model=None)
             detail = _detail(error)
             events.emit("train", "warning", code="tracker", tracker=self.name, detail=detail)
 
