@@ -22,13 +22,11 @@ from tests.tiny_run import Setup, Trained, train
 WEIGHTS = "model.safetensors"
 
 
-def trained(
-    name: str, folder: Path, *, steps: int = 40, alpha: int = 32, tied: bool = True
-) -> Trained:
+def trained(name: str, folder: Path, *, steps: int = 40, tied: bool = True) -> Trained:
     """A tiny model that knows its rows by heart."""
     base = tiny.build(folder / name, name, tied=tied)
     (base / "preprocessor_config.json").write_text("{}", encoding="utf-8")
-    spec = Spec(rank=16, alpha=alpha)
+    spec = Spec(rank=16, alpha=32)
     # Some templates put a long system turn before every conversation.
     setup = Setup(base, steps, micro_batch_size=8, adapter=spec, max_seq_len=384)
     return train(setup, folder / "run")
@@ -45,7 +43,8 @@ def made(known: Trained, name: str, folder: Path) -> dict[str, Any]:
 FOLDERS = ("adapter", "merged-float32")
 # One of each family; those of the shelf are taken in test_exporters.py.
 FAMILIES = {made.family: name for name, made in reversed(MODELS.items())}
-FAR: dict[str, Any] = {"steps": 60, "alpha": 128, "tied": False}
+# At a scale of 8, or in fewer steps, the end is learned on one processor and not on another.
+FAR: dict[str, Any] = {"steps": 200, "tied": False}
 LEARNS_LATE = {"gpt-oss": FAR, "granite": FAR, "smollm3": FAR}
 OTHERS = [name for family, name in FAMILIES.items() if family not in ("llama", "gemma3")]
 
@@ -54,7 +53,7 @@ OTHERS = [name for family, name in FAMILIES.items() if family not in ("llama", "
 @covers(lambda name: [{"family": MODELS[name].family, "exporter": KINDS[o][0]} for o in FOLDERS])
 @pytest.mark.parametrize("name", OTHERS)
 def test_folders_of_every_family_are_the_live_model(one_thread: None, name: str, tmp_path: Path):
-    known = trained(name, tmp_path, **LEARNS_LATE.get(name, {"steps": 100}))
+    known = trained(name, tmp_path, **LEARNS_LATE.get(name, {"steps": 160}))
 
     for one in FOLDERS:
         assert made(known, one, tmp_path)["greedy_same"] >= 10

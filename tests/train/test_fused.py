@@ -32,10 +32,12 @@ def adapted(folder: Path, *, method: Any = lora, **values: Any) -> Any:
     return model.train()
 
 
-def numbers(model: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def numbers(
+    model: Any, tokens: torch.Tensor = TOKENS
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Logits and every gradient of a loss."""
-    logits = model(TOKENS, use_cache=False).logits[0]
-    torch.nn.functional.cross_entropy(logits, TOKENS[0]).backward()
+    logits = model(tokens, use_cache=False).logits[0]
+    torch.nn.functional.cross_entropy(logits, tokens[0]).backward()
     made = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
     return logits.detach(), made
@@ -89,7 +91,10 @@ def test_logits_and_gradients_are_those_of_peft(folder: Path, method: Any):
 
 @pytest.mark.parametrize("method", [lora, qlora])
 def test_in_half_precision_it_is_as_near_to_the_exact_numbers_as_peft_s(folder: Path, method: Any):
-    """Rounding differs: of 8 bits, at most half as much again is lost."""
+    """Rounding differs: of 8 bits, at most half as much again is lost.
+
+    Of one text either may lose half as much as the other by chance; of all six it is 0.9 to 1.2.
+    """
     model = adapted(folder, method=method)
     exact = flat(model)
     half(model)
@@ -105,8 +110,10 @@ def test_in_half_precision_it_is_as_near_to_the_exact_numbers_as_peft_s(folder: 
 
 
 def flat(model: Any) -> torch.Tensor:
-    """Every gradient of the update as one vector, each of length 1."""
-    return torch.cat([g.flatten() / g.norm() for n, g in numbers(model)[1].items() if "lora_" in n])
+    """Every gradient of the update by six texts as one vector, each of length 1."""
+    by_text = [numbers(model, TOKENS + start)[1] for start in range(0, 60, 10)]
+    found = [g for one in by_text for name, g in one.items() if "lora_" in name]
+    return torch.cat([g.flatten() / g.norm() for g in found])
 
 
 def half(model: Any) -> None:
