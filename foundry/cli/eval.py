@@ -180,9 +180,14 @@ def _print_report(report: Mapping[str, Any]) -> None:
         print(sentence[shown])
     for one in report["differences"]:
         if one["kind"] == "delivered-tuned":
-            said = _("{a} against {b}, {metric}, {part}: {sentence}")
-            print(said.format(**{**one, "sentence": one["sentence"][shown]}))
+            said = _("{a} against {b}, {metric}, {part}: {difference}")
+            print(said.format(**one, difference=_difference(one)))
     print(_("report: {path}").format(path=report["page"]))
+
+
+def _difference(one: Mapping[str, Any]) -> str:
+    low, high = one["low"], one["high"]
+    return f"{one['mean']:+.3f} [{low:+.3f}, {high:+.3f}] n={one['n']}, {one['verdict']}"
 
 
 def _cell(scores: Sequence[Mapping[str, Any]], metric: str, part: str, column: str) -> str:

@@ -106,7 +106,8 @@ def test_adapter_file_that_is_delivered_alone_is_measured(tiny_base: Path, tmp_p
     assert columns["delivered"]["answers_sha256"] != columns["base"]["answers_sha256"]
     asked = tiny_recipe.call("eval", str(recipe.package), "--out", str(tmp_path / "asked"))
     assert asked.code == 0, asked.err
-    assert "gguf-adapter-f32 against adapter, exact-match, test: " in asked.out
+    said = "gguf-adapter-f32 against adapter, exact-match, test: +0.000 [-1.000, +1.000] n=2, NOT"
+    assert said in asked.out
 
 
 @covers(lambda kind: [{"adapter": "full", "exporter": kind, REFUSED: "there is no update"}])
