@@ -70,20 +70,31 @@ def _scores(found: Document) -> None:
     print_table([_("metric"), _("part"), _("items/groups"), *map(visible, names)], rows)
 
 
+def difference(one: Document) -> str:
+    """A difference with its interval."""
+    return f"{one['mean']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
+
+
+def verdict(one: Document) -> str:
+    """The verdict on a difference in the language shown."""
+    shown = tag()
+    word: str = one["verdict"]
+    return VERDICTS[word][shown] if shown == "zh-TW" else word
+
+
 def _differences(found: Document) -> None:
     print("\n" + _("differences; p is corrected for the number of pairs (Holm)"))
     head = [_("metric"), _("part"), _("arms"), _("difference"), "p", _("won/lost/equal")]
     head.append(_("verdict"))
-    shown = tag()
     rows = [
         [
             one["metric"],
             one["part"] or _("all"),
             visible(f"{one['a']} − {one['b']}"),
-            f"{one['mean']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]",
+            difference(one),
             f"{one['p_value']:.3f}",
             "-" if one["won"] is None else f"{one['wins']}/{one['losses']}/{one['ties']}",
-            VERDICTS[one["verdict"]][shown] if shown == "zh-TW" else one["verdict"],
+            verdict(one),
         ]
         for one in found["differences"]
     ]

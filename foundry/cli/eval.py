@@ -178,16 +178,24 @@ def _print_report(report: Mapping[str, Any]) -> None:
     shown = tag()
     for sentence in report["headlines"]:
         print(sentence[shown])
-    for one in report["differences"]:
-        if one["kind"] == "delivered-tuned":
-            said = _("{a} against {b}, {metric}, {part}: {difference}")
-            print(said.format(**one, difference=_difference(one)))
+    _print_lost([one for one in report["differences"] if one["kind"] == "delivered-tuned"])
     print(_("report: {path}").format(path=report["page"]))
 
 
-def _difference(one: Mapping[str, Any]) -> str:
-    low, high = one["low"], one["high"]
-    return f"{one['mean']:+.3f} [{low:+.3f}, {high:+.3f}] n={one['n']}, {one['verdict']}"
+def _print_lost(differences: Sequence[Mapping[str, Any]]) -> None:
+    """How far each delivered file is from the model that it was made of."""
+    from foundry.cli.compare_text import difference, verdict
+
+    rows = [
+        [
+            *(one["metric"], one["part"] or _("all"), f"{one['a']} − {one['b']}"),
+            *(difference(one), str(one["n"]), verdict(one)),
+        ]
+        for one in differences
+    ]
+    if rows:
+        head = [_("metric"), _("part"), _("model"), _("difference"), _("questions"), _("verdict")]
+        print_table(head, rows)
 
 
 def _cell(scores: Sequence[Mapping[str, Any]], metric: str, part: str, column: str) -> str:

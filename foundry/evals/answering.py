@@ -172,8 +172,11 @@ def fill(
 
 def is_beyond(runtime: Runtime, asked: Asked) -> bool:
     """Whether a runtime would need a pass for each token of what is to be looked up."""
+    return any(_are_beyond(runtime, texts) for texts in asked.continuations.values())
+
+
+def _are_beyond(runtime: Runtime, texts: Sequence[Sequence[int]]) -> bool:
     most = runtime.tokens_at_once
-    texts = (text for texts in asked.continuations.values() for text in texts)
     return most is not None and any(len(text) > most for text in texts)
 
 
@@ -184,10 +187,7 @@ def logprobs(runtime: Runtime, asked: Asked, key: str) -> tuple[float, ...]:
     hundreds of texts.
     """
     texts = asked.continuations.get(key, ())
-    if not texts:
-        return ()
-    most = runtime.tokens_at_once
-    if most is not None and max(map(len, texts)) > most:
+    if not texts or _are_beyond(runtime, texts):
         return ()
     found = runtime.loglikelihoods([asked.prompts[key]] * len(texts), texts)
     return tuple(round(one.sum, 6) for one in found)

@@ -38,7 +38,7 @@ def quiet() -> Iterator[None]:
     logger whose level it sets itself (`deepspeed/utils/logging.py`, 0.19).
     """
     hush()
-    with warnings.catch_warnings(), redirect_stdout(sys.stderr), _no_log_below(logging.ERROR):
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr), _errors_alone():
         warnings.simplefilter("ignore")
         from transformers.utils import logging as transformers_logging
 
@@ -47,9 +47,10 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _no_log_below(level: int) -> Iterator[None]:
+def _errors_alone() -> Iterator[None]:
+    """Inside, no logger says less than an error, whatever level it sets itself."""
     before = logging.root.manager.disable
-    logging.disable(max(before, level - 1))
+    logging.disable(max(before, logging.WARNING))
     try:
         yield
     finally:

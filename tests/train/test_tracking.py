@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 import struct
+import threading
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -157,9 +158,11 @@ def test_a_tracker_that_fails_stops_no_training(tmp_path, monkeypatch):
         raise OSError(28, f"No space left for {TOKEN}")
 
     monkeypatch.setattr(TensorBoardCallback, "on_log", full)
-    heard = []
+    heard, before = [], threading.active_count()
 
     tracked(tmp_path, "tensorboard", events=Events([heard.append]))
+
+    assert threading.active_count() <= before  # its writer's thread has ended
 
     warned = [event for event in heard if event["event"] == "warning"]
     assert [(event["code"], event["tracker"]) for event in warned] == [("tracker", "tensorboard")]
