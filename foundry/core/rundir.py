@@ -8,7 +8,7 @@ mechanism everywhere.
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from foundry.core.language import gettext as _
 from foundry.core.moment import utc
 
 OWNER = ".owner"
+# Held for the moment in which the lock changes hands, so that it and its owner change together.
+GATE, GATE_SECONDS = ".gate", 10.0
 STAGES = ("plan", "data", "encode", "train", "export", "evaluate", "package")
 
 
@@ -65,14 +67,13 @@ class RunDir:
             LockedError: Another process holds it; names its process id and host.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = self._acquired()
-        try:
-            atomic.write_json(self.file(OWNER), processes.this())
+        with ExitStack() as held:
+            with self._at_the_gate():
+                held.callback(self._acquired().release)
+                held.callback(self.file(OWNER).unlink, missing_ok=True)
+                atomic.write_json(self.file(OWNER), processes.this())
             fault_point("lock-held")
             yield
-        finally:
-            self.file(OWNER).unlink(missing_ok=True)
-            lock.release()
 
     def holder(self) -> str | None:
         """The process that holds the run, by its id; None where nobody does.
@@ -83,13 +84,31 @@ class RunDir:
             return None
         lock = FileLock(self.file(".lock"), timeout=0)
         try:
-            lock.acquire()
-        except Timeout:
+            with self._at_the_gate():
+                lock.acquire()
+                lock.release()
+        except (Timeout, LockedError):
             return str((self._owner() or {}).get("pid", "?"))
         except OSError:  # a folder that cannot be written to is no one's work
             return None
-        lock.release()
         return None
+
+    @contextmanager
+    def _at_the_gate(self) -> Iterator[None]:
+        """Alone in asking who holds the run and in changing it.
+
+        Raises:
+            LockedError: Others did not come through in time.
+        """
+        gate = FileLock(self.file(GATE), timeout=GATE_SECONDS)
+        try:
+            gate.acquire()
+        except Timeout as error:
+            raise LockedError(self._held(self._owner() or {})) from error
+        try:
+            yield
+        finally:
+            gate.release()
 
     def _acquired(self) -> FileLock:
         path = self.file(".lock")

@@ -26,7 +26,7 @@ def told(stage: str, plan: Plan, run: RunDir) -> Iterator[None]:
         yield
     except FoundryError:
         raise
-    except (OSError, MemoryError, RuntimeError) as error:
+    except Exception as error:  # each library that writes raises its own
         why = disk_says(error)
         if why is not None:
             raise disk_full(run.path, why) from error

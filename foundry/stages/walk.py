@@ -80,11 +80,11 @@ Result = tuple[Record | Mapping[str, Any], list[Path]]
 def keep(way: Walk, stage: str, run: Callable[[Walk], Result], started: float) -> None:
     """Run a stage and stamp what it made."""
     inputs = stage_inputs(way.plan, way.run, stage)
-    with network.watched():
-        with shortage.told(stage, way.plan, way.run):
-            result, outputs = run(way)
-        way.results[stage] = result.as_dict() if isinstance(result, Record) else dict(result)
-        way.run.finish(stage, inputs, plain(way.results[stage]), outputs, started)
+    with network.watched(), shortage.told(stage, way.plan, way.run):
+        result, outputs = run(way)
+        made = result.as_dict() if isinstance(result, Record) else dict(result)
+        way.results[stage] = made
+        way.run.finish(stage, inputs, plain(made), outputs, started)
 
 
 def stage_inputs(plan: Plan, run: RunDir, stage: str) -> str:

@@ -59,6 +59,9 @@ def commit(written: Path, folder: Path, step: int, *, keep: int, best: int | Non
     atomic.remove(target)
     atomic.put_in_place(written, target)
     fault_point("checkpoint-drop")
+    for later in committed(folder):
+        if later > target:  # damaged: the run went on from before it
+            atomic.remove(later)
     drop_old(folder, keep=keep, best=best)
     return target
 

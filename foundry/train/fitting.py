@@ -84,10 +84,9 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
         # Takes off what accelerate put around `forward`, so that proofs are made in float32.
         trainer.accelerator.unwrap_model(inputs.model, keep_fp32_wrapper=False)
         step = trainer.state.global_step
-        stop.agree(crew)  # on what came after the last step's end too
-        if stop.signal_number is not None:
-            raise stop.interrupted(step, inputs.steps)
+        _heed(stop, inputs, step)  # what came after the last step's end
         course = _course(inputs, trainer, watch)
+        _heed(stop, inputs, step)
     crew.by_first(lambda: atomic.remove(work))
     steps = step if watch.course.is_over else inputs.steps
     evidence |= _prove(inputs, trainer, before, steps, objective)
@@ -97,6 +96,13 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
     if objective.is_to_fall and course.get("kept_step", step) == step:
         warnings += _rise(inputs, records)
     return replace(made, warnings=warnings, validation=course)
+
+
+def _heed(stop: StopRequest, inputs: FitInputs, step: int) -> None:
+    """End where one of the processes was asked to; each calls it at the same place."""
+    stop.agree(inputs.crew)
+    if stop.signal_number is not None:
+        raise stop.interrupted(step, inputs.steps)
 
 
 def _course(inputs: FitInputs, trainer: StepTrainer, watch: Watch) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from foundry.core import atomic
 from foundry.core.errors import ResourceError
 from foundry.core.events import Event
 from foundry.core.rundir import RunDir
-from foundry.planning import plan
+from foundry.planning import plan, shortage
 from foundry.train import checkpoint
 from tests.cases import case, change
 from tests.faults import small, training
@@ -71,12 +73,12 @@ Shortage = Callable[[Path], AbstractContextManager[Any]]
         "what was written stays": change(checkpoint, "whole_or_not", left_lying),
     },
 )
-@pytest.mark.parametrize("shortage", [full_disk, short_files])
+@pytest.mark.parametrize("lack", [full_disk, short_files])
 def test_full_disk_at_a_checkpoint_is_told_and_what_was_whole_stays(
-    tiny_llama: Path, straight: RunDir, tmp_path: Path, shortage: Shortage
+    tiny_llama: Path, straight: RunDir, tmp_path: Path, lack: Shortage
 ):  # C68
     path = tmp_path / os.urandom(4).hex()
-    with shortage(path) as (begin, end):
+    with lack(path) as (begin, end):
         inputs = training.opened(tiny_llama, path, training.at("step", 5, begin))
         told = ended(lambda: training.fit(inputs))
         left = [p.name for p in inputs.run.file("checkpoints").iterdir()]
@@ -90,6 +92,22 @@ def test_full_disk_at_a_checkpoint_is_told_and_what_was_whole_stays(
         assert sorted(left) == ["step-000002", "step-000004"]
         training.fit(training.opened(tiny_llama, path))
         assert adapter_bytes(inputs.run) == adapter_bytes(straight)
+
+
+@fault("9", {"nobody knows the error": change(shortage, "disk_says", lambda _error: None)})
+def test_full_disk_that_safetensors_meets_is_told(tmp_path: Path):  # C68
+    path = tmp_path / os.urandom(4).hex()
+    with small_disk(path, 4 * MIB):
+        fill(path, leave_bytes=100_000)
+
+        def save() -> None:
+            with shortage.told("export", Any, RunDir(path)):
+                save_file({"weight": torch.zeros(100_000)}, path / "model.safetensors")
+
+        told = ended(save)
+
+    assert isinstance(told, ResourceError) and told.exit_code == 3, repr(told)
+    assert "No space left on device" in str(told) and str(path) in str(told)
 
 
 @fault("10", {"nobody looks": change(checkpoint, "check_room", lambda *_args, **_keep: None)})

@@ -18,7 +18,7 @@ import pytest
 
 from foundry.cli import main as cli
 from foundry.cli.progress import ndjson
-from foundry.core import processes
+from foundry.core import atomic, processes
 from foundry.core.errors import DataError, InterruptedRun, LockedError, Terminated
 from foundry.core.events import Event, Events, Listener, as_line
 from foundry.core.records import Turn
@@ -182,6 +182,48 @@ def orphaned(held: tuple[Path, int]) -> Path:
 @fault("20", {"a lock is a lock": change(processes, "is_gone", lambda _noted: False)})
 def test_lock_of_an_owner_that_has_ended_is_broken(orphaned: Path):
     assert ended(lambda: take(orphaned)) is None
+
+
+TAKE = """
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from foundry.core import rundir
+from foundry.core.errors import LockedError
+rundir.GATE_SECONDS = 0.5
+if "no-gate" in sys.argv:
+    rundir.RunDir._at_the_gate = lambda _self: nullcontext()
+try:
+    with rundir.RunDir(Path(sys.argv[1])).locked():
+        print("held")
+except LockedError:
+    print("refused")
+"""
+
+
+def taken_by_another(path: Path, *arguments: str) -> str:
+    """What another process says that takes a run directory."""
+    command = [sys.executable, "-c", TAKE, str(path), *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize(("arguments", "said"), [((), "refused"), (("no-gate",), "held")])
+def test_lock_of_an_owner_that_has_not_said_who_it_is_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+):
+    path, write = tmp_path / "run", atomic.write_json
+    path.mkdir()
+    write(path / OWNER, {**processes.this(), "started": "an earlier boot:1"})
+    heard = []
+
+    def first_another(*args: Any) -> None:
+        heard.append(taken_by_another(path, *arguments))
+        write(*args)
+
+    monkeypatch.setattr(atomic, "write_json", first_another)
+    take(path)
+
+    assert heard == [said]
 
 
 def test_owner_lives_unless_it_certainly_ended():

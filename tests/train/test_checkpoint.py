@@ -150,3 +150,13 @@ def test_step_that_was_saved_before_is_replaced(folder: Path):  # C65
 
     assert (path / "trainer_state.json").read_bytes() == b"new"
     assert fault_of(path) is None
+
+
+def test_damaged_checkpoint_of_a_later_step_goes_when_the_run_went_on_from_before(folder: Path):
+    write(folder, 10)
+    flip(write(folder, 20) / "trainer_state.json")
+
+    path = write(folder, 12, keep=1)
+
+    assert newest_whole(folder) == (path, [])
+    assert names(folder) == ["step-000012"]

@@ -15,6 +15,7 @@ from foundry.core.errors import InterruptedRun
 from foundry.core.events import Event
 from foundry.core.records import TrainResult
 from foundry.core.rundir import RunDir
+from foundry.train import fitting, resuming
 from foundry.train.adapters import lora
 from foundry.train.trainers import sft
 from tests.encoders import examples
@@ -159,6 +160,23 @@ def test_signal_during_the_last_step_is_heard(
 
     assert metrics(run) == metrics(straight)
     assert adapter_bytes(run) == adapter_bytes(straight)
+
+
+def test_signal_while_the_best_weights_are_taken_is_heard(
+    straight: RunDir, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):  # C66
+    def under_fire(*arguments: Any) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return resuming.take_best(*arguments)
+
+    monkeypatch.setattr(fitting, "take_best", under_fire)
+
+    with pytest.raises(InterruptedRun, match="stopped after step 15 of 15"):
+        train(tiny_llama, tmp_path)
+
+    assert not (tmp_path / "adapter").exists()
+    monkeypatch.undo()
+    assert adapter_bytes(train(tiny_llama, tmp_path)) == adapter_bytes(straight)
 
 
 SLOW_S = 0.3

@@ -57,12 +57,23 @@ def launch(plan: Plan, run: RunDir, events: Events) -> TrainResult:
     run.file(FOLDER).mkdir(parents=True)
     with _begun(run, size) as (agent, stop):
         failures = _told(agent, events)
-    reports = [_report(run, rank) for rank in range(size)]
+    return _outcome([_report(run, rank) for rank in range(size)], failures, stop, run)
+
+
+def _outcome(
+    reports: Sequence[Report | None],
+    failures: Sequence[Mapping[str, int]],
+    stop: StopRequest,
+    run: RunDir,
+) -> TrainResult:
+    """What the first process made; also where a stop was asked for after that, nothing goes on."""
     first = reports[0]
-    if first is not None and first.get("result"):
-        made = first["result"]
-        return TrainResult(**{**made, "warnings": tuple(made["warnings"])})
-    raise _error(reports, failures, stop, run)
+    if first is None or not first.get("result"):
+        raise _error(reports, failures, stop, run)
+    if stop.signal_number is not None:
+        raise _interrupted([], stop)
+    made = first["result"]
+    return TrainResult(**{**made, "warnings": tuple(made["warnings"])})
 
 
 @contextmanager

@@ -78,3 +78,10 @@ def test_stop_before_the_first_step_saved_nothing():
 
 def test_signal_to_a_worker_stops_all():
     assert type(why([STOPPED, STOPPED], [])) is InterruptedRun
+
+
+def test_signal_that_came_after_the_result_stops_the_run_all_the_same():
+    run, reports = RunDir(Path("runs/a")), [{"result": {"warnings": []}}, None]
+
+    with pytest.raises(InterruptedRun, match="stopped by a signal"):
+        launcher._outcome(reports, [], StopRequest(15), run)
