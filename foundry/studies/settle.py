@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from foundry.core import plugins
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
+from foundry.core.load import load_recipe
 from foundry.core.study import LoadedStudy, StudyArm
 from foundry.evals.arms.entry import step_seconds
 from foundry.evals.arms.fairness import TOLERANCE
@@ -52,18 +54,34 @@ def length(steps: int) -> list[str]:
 def _trial(
     loaded: LoadedStudy, arm: StudyArm, folder: Path, accepted_terms: tuple[str, ...], crew: Crew
 ) -> Run:
-    budget = loaded.study.budget
-    until = "encode" if budget is not None and budget.kind == "tokens" else "train"
+    budget, recipe = loaded.study.budget, loaded.recipe_of(arm)
     overrides = (*loaded.overrides(arm, loaded.study.seeds[0]), *length(TRIAL_STEPS))
-    one = Launch(loaded.recipe_of(arm), overrides, folder / TRIALS, until, accepted_terms)
+    by_tokens = budget is not None and budget.kind == "tokens"
+    is_counted = by_tokens and _learns_rows(load_recipe(recipe, overrides).recipe.train.kind)
+    until = "encode" if is_counted else "train"
+    one = Launch(recipe, overrides, folder / TRIALS, until, accepted_terms)
     return launch(one, arm.name, crew)
+
+
+def _learns_rows(kind: str) -> bool:
+    """Whether a step of a trainer is so many rows as they are encoded.
+
+    Else rows share a place of the batch, or the model draws what is learned: the tokens of a step
+    are known only once it was trained.
+    """
+    trainer = plugins.load("trainer", kind)
+    shares = len(trainer.sequences([1, 1], max_seq_len=2)) < 2
+    return not shares and not plugins.optional(trainer, "ASKS")
 
 
 def _steps(trial: Run, kind: str, amount: float) -> int:
     """Steps that take so many tokens, or so many seconds at the trial's pace; at least one."""
-    if kind == "tokens":
+    if kind == "tokens" and _learns_rows(trial.value("train", "kind")):
         encoded, rows = trial.result("encode"), trial.value("train", "global_batch_size")
         return max(1, round(amount / (encoded["tokens"] / encoded["rows"] * rows)))
+    if kind == "tokens":
+        trained = trial.result("train")
+        return max(1, round(amount / (trained["tokens"] / trained["steps"])))
     seconds = step_seconds(trial)
     assert seconds is not None  # a trial has more steps than the one that warms up
     return max(1, int(amount / (seconds / trial.result("train")["steps"])))

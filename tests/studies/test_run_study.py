@@ -267,6 +267,20 @@ def test_budget_becomes_steps_by_what_the_trial_measured(tmp_path: Path, kind, a
     assert _steps(trial(tmp_path), kind, amount) == steps
 
 
+@pytest.mark.parametrize("kind", ["pretrain", "grpo"])
+def test_tokens_of_a_step_are_counted_where_it_is_not_so_many_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    made, value = trial(tmp_path), Run.value
+
+    def other(run: Run, *keys: str) -> object:
+        return kind if keys == ("train", "kind") else value(run, *keys)
+
+    monkeypatch.setattr(Run, "value", other)
+
+    assert _steps(made, "tokens", 8000) == 80  # 300 tokens in 3 steps
+
+
 def test_arm_that_trains_too_much_is_told_its_rank(tmp_path: Path, recipe: TinyRecipe):
     arm, found = study(recipe).study.arms[0], trial(tmp_path)
 

@@ -1,6 +1,6 @@
 """Training rows as questions: the prompt's ids as in use, and the example that judges."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +46,3 @@ def questions(
         if len(ids) < len(row.input_ids):
             made[row.id] = Asked(example, ids, row)
     return made
-
-
-def rows_of(asked: Mapping[str, Asked]) -> tuple[EncodedRow, ...]:
-    """The rows of questions, in their order."""
-    return tuple(one.row for one in asked.values())

@@ -160,7 +160,9 @@ class GroupTrainer(StepTrainer, GRPOTrainer):  # type: ignore[misc]
         seen = len(self.seen_rows)
         answers = self.draw([row["id"] for row in inputs["rows"]])
         names = {one.kind: f"rewards/{one.kind}/mean" for one in self.drawing.rewards}
-        self.drawn = told(answers, self._metrics["train"], names, self.drawing.stop_ids)
+        size = self.num_generations
+        groups = [answers[begin : begin + size] for begin in range(0, len(answers), size)]
+        self.drawn = told(groups, self._metrics["train"], names, self.drawing.stop_ids)
         loss = super().training_step(model, {"rows": answers})
         # An epoch is every question once, not every answer.
         self.seen_rows[seen:] = [row["id"] for row in inputs["rows"]]

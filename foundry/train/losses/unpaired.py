@@ -5,7 +5,8 @@ https://arxiv.org/abs/2402.01306, equations 7 and 8; TRL 1.16, `trl/trainer/kto_
 `KTOTrainer._compute_loss`. The point that gains and losses are measured from is how far the model
 has moved from the reference: the mean log-ratio of answers to questions that are not theirs, at
 least 0. TRL takes it over the rows of one pass; here it is that of the whole step, so that it does
-not depend on how a step is cut or on how many processes share it (engines.md 5). A step of one row,
+not depend on how a step is cut or on how many processes share it (engines.md 5). A row that a
+mixture repeats counts once there: beside itself it would find its own answer. A step of one row,
 the last of an epoch, has no strange answer: it is measured from 0, not from itself as in TRL.
 """
 
@@ -50,9 +51,10 @@ class UnpairedTrainer(AnswerTrainer, KTOTrainer):  # type: ignore[misc]
     @torch.no_grad()
     def _kl(self, model: Any, rows: Sequence[Row]) -> torch.Tensor:
         """The mean over the step; each process reads its share of the answers."""
-        if len(rows) == 1:
+        distinct = {_name(row): row for row in sorted(rows, key=_name)}  # a mixture may repeat some
+        if len(distinct) == 1:
             return torch.zeros((), device=self.args.device)
-        strange = exchanged(sorted(rows, key=_name))
+        strange = exchanged([*distinct.values()])
         own = self.crew.shares(strange, [tokens_of(row) for row in strange])[self.crew.rank]
         groups = arrange([len(row["input_ids"]) for row in own], self.arrangement)
         passes = [self.answers_of([own[index] for index in group]) for group in groups]

@@ -1,15 +1,16 @@
 """What the answers that a step drew were worth, as a line of `metrics.jsonl` tells it."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
 
 CONFIDENCE = 0.95
+# Rewards that are this close are one; TRL 1.16 compares deviations with 0 by `torch.isclose`.
+SAME = 1e-8
 
 
 def told(
-    answers: Sequence[Mapping[str, Any]],
+    groups: Sequence[Sequence[Mapping[str, Any]]],
     metrics: Mapping[str, list[float]],
     names: Mapping[str, str],
     stop_ids: Sequence[int],
@@ -23,33 +24,42 @@ def told(
     and `answer_tokens` count what was drawn, `stopped` those that the model ended itself.
 
     Args:
-        answers: `id` of the question, `said_ids` and `worth` of each, group by group.
+        groups: `said_ids` and `worth` of each answer, by question.
         metrics: What TRL noted of the step, last in each list.
         names: The names of the recipe's rewards there.
         stop_ids: What ends an answer.
     """
+    answers = [answer for group in groups for answer in group]
     stopped = sum(answer["said_ids"][-1] in stop_ids for answer in answers)
     return {
         "reward": metrics["reward"][-1],
         "reward_std": metrics["reward_std"][-1],
-        **interval(answers),
+        **interval(groups),
         **{f"reward_{kind}": metrics[name][-1] for kind, name in names.items()},
-        "groups_alike": metrics["frac_reward_zero_std"][-1],
+        "groups_alike": fmean(map(_is_alike, groups)),
         "answers": len(answers),
         "answer_tokens": sum(len(answer["said_ids"]) for answer in answers),
         "stopped": stopped,
     }
 
 
-def interval(answers: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def _is_alike(group: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all answers got the same; TRL 1.16 asks it of the whole step for `batch`."""
+    worths = _judged(group)
+    return not worths or max(worths) - min(worths) <= SAME
+
+
+def _judged(group: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [one["worth"] for one in group if one["worth"] is not None]
+
+
+def interval(groups: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, float]:
     """The 95 % interval of a step's mean reward, by Student's t over its questions.
 
     Answers to one question resemble each other, so that questions are counted and not answers: 64
     answers to 8 questions are 8 observations. Nothing where there are fewer than two.
     """
-    groups = groupby(answers, key=lambda answer: answer["id"])
-    judged = ([one["worth"] for one in group if one["worth"] is not None] for _, group in groups)
-    by_question = [fmean(worths) for worths in judged if worths]
+    by_question = [fmean(worths) for worths in map(_judged, groups) if worths]
     if len(by_question) < 2:
         return {}
     from scipy.stats import t

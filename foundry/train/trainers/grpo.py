@@ -110,7 +110,6 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
     with quiet():
         from foundry.train import fitting
-        from foundry.train.losses.asking import rows_of
         from foundry.train.losses.grouped import Drawing
         from foundry.train.losses.reference import reference_of
         from foundry.train.losses.rewarded import Choices, Rewarded
@@ -118,7 +117,7 @@ def fit(inputs: "FitInputs", spec: Spec) -> "TrainResult":
 
         rewards = rewards_of(spec.rewards)
         asked = _judged(inputs, rewards)
-        rows = rows_of(asked)
+        rows = tuple(row for row in inputs.rows if row.id in asked)  # as often as a mixture says
         steps = spec.max_steps or settings.steps_for(spec, len(rows))
         # Prompts are filled up on the left, which attention by row knows nothing of.
         arrangement = replace(inputs.arrangement, kind="padded", is_given=True)
@@ -153,7 +152,7 @@ def _judged(inputs: "FitInputs", rewards: "Sequence[Reward]") -> "dict[str, Aske
         what = _("none of the rewards can judge any of {rows} rows")
         fix = _("name columns that the rows have, such as `required: 應含`")
         raise DataError(Problem("train.rewards", what.format(rows=len(inputs.asked)), fix))
-    if len(kept) < len(inputs.rows):
-        left_out = len(inputs.rows) - len(kept)
+    left_out = len({row.id for row in inputs.rows}) - len(kept)
+    if left_out:
         inputs.events.emit("train", "not-judged", kept=len(kept), left_out=left_out)
     return kept

@@ -96,6 +96,19 @@ def test_nothing_is_said_to_be_asked_of_the_model_that_was_not(tiny_llama: Path,
     assert "asked of the model" not in settled["attention"]["reason"]
 
 
+def test_row_that_a_mixture_repeats_is_asked_as_often(tiny_llama: Path, tmp_path: Path):
+    often, seen = [*SPELT, SPELT[0], SPELT[0]], list[Event]()
+    inputs = asking(Setup(tiny_llama, STEPS, rows=often), tmp_path, seen.append)
+
+    result = grpo.fit(inputs, spec(global_batch_size=len(often), scale_rewards="batch"))
+
+    saved = inputs.run.file("checkpoints", f"step-{STEPS:06d}", "foundry.json")
+    names = json.loads(saved.read_text(encoding="utf-8"))["seen_rows"]
+    assert names.count(inputs.rows[0].id) == 3 * STEPS and len(names) == STEPS * len(often)
+    assert result.epochs == STEPS
+    assert "not-judged" not in [event["event"] for event in seen]
+
+
 @pytest.mark.parametrize("packing", ["best-fit", "auto"])
 def test_rows_that_are_drawn_from_are_never_packed(packing: str):
     with pytest.raises(ValidationError, match="packing"):

@@ -25,7 +25,7 @@ from foundry.train.losses.pairs import AT_START, Pairs
 from foundry.train.losses.preference import AnswerTrainer
 from foundry.train.trainers import dpo
 from tests.cases import case, change
-from tests.preferences import fit, moved, opened, pairs, set_up, step_loss
+from tests.preferences import ROWS, fit, moved, opened, pairs, set_up, step_loss
 from tests.support import covers
 from tests.tiny_run import adapter_bytes, metrics
 
@@ -47,6 +47,19 @@ def test_margin_grows_and_every_row_is_accounted_for(kind: str, tiny_llama: Path
     answers = [row.labels + row.rejected_labels for row in inputs.rows]
     learned = sum(label >= 0 for labels in answers for label in labels)
     assert result.supervised_tokens == 4 * learned
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "reward"])
+def test_row_that_a_mixture_repeats_is_learned_as_often(
+    kind: str, tiny_llama: Path, tmp_path: Path
+):
+    once = ROWS[kind]()
+    rows = [once[0], *(one for row in once for one in (row, row))]
+
+    result = fit(kind, opened(kind, tiny_llama, tmp_path, rows=rows), global_batch_size=17)
+
+    assert result.epochs == 4.0
+    assert result.proof["loss"]["rows"] == 17
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,19 @@ def test_loss_of_marked_answers_is_the_formula_by_hand(tiny_llama: Path, tmp_pat
     assert from_zero == pytest.approx(float(zero.mean()), rel=2e-5)
 
 
+def test_row_that_a_mixture_repeats_is_never_its_own_stranger(tiny_llama: Path, tmp_path: Path):
+    inputs = opened("kto", tiny_llama, tmp_path, micro_batch_size=3)
+    with quiet(), with_rows_apart(inputs) as apart:
+        trainer = set_up("kto", Unpaired("kto", BETA, 1.0, 1.0), apart)
+        moved(apart)
+        rows = [entry(row) for row in apart.rows]
+        once, often = (float(trainer._kl(apart.model, some)) for some in (rows, [*rows, *rows[:3]]))
+        alone = float(trainer._kl(apart.model, [rows[0], rows[0]]))
+
+    assert often == pytest.approx(once, rel=1e-6) and once != 0
+    assert alone == 0
+
+
 def test_answer_alone_in_its_step_is_measured_from_nothing(tiny_llama: Path, tmp_path: Path):
     inputs = opened("kto", tiny_llama, tmp_path)
     with quiet(), with_rows_apart(inputs) as apart:
