@@ -66,6 +66,38 @@ def test_the_processes_of_the_recipe_ask_for_as_many_gpus(here):
     assert "compute.processes: auto" in few.err
 
 
+def test_processes_on_a_processor_have_a_core_each_and_memory_for_all(here):
+    words = ("--to", "slurm", "--on", "cpu-laptop", "--json", "--set")
+
+    one, six = (launch(*words, f"compute.processes={size}").document["job"] for size in (1, 6))
+
+    assert (one["cores"], six["cores"]) == (4, 6)
+    assert six["memory_gib"] - 1 >= 6 * (one["memory_gib"] - 2)  # each is rounded up, and 1 more
+    few = launch(*words, "compute.processes=6", "--cores", "2")
+    assert few.code == 2
+    assert "2 cores are fewer than the recipe has processes (6)" in few.out
+
+
+def test_more_processes_than_this_machine_has_cores_have_memory_for_all(here):
+    words = ("--to", "slurm", "--json", "--set")
+
+    one, many = (launch(*words, f"compute.processes={size}").document["job"] for size in (1, 6))
+
+    assert many["memory_gib"] - 1 >= 6 * (one["memory_gib"] - 2)  # each is rounded up, and 1 more
+    assert many["cores"] == 6
+
+
+def test_a_file_that_no_pod_would_see_is_refused(here, tmp_path):
+    elsewhere = tmp_path / "faq.csv"
+    elsewhere.write_bytes((here.folder / "rows.csv").read_bytes())
+    words = ("--to", "kubernetes", "--image", "registry.example/foundry:0.1", "--claim", "shop")
+
+    refused = launch(*words, "--set", f"data.sources.0.path={elsewhere}")
+
+    assert refused.code == 2
+    assert f"{elsewhere}: lies outside the working folder" in refused.err
+
+
 @case("C72", {"planned as one process": change(jobs, "as_there", as_one_process)})
 def test_a_model_too_large_for_one_card_is_planned_on_those_asked_for(recipe):
     words = ("launch", "retail/customer-service", "--to", "slurm", "--accept-terms", "taide-g")

@@ -16,7 +16,7 @@ from kubeflow_trainer_api import models
 
 from foundry.core.errors import RecipeError
 from foundry.planning.jobs import kubernetes, slurm
-from foundry.planning.jobs.job import ClusterJob, Wanted
+from foundry.planning.jobs.job import ClusterJob, Wanted, label
 from tests.commands import running
 
 HERE = Path(__file__).parent
@@ -134,6 +134,46 @@ def test_runs_outside_the_volume_are_refused(runs):
 
     with pytest.raises(RecipeError, match="the runs lie outside the working folder"):
         kubernetes.write(job, PLACE)
+
+
+def test_files_outside_the_volume_are_refused():
+    job = replace(JOB, outside=("/data/faq.csv",))
+
+    with pytest.raises(RecipeError, match=r"/data/faq.csv: lies outside the working folder"):
+        kubernetes.write(job, PLACE)
+    assert "faq" not in slurm.write(job)  # there every node sees it
+
+
+@pytest.mark.parametrize("name", ["3c-shop", "2026", "shop-", "a" * 64, "9" * 64, f"{'a-' * 32}"])
+def test_any_name_of_a_recipe_is_one_that_the_trainer_takes(name):
+    made = label(name)
+
+    assert len(made) <= 48
+    for one in objects(replace(JOB, name=made)):
+        jsonschema.validate(one, SCHEMA)
+
+
+def test_the_schema_refuses_a_name_as_it_is():
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(objects(replace(JOB, name="3c-shop"))[0], SCHEMA)
+
+
+def test_long_names_stay_apart():
+    assert label("a" * 60 + "-one") != label("a" * 60 + "-two")
+    assert label("retail-customer-service") == "retail-customer-service"
+
+
+@pytest.mark.parametrize(("gpus", "mounted"), [(1, False), (2, True)])
+def test_processes_of_a_node_have_shared_memory_to_talk_through(gpus, mounted):
+    runtime, _train_job = objects(replace(JOB, gpus=gpus))
+    (node,) = runtime["spec"]["template"]["spec"]["replicatedJobs"]
+    pod = node["template"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    assert ("/dev/shm" in {one["mountPath"] for one in container["volumeMounts"]}) is mounted
+    assert {one["name"] for one in pod["volumes"]} == {
+        one["name"] for one in container["volumeMounts"]
+    }
 
 
 def executable(folder, name, text):

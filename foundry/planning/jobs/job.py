@@ -1,22 +1,27 @@
 """What a scheduler must give a training: processors, memory, time, and the command to run there."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foundry.core import shipped
+from foundry.core.atomic import fingerprint
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.sizes import GIB
+from foundry.data.places import require_inputs
 from foundry.planning.accelerator import look
 from foundry.planning.estimate.stored import weight_bytes
 from foundry.planning.forecast import Forecast
 from foundry.planning.hardware import THIS_MACHINE, Device
 from foundry.planning.processes import contradictions, largest_share, room
+from foundry.planning.teachers import teacher_name
 
+# A DNS label, and room for what JobSet hangs on it: `-node-0-0-` and five letters of a pod.
+LONGEST_NAME, NAME_HASH = 48, 8
 # Rows are encoded in a process for each core; four are what a lent machine has for a GPU at least.
 CORES = 4
 # Ours: encoding, evaluation and exports, which the forecast of the training leaves out, and the
@@ -54,6 +59,7 @@ class ClusterJob:
         minutes: After which it is stopped, and goes on in another job.
         notice_s: Seconds between the request to stop and the end.
         reasons: Where each of these is from, by name.
+        outside: Files and folders that the recipe names and that do not lie in `folder`.
     """
 
     name: str
@@ -65,6 +71,7 @@ class ClusterJob:
     minutes: int
     notice_s: int
     reasons: dict[str, str]
+    outside: tuple[str, ...] = ()
 
 
 def as_there(loaded: LoadedRecipe, device: Device, wanted: Wanted) -> tuple[str, ...]:
@@ -76,9 +83,7 @@ def as_there(loaded: LoadedRecipe, device: Device, wanted: Wanted) -> tuple[str,
         RecipeError: Fewer GPUs than the recipe has processes.
     """
     gpus, _why = _gpus(loaded, device, wanted)
-    size = loaded.recipe.compute.processes
-    if size == "auto":
-        size = largest_share(loaded, gpus)
+    size = _processes(loaded, gpus)
     if device.name == THIS_MACHINE and size > room(look()):
         return ("compute.processes=1", "compute.strategy=single")
     return (f"compute.processes={size}",)
@@ -97,13 +102,16 @@ def job_of(
         options: Further words of `foundry train`.
 
     Raises:
-        RecipeError: Fewer GPUs than the recipe has processes, or processes that cannot share it.
+        RecipeError: Fewer GPUs or cores than the recipe has processes, or processes that cannot
+            share it.
     """
     gpus, why = _gpus(loaded, device, wanted)
     _refuse_contradictions(loaded)
+    size = _processes(loaded, gpus)
+    _refuse_cores(device, wanted, size)
     step_s = made.seconds.high / max(1, made.job.steps)
     minutes = math.ceil((made.seconds.high + BESIDE_S) / 60)
-    cores, memory = CORES * max(1, gpus), _host_gib(made, device)
+    cores, memory = max(CORES * max(1, gpus), size), _host_gib(made, device, size)
     bound = _("the plan's upper bound on {device}")
     longer = _("the plan's upper bound on {device}, and an hour for what is beside it")
     reasons = {
@@ -115,7 +123,7 @@ def job_of(
     given = {"cores": wanted.cores, "memory_gib": wanted.memory_gib, "minutes": wanted.hours}
     reasons |= {key: _("as you said") for key, value in given.items() if value is not None}
     return ClusterJob(
-        name=loaded.recipe.name,
+        name=label(loaded.recipe.name),
         command=("foundry", "train", _place(loaded), *options),
         folder=Path.cwd().as_posix(),
         gpus=gpus,
@@ -124,7 +132,19 @@ def job_of(
         minutes=minutes if wanted.hours is None else max(1, round(60 * wanted.hours)),
         notice_s=max(LEAST_NOTICE_S, math.ceil(2 * step_s) + SAVING_S),
         reasons=reasons,
+        outside=tuple(sorted(_outside(loaded))),
     )
+
+
+def label(name: str) -> str:
+    """A recipe's name as a DNS label that clusters take: begins with a letter, ends with no hyphen.
+
+    Kubeflow Trainer 2.3 asks for `^[a-z]([-a-z0-9]*[a-z0-9])?$` of both kinds of object.
+    """
+    made = name if name[0].isalpha() else f"r-{name}"
+    if len(made) > LONGEST_NAME:
+        made = f"{made[: LONGEST_NAME - NAME_HASH - 1]}-{fingerprint(name)[:NAME_HASH]}"
+    return made.rstrip("-")
 
 
 def as_document(job: ClusterJob) -> dict[str, Any]:
@@ -151,6 +171,32 @@ def _gpus(loaded: LoadedRecipe, device: Device, wanted: Wanted) -> tuple[int, st
     return wanted.gpus or processes, _("`compute.processes` of the recipe")
 
 
+def _processes(loaded: LoadedRecipe, gpus: int) -> int:
+    """How many processes will train it there."""
+    size = loaded.recipe.compute.processes
+    return largest_share(loaded, gpus) if size == "auto" else size
+
+
+def _refuse_cores(device: Device, wanted: Wanted, size: int) -> None:
+    """On a processor each process needs a core."""
+    if device.backend == "cpu" and wanted.cores is not None and wanted.cores < size:
+        what = _("{cores} cores are fewer than the recipe has processes ({processes})")
+        fix = f"--cores {size}"
+        raise RecipeError(Problem("--cores", what.format(cores=wanted.cores, processes=size), fix))
+
+
+def _outside(loaded: LoadedRecipe) -> Iterator[str]:
+    """What a recipe reads that lies neither here nor in the program itself."""
+    recipe, folder = loaded.recipe, loaded.path.parent
+    names = [recipe.base_model, teacher_name(loaded), *recipe.evaluation.references]
+    names += recipe.package.licence_texts.values()
+    read = [folder / name for name in names if name and (folder / name).exists()]
+    inside = Path.cwd().resolve(), shipped.root().resolve()
+    for path in (*require_inputs(loaded).values(), *read):
+        if not any(path.resolve().is_relative_to(one) for one in inside):
+            yield str(path)
+
+
 def _refuse_contradictions(loaded: LoadedRecipe) -> None:
     """What no machine could do is refused before the job waits in a queue."""
     block = loaded.recipe.compute
@@ -163,16 +209,15 @@ def _refuse_contradictions(loaded: LoadedRecipe) -> None:
         raise RecipeError(wrong)
 
 
-def _host_gib(made: Forecast, device: Device) -> int:
+def _host_gib(made: Forecast, device: Device, size: int) -> int:
     """The computer's own memory: all of it trains on a processor; else weights are read through.
 
     Processes that hold the model in parts each read all of it first (`sharding.where_to_load`);
-    the file's own pages are there once.
+    the file's own pages are there once. A forecast may be of one process where `size` will train.
     """
-    size = made.job.processes
     if device.backend == "cpu":
         return math.ceil(made.memory.total.high * size / GIB) + 1
-    copies = size if made.job.is_sharded else 1
+    copies = size if made.job.is_sharded or made.job.processes < size else 1
     return math.ceil((weight_bytes(made.job) * (copies + 1) + HOST_BYTES * size) / GIB)
 
 

@@ -24,6 +24,8 @@ SUFFIX = "trainjob.yaml"
 API = "trainer.kubeflow.org/v1alpha1"
 STEP = {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}
 CONTAINER, VOLUME, PLACE = "node", "work", "/work"
+# Processes with a GPU each talk through it, and a container has 64 MiB of it unless told otherwise.
+SHARED, SHARED_PLACE = "shared-memory", "/dev/shm"
 INTERRUPTED = 75
 
 
@@ -57,11 +59,21 @@ def _refuse(job: ClusterJob, wanted: Wanted) -> None:
         what = _("the runs lie outside the working folder ({path}), and would be lost with a pod")
         fix = _("name a folder inside of it, such as `--runs runs`")
         problems.append(Problem("--runs", what.format(path=runs), fix))
+    for path in job.outside:
+        what = _("lies outside the working folder, which is what the volume holds")
+        problems.append(Problem(path, what, _("put it into the working folder")))
     if problems:
         raise RecipeError(problems)
 
 
 def _runtime(job: ClusterJob, wanted: Wanted) -> dict[str, Any]:
+    mounts: list[dict[str, Any]] = [{"name": VOLUME, "mountPath": PLACE}]
+    volumes: list[dict[str, Any]] = [
+        {"name": VOLUME, "persistentVolumeClaim": {"claimName": wanted.claim}}
+    ]
+    if job.gpus > 1:
+        mounts.append({"name": SHARED, "mountPath": SHARED_PLACE})
+        volumes.append({"name": SHARED, "emptyDir": {"medium": "Memory"}})
     pod = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": job.notice_s,
@@ -70,10 +82,10 @@ def _runtime(job: ClusterJob, wanted: Wanted) -> dict[str, Any]:
                 "name": CONTAINER,
                 "image": wanted.image,
                 "workingDir": PLACE,
-                "volumeMounts": [{"name": VOLUME, "mountPath": PLACE}],
+                "volumeMounts": mounts,
             }
         ],
-        "volumes": [{"name": VOLUME, "persistentVolumeClaim": {"claimName": wanted.claim}}],
+        "volumes": volumes,
     }
     rules = [
         {
