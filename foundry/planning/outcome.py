@@ -68,12 +68,16 @@ def peak_bytes(backend: str) -> int | None:
 
 def as_trained(loaded: LoadedRecipe, plan: Plan, shards: Mapping[str, Any]) -> Job:
     """The training as it was, its rows counted."""
+    foretold = plan.estimate["job"]["rows"] if plan.estimate else {}
+    share = (foretold.get("places") or 0) / max(1, foretold.get("count", 1))
     rows = Rows(
         count=shards["rows"],
         tokens=exactly(shards["tokens"] / shards["rows"]),
         supervised=exactly(shards["supervised_tokens"] / shards["rows"]),
         longest=shards["longest"],
         origin="tokenizer",
+        places=round(share * shards["rows"]) or None,
+        held=shards["validation"]["rows"] if shards.get("validation") else 0,
     )
     asked = job_of(loaded, known_shape(loaded), rows, hardware.load_devices()["cpu-laptop"])
     kept = ("micro_batch_size", "pack_tokens", "dtype", "optimizer", "gradient_checkpointing")

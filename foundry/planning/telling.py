@@ -88,6 +88,8 @@ def _work(made: Forecast) -> Table:
         ("head", _("head")),
         ("recomputed", _("computed twice")),
         ("reference", _("passes without gradient")),
+        ("beside", _("teacher or drawing")),
+        ("validation", _("loss on validation rows")),
     ]
     done = made.step.as_dict()
     parts = [(words, done[name] * job.steps / 1e12) for name, words in step if done[name]]
@@ -120,6 +122,7 @@ def _memory(made: Forecast, device: Device) -> Table:
         "optimizer": _("optimizer"),
         "first_copy": _("copy for the proof"),
         "reference": _("copy as the reference"),
+        "teacher": _("teacher"),
         "activations": _("activations"),
         "logits": _("logits"),
         "proof": _("second model of the proof"),
@@ -144,6 +147,8 @@ def _mib(words: str) -> str:
 
 def _disk(made: Forecast) -> Table:
     words = {
+        "data": _("data"),
+        "shards": _("encoded rows"),
         "checkpoints": _("checkpoints"),
         "adapter": _("update"),
         "exports": _("exports"),

@@ -11,7 +11,7 @@ from foundry.planning import hardware
 from foundry.planning.estimate.disk import disk
 from foundry.planning.estimate.flops import step_flops
 from foundry.planning.estimate.job import Job, job_of
-from foundry.planning.estimate.memory import memory
+from foundry.planning.estimate.memory import layer_activations, memory
 from foundry.planning.estimate.rows import Rows
 from foundry.planning.estimate.spread import exactly
 from foundry.planning.estimate.stored import nf4_bytes, optimizer_bytes, weight_bytes
@@ -213,6 +213,35 @@ def test_activations_are_kept_of_the_layers_that_train():
     )
 
     assert last.expected == REACHED * every.expected
+
+
+def kept_bytes(model) -> int:
+    """Bytes that autograd keeps of a pass through the layers, each tensor once."""
+    held: dict[int, int] = {}
+
+    def note(tensor):
+        held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        alive.append(tensor)
+        return tensor
+
+    alive: list[torch.Tensor] = []
+    ids = torch.arange(TOKENS)[None] % 600
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        model(input_ids=ids, logits_to_keep=1, use_cache=False)
+    return sum(held.values())
+
+
+def test_dropout_keeps_what_the_plan_counts():
+    lora, kept = plugins.load("adapter", "lora"), {}
+    for share in (0.0, 0.1):
+        model = lora.attach(model_of("llama"), lora.Spec(rank=RANK, dropout=share))
+        kept[share] = kept_bytes(model.train())
+    shape = shape_from(model.get_base_model())
+    without, with_it = (layer_activations(job(shape, dropout=on)) for on in (False, True))
+
+    planned = shape.layers * TOKENS * (with_it - without)
+    planned -= 4 * TOKENS * 3 * shape.hidden  # no gradient goes below the first layer's q, k and v
+    assert kept[0.1] - kept[0.0] == pytest.approx(planned, rel=0.01)
 
 
 @pytest.mark.parametrize("last", [None, 1])

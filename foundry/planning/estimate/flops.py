@@ -21,7 +21,10 @@ FIRST = ("q_proj", "k_proj", "v_proj")
 
 @dataclass(frozen=True)
 class Flops(Record):
-    """Operations of one optimizer step; `beside` are a teacher's and of drawing."""
+    """Operations of one optimizer step; `beside` are a teacher's and of drawing.
+
+    `validation` are those of measuring the loss on held rows, a step's share of them.
+    """
 
     linear: float
     update: float
@@ -30,12 +33,13 @@ class Flops(Record):
     recomputed: float
     reference: float = 0.0
     beside: float = 0.0
+    validation: float = 0.0
 
     @property
     def total(self) -> float:
         """All of them."""
         trained = self.linear + self.update + self.attention + self.head
-        return trained + self.recomputed + self.reference + self.beside
+        return trained + self.recomputed + self.reference + self.beside + self.validation
 
 
 def step_flops(job: Job) -> Flops:
@@ -46,6 +50,7 @@ def step_flops(job: Job) -> Flops:
     forward_attention = _attention(job)
     again = forward_linear + forward_update + forward_attention
     forward_head = _forward_head(job)
+    measured = (again + forward_head) * job.held_in_a_step * (1 + job.reference_passes)
     own = (job.last_layers or job.shape.layers) / job.shape.layers if job.is_full else 0
     return Flops(
         linear=forward_linear * (1 + job.reached + own) - _skipped_linear(job, tokens),
@@ -55,6 +60,7 @@ def step_flops(job: Job) -> Flops:
         recomputed=again * job.reached if job.gradient_checkpointing else 0.0,
         reference=(forward_linear + forward_attention + forward_head) * job.reference_passes,
         beside=_beside(job),
+        validation=measured,
     )
 
 

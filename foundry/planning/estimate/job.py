@@ -57,6 +57,8 @@ class Job:
         teacher: Shape of a frozen model that reads every row too; None where there is none.
         drawn_tokens: Tokens at most of an answer that the model draws; 0 where it draws none.
         says_reward: Whether the head says one number of a whole side, and no next token.
+        dropout: Whether an update drops some of what it reads.
+        measured: How often the loss on the rows held for it is measured, where there are any.
     """
 
     shape: Shape
@@ -87,6 +89,8 @@ class Job:
     teacher: Shape | None = None
     drawn_tokens: int = 0
     says_reward: bool = False
+    dropout: bool = False
+    measured: int = 0
 
     @property
     def is_sharded(self) -> bool:
@@ -166,6 +170,11 @@ class Job:
         return self.global_batch_size * self.rows.supervised.expected
 
     @property
+    def held_in_a_step(self) -> float:
+        """Rows that the loss is measured on over rows that are learned."""
+        return self.rows.held * self.measured / max(1, self.steps * self.global_batch_size)
+
+    @property
     def passes(self) -> float:
         """Forward passes of a step in one process, expected."""
         by_rows = self.global_batch_size / self.micro_batch_size
@@ -196,7 +205,7 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     train, adapter = recipe.train.spec.model_dump(), recipe.adapter.spec.model_dump()
     targets = adapter.get("target_modules", "all-linear")
     trainer = plugins.load("trainer", recipe.train.kind)
-    places = _places(loaded, rows)
+    places = rows.places or _places(loaded, rows)
     rows = _drawn(rows, train)
     in_a_place = rows.count / places
     in_a_step = round(train["global_batch_size"] * in_a_place) * train.get("group_size", 1)
@@ -211,6 +220,7 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     says_reward = gives_reward(recipe.train.kind)
     # The base's own head is not there; one that is tied takes nothing.
     shape = known.shape.model_copy(update={"tied_head": True}) if says_reward else known.shape
+    steps = trainer.steps_for(recipe.train.spec, places)
     made = Job(
         shape=shape,
         is_guessed=known.is_guessed,
@@ -221,7 +231,7 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         weights=place_of({"device": device.backend, "dtype": dtype}, kind.TRAINS).weights,
         optimizer=_settled(train, "optimizer", "adamw"),
         gradient_checkpointing=_settled(train, "gradient_checkpointing", False),
-        steps=trainer.steps_for(recipe.train.spec, places),
+        steps=steps,
         global_batch_size=in_a_step,
         micro_batch_size=round(in_a_pass * in_a_place),
         pack_tokens=_settled(train, "pack_tokens", PACK_TOKENS[device.backend]),
@@ -239,6 +249,8 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         teacher=_teacher(loaded, train),
         drawn_tokens=train.get("max_new_tokens", 0),
         says_reward=says_reward,
+        dropout=bool(adapter.get("dropout")),
+        measured=math.ceil(steps / (train["evaluate_every"] or train["checkpoint_every"])),
     )
     if made.is_full:
         return made
@@ -261,7 +273,8 @@ def _drawn(rows: Rows, train: Mapping[str, Any]) -> Rows:
     drawn = Spread(min(given, most), (min(given, most) + most) / 2, most)
     asked = max(1.0, rows.tokens.expected - given)
     tokens = exactly(asked).plus(drawn)
-    return replace(rows, tokens=tokens, supervised=drawn, longest=rows.longest + most)
+    longer = {"longest": rows.longest + most, "most": rows.most + most if rows.most else 0}
+    return replace(rows, tokens=tokens, supervised=drawn, **longer)
 
 
 def _places(loaded: LoadedRecipe, rows: Rows) -> int:

@@ -5,7 +5,7 @@ autograd keeps of one decoder layer; what libraries take is measured, and learne
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from foundry.core.records import Record
 from foundry.planning.estimate.job import FULL, Job
@@ -25,6 +25,8 @@ FLOAT32 = 4
 HEAD_BLOCK, HEAD_COPIES = 4096, (1, 2, 3)
 # Tiles of `trl/kernels/chunked_divergence.py` and `chunked_logprob.py`, TRL 1.16.
 TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
+# Layers that read one tensor, which is kept for their updates alone.
+SHARED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"), ("down_proj",))
 # What the count of a layer's activations misses, and what the allocator has in excess.
 ACTIVATION_BOUNDS = (0.7, 1.0, 1.4)
 GUESSED_BOUNDS = (0.5, 1.0, 2.0)
@@ -63,6 +65,20 @@ def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memo
         backend: `cpu`, where the process itself is meant, or `cuda`, the memory of the device.
         factors: What was learned on this machine.
     """
+    made = _peak(job, backend, factors)
+    rows = replace(job.rows, longest=job.rows.longest_at_all)
+    if rows == job.rows:
+        return made
+    # Not every row was looked at: one as long as any may be stands in the upper bound.
+    more = _peak(replace(job, rows=rows), backend, factors).total.high - made.total.high
+    part = "activations" if "activations" in made.parts else "proof"
+    low = made.parts[part]
+    parts = {**made.parts, part: Spread(low.low, low.expected, low.high + max(0.0, more))}
+    return replace(made, parts=parts, total=total(parts.values()))
+
+
+def _peak(job: Job, backend: str, factors: MemoryFactors | None) -> Memory:
+    """Where the longest row is the longest of those that were looked at."""
     kept = _kept(job, backend)
     step = {"activations": _activations(job, factors), "logits": _logits(job)}
     if job.drawn_tokens and total(_drawing(job).values()).expected > total(step.values()).expected:
@@ -112,7 +128,17 @@ def layer_activations(job: Job) -> float:
     inside = 4 if shape.gated else 3
     feed_forward = inside * shape.intermediate * (shape.experts_per_token or 1) * number
     update = len(job.adapted) * job.rank * FLOAT32
-    return norms + attention + feed_forward + update
+    return norms + attention + feed_forward + update + (_dropped(job) if job.dropout else 0)
+
+
+def _dropped(job: Job) -> float:
+    """Of an update that drops some of its input: what is left and, on the CPU, a mask as large.
+
+    Both in float32, for each adapted layer by itself, and in the place of the input they share.
+    """
+    read = {one.name: one.inputs for one in job.adapted}
+    shared = sum(max(read.get(name, 0) for name in names) for names in SHARED)
+    return 2 * FLOAT32 * sum(read.values()) - BYTES[job.dtype] * shared
 
 
 def _activations(job: Job, factors: MemoryFactors | None) -> Spread:

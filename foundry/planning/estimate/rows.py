@@ -9,10 +9,12 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from foundry.core import plugins
 from foundry.core.load import LoadedRecipe
-from foundry.core.recipe import Source
+from foundry.core.recipe import Encode, Source
 from foundry.core.records import EncodedRow, Example, Refusal
 from foundry.data.glimpse import Glimpse, glimpse
+from foundry.data.intake import LINE
 from foundry.data.mixture import Drawn, drawn, is_mixed, is_replayed
 from foundry.data.places import expand, opened
 from foundry.data.reading import read
@@ -22,6 +24,7 @@ from foundry.encode.tokenize import Encoder
 from foundry.planning.estimate.spread import Spread
 
 MOST_LOOKED_AT = 200  # rows of each file whose tokens are counted
+MOST_LAID_OUT = 10_000  # documents that are laid into sequences to see how many share one
 # Tokens per character where the model's own tokenizer is not here. Of Gemma 3 (262,144 tokens) the
 # shop's Chinese takes 0.80 and this README's English 0.40 with its Markdown; of SmolLM2 (49,152
 # tokens, English) 2.10 and 0.52. Vocabularies of the catalogue's Chinese models lie between.
@@ -36,7 +39,9 @@ class Rows:
 
     A preference is a row of two sides, and its tokens are those of both. `origin` is `tokenizer`
     where they were counted with the model's own, else `characters`. `mixture` has the files and
-    rows of each source where the recipe mixes them.
+    rows of each source where the recipe mixes them. `most` is how long a row may be that was not
+    looked at, `places` how many places of a batch they take where that is known, `held` the rows
+    that the loss is measured on, and `line_bytes` what an example takes in a part's file.
     """
 
     count: int
@@ -45,6 +50,15 @@ class Rows:
     longest: int
     origin: str
     mixture: tuple[Mapping[str, Any], ...] = ()
+    most: int = 0
+    places: int | None = None
+    held: int = 0
+    line_bytes: float = 0.0
+
+    @property
+    def longest_at_all(self) -> int:
+        """Of those that were looked at, and of those that were not."""
+        return max(self.longest, self.most)
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,37 @@ class _Length:
     tokens: tuple[float, float, float]
     supervised: tuple[float, float, float]
     side: float
+    type: str
+
+    def within(self, encode: Encode) -> "Iterator[_Length]":
+        """What is trained of it; see `foundry.encode.overlong`."""
+        policy, limit = encode.overlong, encode.max_seq_len
+        is_text = self.type == "language-modeling"
+        if self.side <= limit:
+            yield self
+        elif policy == "cut-prompt-left" and not is_text:
+            yield self._cut(limit)
+        elif policy == "split" and self.type in ("language-modeling", "conversation"):
+            pieces = math.ceil(self.side / limit)
+            learned = _times(self.supervised, 1 / pieces)
+            yield from [
+                _Length(_times(self.tokens, 1 / pieces), learned, limit, self.type)
+            ] * pieces
+
+    def _cut(self, limit: int) -> "_Length":
+        """Of the prompt alone: every supervised token stays."""
+        return _Length(_times(self.tokens, limit / self.side), self.supervised, limit, self.type)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A source: its rows, those that are learned, and how long and large the first of each are."""
+
+    rows: int
+    learned: float
+    lengths: list[_Length]
+    lines: list[int]
+    is_whole: bool
 
 
 def rows_of(loaded: LoadedRecipe, encoder: Encoder | None, work: Path) -> Rows:
@@ -73,38 +118,68 @@ def rows_of(loaded: LoadedRecipe, encoder: Encoder | None, work: Path) -> Rows:
         _look(loaded, key, source, encoder, work / str(number))
         for number, (key, source) in enumerate(data.learned)
     ]
-    count, mixture = sum(rows for rows, _found in seen), list[Drawn]()
-    every = list(chain.from_iterable(found for _rows, found in seen))
+    count, mixture = sum(one.learned for one in seen), list[Drawn]()
+    every = list(chain.from_iterable(one.lengths for one in seen))
     if is_mixed(data):
-        mixture = drawn(data, [max(1, round(rows)) for rows, _found in seen])
+        mixture = drawn(data, [max(1, round(one.learned)) for one in seen])
         count = sum(one.wanted for one in mixture)
         every = list(chain.from_iterable(map(_weighed, mixture, seen, repeat(count))))
-    kept = [one for one in every if one.side <= limit] or every
-    sides = max((math.ceil(one.tokens[1] / one.side) for one in kept if one.side), default=1)
+    kept = [piece for one in every for piece in one.within(loaded.recipe.encode)] or every
+    sides = max((math.ceil(one.tokens[1] / one.side) for one in every if one.side), default=1)
     share = len(kept) / len(every) if every else 1.0
+    count, is_cut = max(1, round(count * share)), any(one.side >= limit for one in kept)
+    longest = max((round(one.tokens[2]) for one in kept), default=limit)
     return Rows(
-        count=max(1, round(count * share)),
+        count=count,
         tokens=_spread([one.tokens for one in kept]),
         supervised=_spread([one.supervised for one in kept]),
-        longest=min(sides * limit, max((round(one.tokens[2]) for one in kept), default=limit)),
+        longest=sides * limit if is_cut else min(sides * limit, longest),
         origin="characters" if encoder is None else "tokenizer",
-        mixture=tuple(
-            {
-                "path": one.source.path,
-                "replay": one.is_replayed,
-                "rows": one.rows,
-                "drawn": one.wanted,
-            }
-            for one in mixture
-        ),
+        mixture=tuple(map(_told, mixture)),
+        most=0 if all(one.is_whole for one in seen) else sides * limit,
+        places=_places(loaded, count, kept),
+        held=round(share * _held(loaded, seen, work)),
+        line_bytes=mean([size for one in seen for size in one.lines] or [0]),
     )
+
+
+def _told(one: Drawn) -> dict[str, Any]:
+    path, rows = one.source.path, one.rows
+    return {"path": path, "replay": one.is_replayed, "rows": rows, "drawn": one.wanted}
+
+
+def _places(loaded: LoadedRecipe, count: int, kept: Sequence[_Length]) -> int | None:
+    """How many places of a batch so many rows take: fewer, where some share one."""
+    if not kept:
+        return None
+    limit, laid_out = loaded.recipe.encode.max_seq_len, min(count, MOST_LAID_OUT)
+    lengths = [min(limit, max(1, round(one.tokens[1]))) for one in kept]
+    trainer = plugins.load("trainer", loaded.recipe.train.kind)
+    found = trainer.sequences([*islice(cycle(lengths), laid_out)], max_seq_len=limit)
+    return max(1, round(count * len(found) / laid_out))
+
+
+def _held(loaded: LoadedRecipe, seen: Sequence[_Seen], work: Path) -> float:
+    """How many rows the loss is measured on."""
+    data, folder = loaded.recipe.data, loaded.path.parent
+    if data.split is not None and data.split.validation is not None:
+        pairs = zip(data.learned, seen, strict=True)
+        rows = sum(one.rows for (key, _source), one in pairs if not is_replayed(key))
+        return rows * float(data.split.validation)
+    held = 0
+    for number, one in enumerate(data.validation):
+        for place in expand(one.path, folder, one.read).files:
+            for file in opened(place, work / f"held-{number}", one.read).files:
+                held += sum(not isinstance(x, Blank) for x in read(file.path, one.read).items)
+    return held
 
 
 def _look(
     loaded: LoadedRecipe, key: str, source: Source, encoder: Encoder | None, work: Path
-) -> tuple[float, list[_Length]]:
+) -> _Seen:
     """How many rows of a source may be trained on, and how long the first of each file are."""
-    data, count, lengths = loaded.recipe.data, 0, list[_Length]()
+    data, count, lengths, lines = loaded.recipe.data, 0, list[_Length](), list[int]()
+    is_whole = True
     format, held_out = data.format, data.split.held_out if data.split else 0.0
     if data.replay and is_replayed(key):
         format, held_out = data.replay.format, 0.0
@@ -112,28 +187,31 @@ def _look(
         for file in opened(place, work / str(number), source.read).files:
             seen = glimpse(file, format, source.read, rows=MOST_LOOKED_AT)
             items = read(file.path, source.read).items
-            count += sum(not isinstance(item, Blank) for item in items)
+            in_file = sum(not isinstance(item, Blank) for item in items)
+            count, is_whole = count + in_file, is_whole and in_file <= MOST_LOOKED_AT
             lengths += _lengths(seen, encoder)
-    return count * (1 - held_out), lengths
+            lines += [len(LINE.encode(one.as_dict()).encode()) for one in seen.examples]
+    return _Seen(count, count * (1 - held_out), lengths, lines, is_whole)
 
 
-def _weighed(one: Drawn, seen: tuple[float, list[_Length]], total: int) -> Iterator[_Length]:
+def _weighed(one: Drawn, seen: _Seen, total: int) -> Iterator[_Length]:
     """The lengths of a source as often as its share of all rows says."""
-    return islice(cycle(seen[1]), max(1, round(MOST_LOOKED_AT * one.wanted / total)))
+    return islice(cycle(seen.lengths), max(1, round(MOST_LOOKED_AT * one.wanted / total)))
 
 
 def _lengths(seen: Glimpse, encoder: Encoder | None) -> list[_Length]:
     if encoder is None:
         return [_by_characters(example) for example in seen.examples]
     outcomes = encode_many(seen.examples, encoder)
-    rows = [row for one in outcomes if not isinstance(one, Refusal) for row in one.rows]
-    return [_counted(row) for row in rows if row.input_ids]
+    made = [one for one in outcomes if not isinstance(one, Refusal)]
+    pairs = [(row, one.example.type) for one in made for row in one.rows]
+    return [_counted(row, type_) for row, type_ in pairs if row.input_ids]
 
 
-def _counted(row: EncodedRow) -> _Length:
+def _counted(row: EncodedRow, type_: str) -> _Length:
     sides = len(row.input_ids), len(row.rejected_input_ids)
     learned = sum(label >= 0 for label in (*row.labels, *row.rejected_labels))
-    return _Length((sum(sides),) * 3, (learned,) * 3, max(sides))
+    return _Length((sum(sides),) * 3, (learned,) * 3, max(sides), type_)
 
 
 def _by_characters(example: Example) -> _Length:
@@ -149,7 +227,12 @@ def _by_characters(example: Example) -> _Length:
         (tokens[0] + around, tokens[1] + around, tokens[2] + around),
         (supervised[0] + 1, supervised[1] + 1, supervised[2] + 1),
         (tokens[1] + around) / (1 if example.rejected is None else 2),
+        example.type,
     )
+
+
+def _times(values: tuple[float, float, float], share: float) -> tuple[float, float, float]:
+    return values[0] * share, values[1] * share, values[2] * share
 
 
 def _tokens(text: str) -> tuple[float, float, float]:
