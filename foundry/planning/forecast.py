@@ -24,6 +24,7 @@ from foundry.planning.hardware import Device
 from foundry.planning.processes import DDP, DEEPSPEED, FSDP2, open_strategy
 from foundry.planning.shapes import KnownShape, known
 from foundry.train import capacity
+from foundry.train.trial import PACKS, is_worthwhile
 
 # Of its memory, what a card's driver and screen leave, and what an operating system leaves that
 # lives in the same memory; assumed.
@@ -124,14 +125,36 @@ def forecast(
     Settings left to the machine are the largest pack that surely fits; where none does, with
     activations computed twice; where that does not either, with moments in eight bits; then with
     the model in parts, where several processes may hold it so. Where nothing surely fits, the
-    first that should; else what takes the least.
+    first that should; else what takes the least. Larger packs are tried before the first step as
+    far as they surely fit too, and what they take is in the forecast.
     """
     asked = job_of(loaded, known, rows, device)
     ways = _settings(asked, open_settings(loaded) | open_strategy(loaded), device)
     made = [_of(job, known, device, rates) for job in ways]
     sure = [one for one in made if one.memory.total.high <= one.usable_bytes]
     fitting = sure or [one for one in made if one.fits]
-    return fitting[0] if fitting else min(made, key=lambda one: one.memory.total.expected)
+    if not fitting:
+        return min(made, key=lambda one: one.memory.total.expected)
+    job = fitting[0].job
+    if not _tries(loaded, job, device):
+        return fitting[0]
+    larger = [pack for pack in reversed(PACKS) if pack > job.pack_tokens]
+    for tried in (*larger, job.pack_tokens):
+        one = _of(replace(job, tried_pack=tried), known, device, rates)
+        if one.memory.total.high <= one.usable_bytes:
+            return one
+    return fitting[0]
+
+
+def _tries(loaded: LoadedRecipe, job: Job, device: Device) -> bool:
+    """Whether packs are tried out before the first step; see `foundry.train.probe`."""
+    train = loaded.recipe.train.spec.model_dump()
+    is_long = is_worthwhile(job.steps, deterministic=train["deterministic"])
+    is_open = "pack_tokens" in open_settings(loaded) and train["packing"] != "none"
+    has_more = job.reference_passes or job.drawn_tokens or job.teacher or job.says_reward
+    is_plain = job.sides == 1 and not has_more
+    alone = device.backend == "cpu" and job.processes == 1
+    return alone and is_long and is_open and is_plain and not job.gradient_checkpointing
 
 
 def _settings(job: Job, open_keys: set[str], device: Device) -> Iterator[Job]:
@@ -168,13 +191,14 @@ def _of(job: Job, known: KnownShape, device: Device, rates: Rates) -> Forecast:
     took = seconds(job, device, learned.time if learned else None)
     left = LEFT_BY_SYSTEM if device.unified_memory else LEFT_BY_DRIVER
     is_gpu = device.backend == "cuda"
+    held = replace(job, pack_tokens=max(job.pack_tokens, job.tried_pack))
     return Forecast(
         device=device.name,
         job=job,
         shape_from=known.origin,
         step=step,
         operations=step.total * job.steps,
-        memory=memory(job, device.backend, learned.memory if learned else None),
+        memory=memory(held, device.backend, learned.memory if learned else None),
         usable_bytes=int(device.memory_bytes * left / (1 if is_gpu else job.processes)),
         disk=disk(job),
         seconds=took,

@@ -34,6 +34,7 @@ def beside(
         plan's own figures for the rows that were really trained on, without any calibration.
     """
     job = as_trained(loaded, plan, shards)
+    held = with_settings(job, pack_tokens=max(job.pack_tokens, _tried(plan)))
     backend = "cpu" if plan.resolved["device"] == "cpu" else "cuda"
     predicted = {key: plan.estimate.get(key) for key in ("seconds", "memory", "learned_from")}
     return {
@@ -45,8 +46,14 @@ def beside(
             "tokens": job.step_tokens * job.steps,
         },
         "work": work(job, backend).as_dict(),
-        "memory": memory(job, backend).as_dict(),
+        "memory": memory(held, backend).as_dict(),
     }
+
+
+def _tried(plan: Plan) -> int:
+    """The largest pack that was tried, which held more than the one that was taken."""
+    tried: int = plan.resolved.get("tried_pack_tokens", 0)
+    return tried
 
 
 def _machine(plan: Plan) -> str:

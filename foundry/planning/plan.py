@@ -97,6 +97,9 @@ def fitted(plan: Plan, estimate: Mapping[str, Any]) -> Plan:
     }
     job = estimate["job"] if estimate else {}
     found = {key: job[key] for key in reasons if key in job and job[key] != plan.resolved[key]}
+    if job.get("tried_pack"):
+        reasons["most_pack_tokens"] = _("computed: the largest that may be tried in the memory")
+        found["most_pack_tokens"] = job["tried_pack"]
     told = {f"resolved.{key}": reasons[key] for key in found}
     return replace(plan, resolved={**plan.resolved, **found}, origins={**plan.origins, **told})
 

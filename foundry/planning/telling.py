@@ -51,6 +51,11 @@ def notes(made: Forecast, device: Device) -> list[str]:
     if job.processes > 1:
         what = _("{count} processes ({strategy}): memory is that of each, time and cost are of all")
         said.append(what.format(count=job.processes, strategy=job.strategy))
+    if job.tried_pack > job.pack_tokens:
+        what = _(
+            "packs of up to {tokens} tokens are tried first; the memory is that of the largest"
+        )
+        said.append(what.format(tokens=job.tried_pack))
     said += [_capacity(one, has_rank=job.rank > 0) for one in made.warnings]
     if job.experimental:
         what = _("TRL calls this trainer experimental ({place}): it may change with any version")

@@ -52,6 +52,7 @@ def assemble(
         teacher=material.teacher,
         ends=material.ends,
         asked=material.asked,
+        most_pack_tokens=plan.resolved.get("most_pack_tokens"),
     )
     return inputs, as_planned(settings, plan)
 

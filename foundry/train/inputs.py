@@ -26,7 +26,8 @@ class FitInputs:
     adapter wants groups of its own; `times_rate` is the adapter's rate over LoRA's, None where
     nobody has tried one. `crew` are the processes that train together. `teacher` is the model to
     learn from; `asked` are the rows as questions, by row, for a trainer that asks, and `ends` all
-    ids that end an answer in use.
+    ids that end an answer in use. `most_pack_tokens` is the largest pack that may be tried, as the
+    plan found it to fit; None where it did not look.
     """
 
     model: Any
@@ -48,4 +49,5 @@ class FitInputs:
     crew: Crew = ALONE
     teacher: BaseModel | None = None
     ends: Sequence[int] = ()
+    most_pack_tokens: int | None = None
     asked: Mapping[str, Asked] = field(default_factory=dict)

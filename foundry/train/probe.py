@@ -26,12 +26,9 @@ from foundry.train.learning_rate import Trained, learning_rate
 from foundry.train.losses.head import Head
 from foundry.train.losses.supervised import cut, supervised_loss
 from foundry.train.settings import TrainerSettings
+from foundry.train.trial import PACKS, is_worthwhile
 
 FILE = "settled.json"
-PACKS = (256, 512, 1024, 2048)
-# A trial is three steps for each choice, some six to nine. What there is to win was 7 to 20 %
-# (shared/performance.md), so it pays after some sixty.
-WORTHWHILE_STEPS = 60
 # Less than this is no reason for a larger pack, which takes more memory.
 CLEARLY_FASTER = 1.03
 # bfloat16 rounds to 8 bits; a fifth of the time is no reason for that.
@@ -132,17 +129,18 @@ def _rate(inputs: FitInputs, spec: TrainerSettings) -> dict[str, Settled]:
 def _tried(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Settled]:
     made = {"threads": Settled(torch.get_num_threads(), _("all that there are"))}
     # On a GPU the plan's pack is the largest that fits: a larger one is not tried, and a smaller
-    # one is not faster there.
-    if step is None or inputs.place.is_gpu or not _is_worthwhile(inputs, spec):
+    # one is not faster there. A trial keeps all activations, also where the training does not.
+    is_tight = inputs.place.is_gpu or spec.gradient_checkpointing is True
+    if step is None or is_tight or not _is_worthwhile(inputs, spec):
         return made
     made["threads"] = _threads(inputs.arrangement, step)
     if spec.pack_tokens == "auto" and inputs.arrangement.kind == "packed":
-        made["pack_tokens"] = _pack_tokens(inputs, step)
+        made |= _pack_tokens(inputs, step)
     return made
 
 
 def _is_worthwhile(inputs: FitInputs, spec: TrainerSettings) -> bool:
-    return inputs.steps >= WORTHWHILE_STEPS and not spec.deterministic
+    return is_worthwhile(inputs.steps, deterministic=spec.deterministic)
 
 
 def _number_type(inputs: FitInputs, spec: TrainerSettings) -> Settled:
@@ -171,14 +169,17 @@ def _threads(arrangement: Arrangement, step: Callable[[Arrangement], float]) -> 
     return Settled(best, _measured(seconds))
 
 
-def _pack_tokens(inputs: FitInputs, step: Callable[[Arrangement], float]) -> Settled:
+def _pack_tokens(inputs: FitInputs, step: Callable[[Arrangement], float]) -> dict[str, Settled]:
     """The smallest size that is as fast as any, each by the better of two turns.
 
-    Nothing is tried where each size cuts the rows alike.
+    Nothing is tried where each size cuts the rows alike, and none that may not fit the memory.
     """
-    sizes = distinct_sizes([len(row.input_ids) for row in sample(inputs)], inputs.arrangement)
+    lengths, most = [len(row.input_ids) for row in sample(inputs)], inputs.most_pack_tokens
+    sizes = distinct_sizes(lengths, inputs.arrangement, most or max(PACKS))
+    if not sizes:
+        return {}
     if len(sizes) == 1:
-        return Settled(sizes[0], _("any larger pack cuts the rows alike"))
+        return {"pack_tokens": Settled(sizes[0], _("any larger pack cuts the rows alike"))}
     arrangements = {size: replace(inputs.arrangement, pack_tokens=size) for size in sizes}
     for arrangement in arrangements.values():  # warms up
         step(arrangement)
@@ -186,7 +187,12 @@ def _pack_tokens(inputs: FitInputs, step: Callable[[Arrangement], float]) -> Set
     seconds = {size: min(turn[size] for turn in turns) for size in sizes}
     best = min(seconds, key=lambda size: seconds[size])
     chosen = min(size for size in seconds if seconds[size] <= CLEARLY_FASTER * seconds[best])
-    return Settled(chosen, _measured(seconds))
+    reason = _measured(seconds)
+    # The memory that a run has held at its peak is that of the largest trial.
+    return {
+        "pack_tokens": Settled(chosen, reason),
+        "tried_pack_tokens": Settled(max(sizes), reason),
+    }
 
 
 def _measured(seconds: dict[int, float]) -> str:
@@ -202,10 +208,16 @@ def sample(inputs: FitInputs) -> Sequence[Any]:
     return max(draws, key=lambda drawn: sum(len(row.input_ids) for row in drawn))
 
 
-def distinct_sizes(lengths: Sequence[int], arrangement: Arrangement) -> list[int]:
-    """The sizes of packs that cut these rows differently, the smallest of those that do not."""
+def distinct_sizes(lengths: Sequence[int], arrangement: Arrangement, most: int) -> list[int]:
+    """The sizes of packs that cut these rows differently, the smallest of those that do not.
+
+    Args:
+        lengths: Tokens of each row.
+        arrangement: How they are laid out.
+        most: The largest size that may be tried.
+    """
     cuts: dict[str, int] = {}
-    for size in PACKS:
+    for size in (one for one in PACKS if one <= most):
         groups = arrange(lengths, replace(arrangement, pack_tokens=size))
         cuts.setdefault(json.dumps(groups), size)
     return list(cuts.values())

@@ -169,3 +169,23 @@ def test_every_part_of_a_forecast_is_told(tmp_path: Path, kind: str):
         assert len(parts) == len(made.memory.parts)
         told = sum(float(line[2].replace(",", "")) for line in table if "TFLOP:" in line[0])
         assert told == pytest.approx(made.operations / 1e12, abs=0.6)
+
+
+def test_memory_is_that_of_the_largest_pack_that_is_tried(tmp_path: Path):
+    settings = ("train.max_steps=60", "train.micro_batch_size=16", "train.global_batch_size=16")
+    loaded = load_recipe("retail/customer-service", settings)
+    rows = replace(rows_of(loaded, None, tmp_path / "work"), longest=200)
+    device = hardware.load_devices()[LAPTOP]
+    rates = cost.rates(device, hardware.load_prices())
+    small = device.model_copy(update={"memory_gb": 4.0})
+
+    tried, tight = (forecast(loaded, one, rates, shape(), rows) for one in (device, small))
+    fewer = load_recipe("retail/customer-service", (*settings, "train.max_steps=59"))
+    short = forecast(fewer, device, rates, shape(), rows)
+
+    assert (tried.job.pack_tokens, tried.job.tried_pack) == (512, 2048)
+    assert short.job.tried_pack == 0
+    extra = tried.memory.total.expected - short.memory.total.expected
+    assert extra > 2 * short.memory.parts["activations"].expected
+    assert tight.job.tried_pack < 2048
+    assert tight.memory.total.high <= tight.usable_bytes

@@ -16,8 +16,9 @@ from foundry.core.events import Event
 from foundry.train import fitting, probe
 from foundry.train.batches.arrange import Arrangement
 from foundry.train.inputs import FitInputs
-from foundry.train.probe import WORTHWHILE_STEPS, distinct_sizes, number_type, settle
+from foundry.train.probe import distinct_sizes, number_type, settle
 from foundry.train.trainers import sft
+from foundry.train.trial import WORTHWHILE_STEPS
 from tests.cases import case, change
 from tests.tiny_recipe import TinyRecipe
 from tests.tiny_run import Setup, adapter_bytes, fast, open_run
@@ -105,8 +106,30 @@ def test_size_that_cuts_a_rest_off_some_steps_is_seen_by_the_trial(inputs: FitIn
 
 
 def test_sizes_that_cut_the_rows_alike_are_tried_once():
-    assert distinct_sizes([100, 100], Arrangement()) == [256]
-    assert distinct_sizes([200, 200, 200], Arrangement()) == [256, 512, 1024]
+    assert distinct_sizes([100, 100], Arrangement(), 2048) == [256]
+    assert distinct_sizes([200, 200, 200], Arrangement(), 2048) == [256, 512, 1024]
+
+
+def test_no_larger_pack_is_tried_than_the_plan_found_to_fit(inputs: FitInputs):
+    tried = list[int]()
+
+    def note(arrangement: Arrangement) -> float:
+        tried.append(arrangement.pack_tokens)
+        return told(arrangement)
+
+    found = settle(replace(inputs, most_pack_tokens=512), fast(WORTHWHILE_STEPS), note)
+
+    assert set(tried) == {256, 512}
+    assert found["tried_pack_tokens"].value == 512
+
+
+def test_nothing_is_tried_where_activations_do_not_fit(inputs: FitInputs):
+    def never(_arrangement: Arrangement) -> float:
+        raise AssertionError("tried")
+
+    twice = fast(WORTHWHILE_STEPS, gradient_checkpointing=True)
+
+    assert "pack_tokens" not in settle(inputs, twice, never)
 
 
 def test_number_type_is_bfloat16_only_where_that_is_clearly_faster(monkeypatch):

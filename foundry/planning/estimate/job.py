@@ -58,6 +58,7 @@ class Job:
         drawn_tokens: Tokens at most of an answer that the model draws; 0 where it draws none.
         says_reward: Whether the head says one number of a whole side, and no next token.
         dropout: Whether an update drops some of what it reads.
+        tried_pack: The largest pack that is tried before the first step; 0 where none is.
         measured: How often the loss on the rows held for it is measured, where there are any.
     """
 
@@ -91,6 +92,7 @@ class Job:
     says_reward: bool = False
     dropout: bool = False
     measured: int = 0
+    tried_pack: int = 0
 
     @property
     def is_sharded(self) -> bool:
