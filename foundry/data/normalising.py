@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+# Signs that Unicode calls punctuation and that change what stands before them: 3%, C#, AA-.
+MEANT = frozenset("%‰‱#&@*/-_")
 SEPARATORS = re.compile(r"[\s,、]+")
 
 
@@ -20,11 +22,15 @@ def normalise(text: str) -> str:
 
 
 def without_end_marks(text: str) -> str:
-    """`text` without the punctuation it ends with."""
+    """`text` without the punctuation it ends with, but for signs that mean something there."""
     end = len(text)
-    while end and unicodedata.category(text[end - 1]).startswith("P"):
+    while end and _ends(text[end - 1]):
         end -= 1
     return text[:end]
+
+
+def _ends(sign: str) -> bool:
+    return unicodedata.category(sign).startswith("P") and sign not in MEANT
 
 
 def bare(text: str) -> str:

@@ -178,7 +178,7 @@ def load_task(name: str, data: Path, wanted: Wanted) -> Task:
         "shots": [shot.id for shot in shots],
         "files": {path.name: atomic.sha256(path) for path in paths},
     }
-    evals = evaluators_of(module)
+    evals = evaluators_of(module, [item.example for item in pool])
     if is_text:
         return Task(name, module.TITLE, "text", "text", items, evals, _text, _no_turns, "", said)
     words = Words(module.instruction([i.example for i in pool]), tuple(shots), module.LABELS)
@@ -227,9 +227,11 @@ def _no_turns(example: Example) -> list[Turn]:
     return []
 
 
-def evaluators_of(module: ModuleType) -> list[Block]:
-    """The evaluators of a benchmark."""
-    return [Plugin("evaluator").read(entry) for entry in module.EVALS]
+def evaluators_of(module: ModuleType, pool: Sequence[Example] = ()) -> list[Block]:
+    """The evaluators of a benchmark; some want to know all its rows, drawn or not."""
+    own = plugins.optional(module, "evals")
+    entries = own(pool) if own and pool else module.EVALS
+    return [Plugin("evaluator").read(entry) for entry in entries]
 
 
 def rows(path: Path, kind: str) -> Iterator[Row]:

@@ -35,6 +35,7 @@ from foundry.evals.contamination import Overlap, overlaps
 from foundry.evals.harness import HarnessTask
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
+from foundry.evals.run_facts import made_by
 from foundry.evals.subjects import Speech, Subject, check_template
 from foundry.evals.wording import LANGUAGES, Text
 from foundry.runtime.contract import Decoding, LogLikelihood, Runtime
@@ -238,7 +239,9 @@ def _column_of_harness(
     """A subject's column of a task of lm-eval, and lm-eval's own numbers."""
     from foundry.evals.harness_model import Opened, Record, RuntimeLM, column_of, run
 
-    made_from = atomic.fingerprint([dict(subject.identity), subject.runtime, subject.name])
+    made_from = atomic.fingerprint(
+        [dict(subject.identity), subject.runtime, subject.name, made_by()]
+    )
     record = Record(bench.folder.file(task.name, "requests", f"{subject.name}.jsonl"), made_from)
 
     def told(done: int, of: int) -> None:
@@ -287,6 +290,7 @@ def _column(bench: Bench, subject: Subject, task: Task, prompts: Prompts, model:
         {
             "model": dict(subject.identity),
             "runtime": subject.runtime,
+            "made_by": made_by(),
             "settings": dict(prompts.settings),
             "continuations": dict(prompts.continuations),
         }

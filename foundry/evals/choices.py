@@ -24,9 +24,16 @@ STANDING = rf"(?<![A-Za-z0-9])([{LETTERS}])(?![A-Za-z0-9'])"
 LISTED = re.compile(rf"[(\[「『【\"'*]*{STANDING}[)\]」』】\"'*.]*")
 BETWEEN = re.compile(r"\s*(?:[,、/&+和與或及]|and\b|or\b)+\s*", re.IGNORECASE)
 SAYS_SO = re.compile(
-    r"(?:正確答案|答案|正確選項|正解|解答|而是|(?<!不)應選|(?<![不非勿])選擇?|故選|最終答案"
-    r"|\b(?:final |correct |right )?(?:answer|choice|option)\b)"
+    r"(?:正確答案|答案|正確選項|正解|解答|而是|(?<!不)應選|(?<![不非勿別])(?<!不應)(?<!不該)選擇?|故選|最終答案"
+    r"|\b(?:final |correct |right )?answer\b|\b(?:final |correct |right )(?:choice|option)\b"
+    r"|\b(?:choice|option)\b(?=\s*(?:is\b|=|:)))"
     r"(?:\s*(?:應該|應|就|會|的))*\s*(?:是|為|\bis\b|=|:)*\s*(?:選項|選|\boption\b|\bchoice\b)?\s*:?\s*",
+    re.IGNORECASE,
+)
+# Before a letter that is ruled out.
+NOT = re.compile(
+    r"(?:不是|並非|絕非|不選|不應選|別選|勿選|不會是|不可能是|\bnot\b|n't\b)\s*"
+    r"(?:選項|選|\boption\b|\bchoice\b)?\s*[(\[「『【\"'*]*$",
     re.IGNORECASE,
 )
 ALONE = re.compile(
@@ -38,6 +45,16 @@ ALONE = re.compile(
 @lru_cache(maxsize=4096)
 def options_of(question: str) -> tuple[str, ...]:
     """The texts of the options A, B, ... in a question; none where fewer than two are found."""
+    return _read(question)[1]
+
+
+def stem_of(question: str) -> str:
+    """A question without its options; as it is where it has none."""
+    return _read(question)[0]
+
+
+def _read(question: str) -> tuple[str, tuple[str, ...]]:
+    """What stands before the options, and their texts."""
     for mark in (LINE_MARK, INLINE_MARK):
         found = list(mark.finditer(_wide_as_narrow(question)))
         start = _last_run(["".join(match.groups("")) for match in found])
@@ -47,8 +64,8 @@ def options_of(question: str) -> tuple[str, ...]:
         ends = [*(match.start() for match in run[1:]), len(question)]
         texts = [question[m.end() : end].strip() for m, end in zip(run, ends, strict=True)]
         if len(texts) > 1 and all(texts):
-            return tuple(texts)
-    return ()
+            return question[: run[0].start()].strip(), tuple(texts)
+    return question, ()
 
 
 @lru_cache(maxsize=16384)
@@ -95,11 +112,12 @@ def _first_line(text: str, options: Sequence[str]) -> set[str]:
 
 
 def _standing(text: str) -> set[str]:
-    """The letters that stand alone; the English article `A` before a word is none."""
+    """The letters that stand alone and are not ruled out; the English article `A` is none."""
     return {
         match[1]
         for match in re.finditer(STANDING, text)
         if not (match[1] in "AI" and re.match(r"\s+[a-z]|'", text[match.end() :]))
+        and not NOT.search(text[: match.start()])
     }
 
 

@@ -187,7 +187,7 @@ def method(seed: int) -> dict[str, Any]:
         "seed": seed,
         "level": statistics.LEVEL,
         "resamples": statistics.RESAMPLES,
-        "permutations": swaps.PERMUTATIONS,
+        "permutations": swaps.MORE_PERMUTATIONS,
         "fewest_groups": statistics.FEWEST_GROUPS,
         "correction": "Holm",
         "power": power.POWER,

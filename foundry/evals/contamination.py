@@ -2,7 +2,8 @@
 
 The data stage has already taken out of training what says the same as a test row. What is left is
 the same question with another answer, a question that is nearly the same, and the questions that
-evaluators bring, which the data stage never saw.
+evaluators bring, which the data stage never saw. A question with options is the same question
+without them, or with them in another order, where the row says the right one.
 """
 
 import re
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from foundry.core.records import Example
 from foundry.data.duplicates import normalise
 from foundry.evals.answers import Item
+from foundry.evals.choices import chosen, options_of, stem_of
 from foundry.evals.questions import question_of
 
 GRAM = 3
@@ -81,28 +83,58 @@ def _near(items: Sequence[Item], train: Sequence[Example]) -> dict[int, Found]:
     With a context beside the question, both must be there: the same question on another product's
     sheet is another question, and so is another question on the same text.
     """
-    questions = [_grams(_question(item)) for item in items]
-    prompts = [_grams(_asked(item)) for item in items]
-    index = _index(questions)
+    wanted = [one for place, item in enumerate(items) for one in _ways(place, item)]
+    index = _index(wanted)
     best: dict[int, Found] = {}
     for row in train:
         there = _grams(_prompt(row))
-        hits = Counter(place for gram in there for place in index.get(gram, ()))
-        for place, count in hits.items():
-            share = count / len(questions[place])
+        hits = Counter(number for gram in there for number in index.get(gram, ()))
+        for number, count in hits.items():
+            way = wanted[number]
+            share = count / len(way.question)
             if share >= NEAR:
-                share = min(share, len(prompts[place] & there) / len(prompts[place]))
-            if share >= NEAR and (place not in best or share > best[place][2]):
-                best[place] = ("near", row, share)
+                share = min(share, len(way.prompt & there) / len(way.prompt))
+            if share < NEAR or not way.is_answered(row):
+                continue
+            if way.place not in best or share > best[way.place][2]:
+                best[way.place] = ("near", row, share)
     return best
 
 
-def _index(questions: Sequence[Grams]) -> Mapping[tuple[str, ...], list[int]]:
-    """The items that have a run in their question; too short questions are left out."""
+@dataclass(frozen=True)
+class _Way:
+    """Runs of an item's question and of its prompt; `answer` where the row must say that too."""
+
+    place: int
+    question: Grams
+    prompt: Grams
+    answer: str = ""
+
+    def is_answered(self, row: Example) -> bool:
+        """Whether a row says the answer that it must say."""
+        return not self.answer or self.answer in normalise(f"{_prompt(row)}\n{row.answer}")
+
+
+def _ways(place: int, item: Item) -> Iterator[_Way]:
+    """How an item may be asked in a training row: as it is, and without its options.
+
+    Many questions have one stem (`下列何者正確`), so that the right option must be there as well.
+    """
+    asked, prompt = _question(item), _asked(item)
+    yield _Way(place, _grams(asked), _grams(prompt))
+    options = options_of(asked)
+    right = chosen(item.example.answer, options) if options else None
+    if right is not None:
+        stem = _grams(stem_of(asked))
+        yield _Way(place, stem, stem, normalise(options[right]))
+
+
+def _index(wanted: Sequence[_Way]) -> Mapping[tuple[str, ...], list[int]]:
+    """The ways that have a run in their question; too short questions are left out."""
     index: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, grams in enumerate(questions):
-        for gram in grams if len(grams) >= FEWEST_GRAMS else ():
-            index[gram].append(place)
+    for number, way in enumerate(wanted):
+        for gram in way.question if len(way.question) >= FEWEST_GRAMS else ():
+            index[gram].append(number)
     return index
 
 

@@ -219,6 +219,10 @@ def _online() -> Any:
             config.HF_HUB_OFFLINE = before
 
 
+# Fields of a document that several questions may have in common, as tasks of lm-eval name them.
+SHARED = ("passage", "context", "flores_passage", "article", "story", "paragraph", "title")
+
+
 def _check(task: Any) -> None:
     """Refuse what no runtime of ours may do."""
     where = PREFIX + task.task_name
@@ -244,7 +248,13 @@ def _item(name: str, task: Any, place: int) -> Item:
         target = task.doc_to_choice(document)[target]
     text = str(target) if task.OUTPUT_TYPE == ROLLING else ""
     turns = Turn("user", str(asked)), Turn("assistant", str(target))
-    return Item(Example(key, turns, name, place + 1, key, text=text), name)
+    return Item(Example(key, turns, name, place + 1, _group(key, document), text=text), name)
+
+
+def _group(key: str, document: Mapping[str, Any]) -> str:
+    """Questions about one text are no independent ones; any other stands for itself."""
+    shared = next((document[name] for name in SHARED if document.get(name)), None)
+    return key if shared is None else atomic.fingerprint(str(shared))
 
 
 def _said(name: str, tasks: Mapping[str, Any], seed: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ those of its `hf` model. Every answer is a line on disk with its ids, and is not
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -47,7 +47,7 @@ class Record:
     file: Path
     made_from: str
     lines: dict[str, dict[str, Any]] = field(default_factory=dict)
-    seconds: float = 0.0
+    batches: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         head = {"made_from": self.made_from}
@@ -60,9 +60,17 @@ class Record:
             self._keep(line)
 
     def _keep(self, line: dict[str, Any]) -> None:
-        self.seconds += line.get("seconds", 0.0)
         if "key" in line:
             self.lines[line["key"]] = line
+        else:
+            self.batches.append(line)
+
+    def seconds_of(self, keys: Set[str]) -> float:
+        """What answering took of the batches with one of these requests.
+
+        Others were asked with another limit or other worked examples.
+        """
+        return sum(one["seconds"] for one in self.batches if not keys.isdisjoint(one["keys"]))
 
     def add(self, line: dict[str, Any]) -> None:
         """Flush a line to disk and keep it."""
@@ -95,6 +103,7 @@ class RuntimeLM(TemplateLM):  # type: ignore[misc]
         self.samples: Mapping[str, Sequence[int]] = {}
         self.histories: list[Any] = []
         self.prompts: list[Sequence[int]] = []
+        self.requests: set[str] = set()
         self.decodings: dict[Decoding, None] = {}
         self.tokens: dict[str, int] = {}
         self.stopped: dict[str, bool] = {}
@@ -223,6 +232,7 @@ class RuntimeLM(TemplateLM):  # type: ignore[misc]
         self._check_fits(longest)
         keys = [atomic.fingerprint(line) for _request, line in asked]
         distinct = dict(zip(keys, asked, strict=True))
+        self.requests.update(distinct)
         order = sorted(distinct, key=lambda key: len(distinct[key][1]["prompt"]))
         record = self.opened.record
         assert record is not None
@@ -234,7 +244,7 @@ class RuntimeLM(TemplateLM):  # type: ignore[misc]
                 for batch in todo:
                     started = time.monotonic()
                     made = ask(runtime, [distinct[key][0] for key in batch])
-                    record.add({"seconds": round(time.monotonic() - started, 3)})
+                    record.add({"seconds": round(time.monotonic() - started, 3), "keys": batch})
                     for key, one in zip(batch, made, strict=True):
                         if key not in record.lines:
                             record.add({"key": key, **distinct[key][1], **asdict(one)})
@@ -308,7 +318,7 @@ def column_of(task: HarnessTask, model: RuntimeLM, found: Mapping[str, Any]) -> 
             answers[key] = _answer(key, task.tasks[name], sample, model, scores)
     recorded = {**_settings(task, model), "runtime": subject.runtime}
     assert model.opened.record is not None
-    seconds = round(model.opened.record.seconds, 3)
+    seconds = round(model.opened.record.seconds_of(model.requests), 3)
     return Column(subject.name, subject.title, recorded, answers, seconds)
 
 

@@ -14,15 +14,25 @@ SHOWN_ELSEWHERE = ("title", "description")
 FOLDERS = ("path", "base_model")
 
 
-def base_identity(base: BaseModel) -> dict[str, Any]:
-    """All that decides what the base answers to given prompts: weights, programs, processor."""
+# To be raised where a change of ours lets a runtime answer otherwise, since answers that were kept
+# are taken over where everything else is the same.
+ANSWERS = 1
+PACKAGES = ("torch", "transformers", "tokenizers", "xllamacpp", "onnxruntime-genai", "vllm")
+
+
+def made_by() -> dict[str, Any]:
+    """All besides weights and prompts that decides what a model answers: programs, processor."""
     return {
-        "base": base.sha256,
-        "settings": base.settings_sha256,
         "foundry": version(),
-        "packages": {name: installed(name) for name in ("torch", "transformers", "xllamacpp")},
+        "answers": ANSWERS,
+        "packages": {name: installed(name) for name in PACKAGES},
         "processor": [cpu_name(), cores()],
     }
+
+
+def base_identity(base: BaseModel) -> dict[str, Any]:
+    """All that decides what the base answers to given prompts."""
+    return {"base": base.sha256, "settings": base.settings_sha256, **made_by()}
 
 
 def run_facts(

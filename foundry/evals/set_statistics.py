@@ -18,7 +18,7 @@ from foundry.evals.statistics import (
     expanded,
     no_spread,
 )
-from foundry.evals.swaps import PERMUTATIONS, SAME
+from foundry.evals.swaps import SAME, drawn_p_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -169,7 +169,6 @@ def _p_value(
     Groups where both count the same are never swapped, so that the test is exact the sooner.
     """
     import numpy as np
-    from scipy import stats
 
     differ = np.abs(a_GK - b_GK).max(axis=1, initial=0.0) > SAME
     if differ.sum() < 2:
@@ -182,14 +181,4 @@ def _p_value(
         return ours - _numbers(names, same_K + _drawn(stacked, second), number)
 
     n = int(differ.sum())
-    result = stats.permutation_test(
-        (np.arange(n), np.arange(n, 2 * n)),
-        swapped,
-        permutation_type="samples",
-        vectorized=True,
-        batch=BATCH,
-        n_resamples=PERMUTATIONS,
-        alternative="two-sided",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)
+    return drawn_p_value((np.arange(n), np.arange(n, 2 * n)), swapped, seed, batch=BATCH)

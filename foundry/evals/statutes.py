@@ -42,9 +42,12 @@ LAW = re.compile(
 )
 # What stands before a law's name in a sentence; no law in force has one of these inside its name.
 BEFORE_A_NAME = re.compile(
-    r".*(?:依據|根據|依照|按照|違反|適用(?!法)|準用|參照|參見|觸犯|規定於|所謂|以及|依|按|即|是|惟|另)"
+    r".*(?:依據|根據|依照|按照|違反|適用(?!法)|準用|參照|參見|參考|參酌|參閱|觸犯|牴觸|抵觸|符合"
+    r"|遵守|遵循|遵照|屬於|基於|引用|援引|查閱|詳見|規定於|規範於|明定於|所謂|以及|依|按|即|是|惟|另)"
 )
-JOINED = re.compile(r"^(?:及|和|與|或|並|且|又|的|在|於|由|該|請|見|而|、)+")
+JOINED = re.compile(
+    r"^(?:及|和|與|或|並|且|又|的|在|於|由|該|請|見|而|、|我國|現行|修正後|新修正|目前|此為|係)+"
+)
 ANOTHER_WORD_FOR_IT = ("同法", "該法", "本法", "前法")
 
 

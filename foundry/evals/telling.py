@@ -99,6 +99,10 @@ def main_metric(comparison: Comparison, part: str) -> str | None:
 def _cases(comparison: Comparison) -> Iterator[Case]:
     scores, roles = comparison.scores, comparison.roles
     metrics = {part: main_metric(comparison, part) for part in scores.parts}
+    before = {
+        part: None if metric is None else comparison.best_base(metric, part)
+        for part, metric in metrics.items()
+    }
     for index, item in enumerate(scores.items):
         metric = metrics[item.part]
         if metric is None or item.brought_by is not None:  # the owner's own questions only
@@ -106,14 +110,14 @@ def _cases(comparison: Comparison) -> Iterator[Case]:
         tuned = _value(comparison, metric, roles.tuned, index)
         if tuned is None:
             continue
-        bases = [_value(comparison, metric, name, index) for name in roles.base]
+        base = before[item.part]  # one column, which the headline names too
         delivered = [_value(comparison, metric, name, index) for name in roles.delivered]
         yield Case(
             index,
             item,
             metric,
             tuned,
-            base=max((value for value in bases if value is not None), default=None),
+            base=None if base is None else _value(comparison, metric, base, index),
             delivered=min((value for value in delivered if value is not None), default=None),
             wrongly_declined=_value(comparison, WRONGLY_DECLINED, roles.tuned, index) == 1.0,
             right_from=HALF if scores.metrics[metric].graded else 1.0,

@@ -24,8 +24,10 @@ SENTENCES: Mapping[str, Text] = {
         "en": "{part}, “{metric}”: {tuned} of {n} after training, {before} of {n} before ({base}).",
     },
     "headline-mean": {
-        "zh-TW": "訓練後，「{part}」的「{metric}」平均 {tuned} 分；訓練前（{base}）{before} 分。",
-        "en": "{part}, “{metric}”: {tuned} out of 100 after training, {before} before ({base}).",
+        "zh-TW": "訓練後，「{part}」{n} 題的「{metric}」平均 {tuned} 分；"
+        "訓練前（{base}）{before} 分。",
+        "en": "{part}, “{metric}”: {tuned} out of 100 after training, {before} before ({base}), "
+        "of {n} questions.",
     },
     "headline-alone": {
         "zh-TW": "訓練後，「{part}」的「{metric}」是 {tuned} 分（滿分 100，共 {n} 題；"

@@ -163,7 +163,7 @@ def _evaluate(way: Walk) -> Result:
     from foundry.data.prepare import read_examples, read_once
     from foundry.evals.answers import Item
     from foundry.evals.examine import Examination, examine
-    from foundry.evals.run_facts import base_identity, run_facts
+    from foundry.evals.run_facts import base_identity, made_by, run_facts
     from foundry.planning.references import references_of
 
     run, base = way.run, way.plan.base
@@ -182,6 +182,7 @@ def _evaluate(way: Walk) -> Result:
             "base": base.sha256,
             "adapter": [atomic.sha256(p) for p in sorted(way.trained.glob("*.safetensors"))],
             "exports": [export.files for export in way.exports],
+            "made_by": made_by(),
         },
         base_identity=base_identity(base),
         train=read_once(run.file(_part(way, "train").file)),

@@ -12,7 +12,7 @@ from foundry.evals.answers import Answer
 from foundry.evals.benchmark import OPTION_COUNT, Wanted, load_task
 from foundry.evals.benchmarking import likeliest
 from foundry.evals.benchmarks import perplexity
-from foundry.evals.evaluators import multiple_choice
+from foundry.evals.evaluators import classification, multiple_choice
 from foundry.runtime.contract import LogLikelihood
 
 
@@ -141,6 +141,22 @@ def test_intents_of_the_file_stand_before_every_prompt(tmp_path: Path):
         "Say which of these intents a bank's customer has: card_arrival, top_up.\n\n"
         "Customer: Where, then?\nIntent:"
     )
+
+
+def test_intent_that_was_not_drawn_is_none_that_is_asked_about(tmp_path: Path):
+    path = tmp_path / "banking77_test.csv"
+    path.write_text("text,category\nA?,not_working\nB?,card_not_working\n", encoding="utf-8")
+
+    for seed in range(9):  # either question may be drawn
+        task = load_task("banking77", path, Wanted(few_shot=0, limit=1, seed=seed))
+        (block,), (item,) = task.evals, task.items
+        spec = classification.settle([item], block.spec)
+        if item.example.answer == "not_working":
+            break
+
+    assert spec.labels == ("card_not_working", "not_working")
+    said = Answer("a", "card not working", 3, stopped=True)
+    assert classification.score(item, said, spec) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,29 @@ def test_a_short_question_is_found_only_if_it_is_the_same():
     assert found("幾點開？", row("請問你們門市星期六幾點開？")) is None
 
 
+OPTIONS = "\nA. 玉山\nB. 雪山\nC. 合歡山\nD. 大霸尖山"
+TURNED = "\nA. 雪山\nB. 大霸尖山\nC. 玉山\nD. 合歡山"
+STEM = "臺灣最高的山是哪一座？"
+
+
+@case("C27", {"only with its options": change(contamination, "options_of", lambda _text: ())})
+@pytest.mark.parametrize(
+    "trained",
+    [row(STEM, "玉山"), row(STEM, "是玉山，海拔 3,952 公尺。"), row(STEM + TURNED, "C")],
+)
+def test_a_question_with_options_is_found_without_them_and_in_another_order(trained):
+    overlap = found(STEM + OPTIONS, trained, answer="A")
+
+    assert overlap is not None and overlap[0] == "near"
+
+
+def test_a_stem_that_many_questions_have_is_no_overlap():
+    stem = "下列關於臺灣山脈的敘述何者正確？"
+    other = row(f"{stem}\nA. 甲山最高\nB. 乙山最高", "B")
+
+    assert found(f"{stem}\nA. 丙河最長\nB. 丁河最長", other, answer="A") is None
+
+
 def test_a_control_question_is_found_without_the_words_that_say_in_what_form_to_answer():
     (first, *_rest) = items(Spec(sample=16))
 

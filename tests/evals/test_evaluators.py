@@ -110,6 +110,24 @@ def test_exact_match_ignores_width_spaces_and_final_marks(shop, text, expected):
     assert exact_match.score(shop.facts[0], said(text), exact_match.Spec()) == expected
 
 
+@pytest.mark.parametrize(
+    ("wanted", "text", "expected"),
+    [
+        ("3%", "3", 0.0),
+        ("3%", "3%。", 1.0),
+        ("3％", "3%", 1.0),
+        ("AA-", "AA", 0.0),
+        ("C#", "C", 0.0),
+        ("好", "「好」", 0.0),  # what stands before it does not end it
+        ("好", "好！」", 1.0),
+    ],
+)
+def test_sign_that_means_something_at_the_end_counts(shop, wanted, text, expected):
+    item = Item(shop.example("a", "多少？", wanted), "facts")
+
+    assert exact_match.score(item, said(text), exact_match.Spec()) == expected
+
+
 def test_exact_match_keeps_marks_inside(shop):
     item = Item(shop.example("x", "問", "3.5公斤"), "facts")
 

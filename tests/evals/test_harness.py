@@ -96,6 +96,26 @@ def model(base: Path, file: Path, *, batch_size: int = 3, at_once: int = 32) -> 
         return harness_model.RuntimeLM(opened, speech)
 
 
+def test_questions_about_one_text_are_one_group():
+    first, second = ({"flores_passage": "甲文", "question": q} for q in ("一？", "二？"))
+    other, alone = {"context": "乙文", "question": "一？"}, {"question": "一？"}
+
+    groups = [harness._group(str(n), one) for n, one in enumerate((first, second, other, alone))]
+
+    assert groups[0] == groups[1] != groups[2]
+    assert groups[3] == "3"
+
+
+def test_seconds_are_those_of_the_requests_of_this_run(tmp_path: Path):
+    record = harness_model.Record(tmp_path / "a.jsonl", "a")
+    record.add({"seconds": 2.0, "keys": ["a", "b"]})
+    record.add({"seconds": 5.0, "keys": ["c"]})
+
+    again = harness_model.Record(tmp_path / "a.jsonl", "a")
+
+    assert [again.seconds_of(keys) for keys in ({"a"}, {"b", "c"}, {"d"})] == [2.0, 7.0, 0]
+
+
 def of_lm_eval(base: Path) -> Any:
     """The same model as lm-eval's own `hf`, in batches of one."""
     from lm_eval.models.huggingface import HFLM

@@ -65,6 +65,10 @@ def test_options_are_read_from_the_question(question, options):
         "答案不是A，而是B。",
         "不選A，選B。",
         "我認為是 B",
+        "答案不是A，是B。",
+        "The correct option is B. Option A is wrong.",
+        "Option A is wrong, so the choice is B.",
+        "It is not (A). It is (B).",
     ],
 )
 def test_each_way_of_choosing_b_is_read(answer):
@@ -91,6 +95,11 @@ def test_each_way_of_choosing_b_is_read(answer):
         "不知道",
         "大阪",
         "B或C",
+        "不選B",
+        "答案不是B。",
+        "不應選 (B)",
+        "The answer is not B.",
+        "It isn't option B.",
     ],
 )
 def test_none_or_several_is_no_choice(answer):

@@ -4,7 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from foundry.evals import swaps
 from foundry.evals.statistics import paired_difference
 from foundry.evals.swaps import paired_p_value
 
@@ -70,3 +72,30 @@ def test_no_or_one_group_that_differs_proves_nothing(whole, size):
     for sums in ([0.0] * 9, [1.0] + [0.0] * 8):
         found, _test = paired_p_value(np.array(sums), np.full(9, size), whole=whole, seed=0)
         assert found == 1.0
+
+
+def test_difference_beyond_chance_counts_beside_hundreds_of_others():
+    sums = 0.1 + 0.01 * np.arange(30)
+
+    p_value, test = paired_p_value(sums, np.full(30, 2.0), whole=False, seed=0)
+
+    assert test == "paired permutation"
+    assert p_value == pytest.approx(2 / 100_000)  # all of 100,000 turnings are nearer to 0
+    assert 1000 * p_value < 0.05
+
+
+def test_share_that_many_turnings_decide_is_counted_in_few(monkeypatch):
+    counts = []
+    monkeypatch.setattr(swaps, "MORE_PERMUTATIONS", 0)  # would be refused
+
+    def note(*args, **kwargs):
+        counts.append(kwargs["n_resamples"])
+        return permuted(*args, **kwargs)
+
+    permuted = stats.permutation_test
+    monkeypatch.setattr(stats, "permutation_test", note)
+    sums = np.array([0.3, -0.2] * 15)
+
+    p_value, _test = paired_p_value(sums, np.full(30, 2.0), whole=False, seed=0)
+
+    assert counts == [9_999] and p_value > 0.1

@@ -89,6 +89,30 @@ def test_what_was_right_before_and_is_wrong_now_comes_first(shop):
     assert kinds(report)[:5] == ["regression"] * 5
 
 
+def test_before_is_the_one_base_that_the_headline_names(shop):
+    """Of 40, the base knows the first 10, with examples the next 10, the tuned model the rest."""
+
+    def few(item):
+        return item.example.answer if item.example.id in knows else "不知道。"
+
+    knows = {f"item{n:02}" for n in range(10, 20)}
+    zero = shop.column("base", shop.right(10))
+    tuned = shop.column("tuned", _last_twenty)
+    roles = Roles(base=("base", "base-few-shot"), tuned="tuned")
+
+    report = shop.report([zero, shop.column("base-few-shot", few), tuned], roles=roles)
+
+    facts = report["outcomes"][0]
+    assert facts["kinds"]["regression"] == 10
+    assert facts["kinds"]["gain"] == 20
+
+
+def _last_twenty(item):
+    """What knows the last twenty facts alone."""
+    number = item.example.id.removeprefix("item")
+    return item.example.answer if not number.isdecimal() or int(number) >= 20 else "不知道。"
+
+
 def test_a_wrong_refusal_is_shown(shop):
     def says(item):
         return shop.decline if item.example.id == "item05" else item.example.answer

@@ -21,7 +21,7 @@ from foundry.evals.statutes import Citation, citations
 if TYPE_CHECKING:
     from foundry.evals.companions import Array
 
-version = 1
+version = 2  # 1 took more words before a law for part of its name
 TITLE = {"en": "Right articles cited", "zh-TW": "法條引用正確"}
 EXPLAIN = {
     "en": "The answer cites exactly the articles of law that the reference cites.",

@@ -24,7 +24,7 @@ from foundry.evals.parts import InParts
 if TYPE_CHECKING:
     from foundry.evals.companions import Array
 
-version = 1
+version = 2  # 1 took a letter that is ruled out for the choice
 TITLE = {"en": "Right choice", "zh-TW": "選擇題答對"}
 EXPLAIN = {
     "en": "The answer chooses the right option, by its letter or its text, and no other.",

@@ -13,6 +13,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from string import punctuation
 
 from foundry.data.normalising import fold
 from foundry.evals.answers import Answer, Item
@@ -20,7 +21,7 @@ from foundry.evals.companions import Companion
 from foundry.evals.parts import InParts
 from foundry.evals.units import units
 
-version = 2  # 1 counted the letters of English words
+version = 3  # 1 counted the letters of English words, 2 kept $ + < = > ^ ` | and ~
 TITLE = {"en": "Same as a reference", "zh-TW": "與某個標準答案相同"}
 EXPLAIN = {
     "en": "SQuAD's exact match: the answer is one of the references; case, width, punctuation and "
@@ -28,6 +29,7 @@ EXPLAIN = {
     "zh-TW": "SQuAD 的 exact match：答案與任一標準答案相同；大小寫、全形半形、標點和空白不計。",
 }
 FIELD = "answers"
+BETWEEN_NUMBERS = re.compile(r"(?<=\d)[-‐–—~/:]+(?=\d)")  # 1914-1918 is two, 1,000 is one
 ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
@@ -77,8 +79,12 @@ def bare(text: str) -> str:
 
 def unmarked(text: str) -> str:
     """A text in lower case, without punctuation and articles."""
-    kept = (c for c in fold(text) if not unicodedata.category(c).startswith("P"))
-    return ARTICLES.sub(" ", "".join(kept))
+    return ARTICLES.sub(" ", "".join(map(_kept, BETWEEN_NUMBERS.sub(" ", fold(text)))))
+
+
+def _kept(sign: str) -> str:
+    is_mark = unicodedata.category(sign).startswith("P") or sign in punctuation
+    return "" if is_mark else sign
 
 
 def _f1(found: Counter[str], wanted: Counter[str]) -> float:
