@@ -1,5 +1,7 @@
 """What the plan counts against what torch, PEFT and bitsandbytes really make, within 1 %."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
@@ -11,11 +13,12 @@ from foundry.planning import hardware
 from foundry.planning.estimate.disk import disk
 from foundry.planning.estimate.flops import step_flops
 from foundry.planning.estimate.job import Job, job_of
-from foundry.planning.estimate.memory import layer_activations, memory
+from foundry.planning.estimate.memory import ACTIVATION_BOUNDS, layer_activations, memory
 from foundry.planning.estimate.rows import Rows
 from foundry.planning.estimate.spread import exactly
 from foundry.planning.estimate.stored import nf4_bytes, optimizer_bytes, weight_bytes
 from foundry.planning.shapes import KnownShape
+from foundry.train.fused import fused_updates
 from foundry.train.losses.head import BLOCK_TOKENS, Head, head_loss
 from tests import tiny
 from tests.largest import Held
@@ -216,12 +219,15 @@ def test_activations_are_kept_of_the_layers_that_train():
 
 
 def kept_bytes(model) -> int:
-    """Bytes that autograd keeps of a pass through the layers, each tensor once."""
+    """Bytes that autograd keeps of a pass through the layers, each tensor once, no weights."""
+    own = {one.untyped_storage().data_ptr() for one in (*model.parameters(), *model.buffers())}
     held: dict[int, int] = {}
 
     def note(tensor):
-        held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        alive.append(tensor)
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            held[storage.data_ptr()] = storage.nbytes()
+        alive.append(tensor)  # so that no place is used again
         return tensor
 
     alive: list[torch.Tensor] = []
@@ -229,6 +235,19 @@ def kept_bytes(model) -> int:
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         model(input_ids=ids, logits_to_keep=1, use_cache=False)
     return sum(held.values())
+
+
+@pytest.mark.parametrize("is_fused", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_activations_are_those_that_autograd_keeps(family, is_fused):
+    model = adapted(family).train()
+    with fused_updates(model) if is_fused else nullcontext():
+        kept = kept_bytes(model)
+    shape = shape_from(model.get_base_model())
+
+    low, _expected, high = ACTIVATION_BOUNDS
+    planned = shape.layers * TOKENS * layer_activations(job(shape))
+    assert low * planned < kept < high * planned
 
 
 def test_dropout_keeps_what_the_plan_counts():
