@@ -32,9 +32,13 @@ SAYS_SO = re.compile(
 )
 # Before a letter that is ruled out.
 NOT = re.compile(
-    r"(?:不是|並非|絕非|不選|不應選|別選|勿選|不會是|不可能是|\bnot\b|n't\b)\s*"
+    r"(?:不是|並非|絕非|不選|不應選|別選|勿選|不會是|不可能是|\bnot\b|n['’]t\b)\s*"
     r"(?:選項|選|\boption\b|\bchoice\b)?\s*[(\[「『【\"'*]*$",
     re.IGNORECASE,
+)
+AS_OPTION = re.compile(rf"(?i:\b(?:option|choice)\b)\s*[(\[\"'*]*{STANDING}[)\]\"'*]*")
+WRONG = re.compile(
+    r"\s*(?:is|was|are|seems)?\s*(?:wrong|incorrect|false|not\b|too\b|does\s+not)", re.I
 )
 ALONE = re.compile(
     rf"(?:選項|選|option|choice)?\s*[(\[「『【\"'*]*([{LETTERS}])[)\]」』】\"'*]*\s*(?:選項)?\s*[.、:。!,;]*",
@@ -73,16 +77,19 @@ def chosen(answer: str, options: tuple[str, ...]) -> int | None:
     """The place of the one option that an answer chooses; None for none or several.
 
     The first of these that is found decides: the answer is a letter alone; it says so (答案是,
-    應選, the answer is); it begins with a line of one letter; one letter stands in it; it is, or
-    names, the text of one option. An answer that lists the options chooses none.
+    應選, the answer is); it names one as an option; it begins with a line of one letter; one letter
+    stands in it; it is, or names, the text of one option. One that is ruled out, or an answer that
+    lists the options, chooses none.
     """
     text = _wide_as_narrow(answer).strip()
     letters = ascii_uppercase[: len(options)]
-    for found in (_alone(text), _said(text), _first_line(text, options), _standing(text)):
+    ways = (_alone, _said, _named, lambda said: _first_line(said, options), _standing)
+    for found in (way(text) for way in ways):
         if found:
             known = {letter for letter in found if letter in letters}
             return letters.index(known.pop()) if len(found) == 1 and known else None
-    return _by_text(answer, options)
+    place = _by_text(answer, options)
+    return None if place is not None and letters[place] in _ruled_out(text) else place
 
 
 def _alone(text: str) -> set[str]:
@@ -100,6 +107,23 @@ def _said(text: str) -> set[str]:
             comma = BETWEEN.match(text, letter.end())
             at = comma.end() if comma else len(text)
     return found
+
+
+def _named(text: str) -> set[str]:
+    """The letters behind the bare word `option` or `choice` that are not ruled out or judged wrong.
+
+    Several of them choose nothing by themselves: one may be compared with another.
+    """
+    found = {
+        match[1]
+        for match in AS_OPTION.finditer(text)
+        if not NOT.search(text[: match.start(1)]) and not WRONG.match(text, match.end())
+    }
+    return found if len(found) == 1 else set()
+
+
+def _ruled_out(text: str) -> set[str]:
+    return {m[1] for m in re.finditer(STANDING, text) if NOT.search(text[: m.start()])}
 
 
 def _first_line(text: str, options: Sequence[str]) -> set[str]:

@@ -16,6 +16,7 @@ from foundry.core.records import Example
 from foundry.data.duplicates import normalise
 from foundry.evals.answers import Item
 from foundry.evals.choices import chosen, options_of, stem_of
+from foundry.evals.naming import named_in
 from foundry.evals.questions import question_of
 
 GRAM = 3
@@ -103,7 +104,7 @@ def _near(items: Sequence[Item], train: Sequence[Example]) -> dict[int, Found]:
 
 @dataclass(frozen=True)
 class _Way:
-    """Runs of an item's question and of its prompt; `answer` where the row must say that too."""
+    """Runs of an item's question and of its prompt; `answer` where the row must give that too."""
 
     place: int
     question: Grams
@@ -111,8 +112,13 @@ class _Way:
     answer: str = ""
 
     def is_answered(self, row: Example) -> bool:
-        """Whether a row says the answer that it must say."""
-        return not self.answer or self.answer in normalise(f"{_prompt(row)}\n{row.answer}")
+        """Whether a row gives the answer that it must, in words or as the option it chooses."""
+        if not self.answer:
+            return True
+        options = options_of(_prompt(row))
+        right = chosen(row.answer, options) if options else None
+        said = row.answer if right is None else options[right]
+        return bool(named_in(said, (self.answer,)))
 
 
 def _ways(place: int, item: Item) -> Iterator[_Way]:
@@ -125,8 +131,7 @@ def _ways(place: int, item: Item) -> Iterator[_Way]:
     options = options_of(asked)
     right = chosen(item.example.answer, options) if options else None
     if right is not None:
-        stem = _grams(stem_of(asked))
-        yield _Way(place, stem, stem, normalise(options[right]))
+        yield _Way(place, _grams(stem_of(asked)), _grams(stem_of(prompt)), options[right])
 
 
 def _index(wanted: Sequence[_Way]) -> Mapping[tuple[str, ...], list[int]]:

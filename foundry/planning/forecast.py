@@ -139,11 +139,11 @@ def forecast(
     if not _tries(loaded, job, device):
         return fitting[0]
     larger = [pack for pack in reversed(PACKS) if pack > job.pack_tokens]
-    for tried in (*larger, job.pack_tokens):
+    for tried in larger:
         one = _of(replace(job, tried_pack=tried), known, device, rates)
         if one.memory.total.high <= one.usable_bytes:
             return one
-    return fitting[0]
+    return _of(replace(job, tried_pack=job.pack_tokens), known, device, rates)
 
 
 def _tries(loaded: LoadedRecipe, job: Job, device: Device) -> bool:

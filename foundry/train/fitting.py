@@ -86,7 +86,7 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
         step = trainer.state.global_step
         _heed(stop, inputs, step)  # what came after the last step's end
         course = _course(inputs, trainer, watch)
-        _heed(stop, inputs, step)
+    _heed(stop, inputs, step)
     crew.by_first(lambda: atomic.remove(work))
     steps = step if watch.course.is_over else inputs.steps
     evidence |= _prove(inputs, trainer, before, steps, objective)

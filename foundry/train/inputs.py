@@ -27,7 +27,7 @@ class FitInputs:
     nobody has tried one. `crew` are the processes that train together. `teacher` is the model to
     learn from; `asked` are the rows as questions, by row, for a trainer that asks, and `ends` all
     ids that end an answer in use. `most_pack_tokens` is the largest pack that may be tried, as the
-    plan found it to fit; None where it did not look.
+    plan found it to fit; None where it did not look, and none above the usual one is tried.
     """
 
     model: Any

@@ -174,8 +174,9 @@ def _pack_tokens(inputs: FitInputs, step: Callable[[Arrangement], float]) -> dic
 
     Nothing is tried where each size cuts the rows alike, and none that may not fit the memory.
     """
-    lengths, most = [len(row.input_ids) for row in sample(inputs)], inputs.most_pack_tokens
-    sizes = distinct_sizes(lengths, inputs.arrangement, most or max(PACKS))
+    lengths = [len(row.input_ids) for row in sample(inputs)]
+    most = inputs.most_pack_tokens or inputs.arrangement.pack_tokens
+    sizes = distinct_sizes(lengths, inputs.arrangement, most)
     if not sizes:
         return {}
     if len(sizes) == 1:

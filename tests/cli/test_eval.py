@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from foundry.core.errors import ResourceError
-from foundry.evals import answering, benchmarking, run_facts, subjects
+from foundry.evals import answering, benchmarking, subjects
 from foundry.evals.answers import Answer, append_answer
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
@@ -189,22 +189,6 @@ def test_answers_to_other_prompts_are_not_taken(tiny_llama: Path, choices: Path)
     assert prompts[0] != prompts[1]
     (file,) = Path("same").rglob("answers/*.jsonl")
     assert file.read_text("utf-8").count("made_from") == 1
-
-
-@pytest.mark.parametrize("task", ["twinkle", "drcd"])
-def test_answers_of_other_programs_are_not_taken(
-    tiny_llama: Path, choices: Path, drcd: Path, monkeypatch: pytest.MonkeyPatch, task: str
-):
-    data = {"twinkle": choices, "drcd": drcd}[task]
-    command = (tiny_llama, "--tasks", task, "--data", data, "--limit", 2, "--out", "same")
-    ran(*command)
-    (file,) = Path("same").rglob("answers/*.jsonl")
-    head = file.read_text("utf-8").splitlines()[0]
-    monkeypatch.setattr(run_facts, "ANSWERS", run_facts.ANSWERS + 1)
-
-    ran(*command)
-
-    assert file.read_text("utf-8").splitlines()[0] != head
 
 
 def test_file_chooses_as_its_model_does(tiny_base: Path, choices: Path):

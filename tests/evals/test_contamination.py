@@ -116,6 +116,17 @@ def test_a_stem_that_many_questions_have_is_no_overlap():
     assert found(f"{stem}\nA. 丙河最長\nB. 丁河最長", other, answer="A") is None
 
 
+def test_a_stem_on_another_text_or_with_another_answer_is_no_overlap():
+    asked = "甲文說店很好。\n\n根據上文，作者的語氣如何？\nA. 肯定\nB. 否定"
+    other = "乙文說路很遠，無法肯定結果。\n\n根據上文，作者的語氣如何？\nA. 冷淡\nB. 悲傷\nC. 高興"
+
+    assert found(asked, row(other, "C"), answer="A") is None
+
+    primes = "下列各數中，何者是質數？"
+    others = row(f"{primes}\nA. 13\nB. 14\nC. 16", "A")
+    assert found(f"{primes}\nA. 3\nB. 4\nC. 6", others, answer="A") is None
+
+
 def test_a_control_question_is_found_without_the_words_that_say_in_what_form_to_answer():
     (first, *_rest) = items(Spec(sample=16))
 

@@ -69,6 +69,10 @@ def test_options_are_read_from_the_question(question, options):
         "The correct option is B. Option A is wrong.",
         "Option A is wrong, so the choice is B.",
         "It is not (A). It is (B).",
+        "I choose option B because C is too small.",
+        "Option B is correct. Options A and C are wrong",
+        "choice (B) fits; (C) does not",
+        "Option A is wrong. Option B is right.",
     ],
 )
 def test_each_way_of_choosing_b_is_read(answer):
@@ -100,6 +104,9 @@ def test_each_way_of_choosing_b_is_read(answer):
         "不應選 (B)",
         "The answer is not B.",
         "It isn't option B.",
+        "It isn’t B.",
+        "不選 (B) 東京",
+        "答案不是B. 東京",
     ],
 )
 def test_none_or_several_is_no_choice(answer):

@@ -1,6 +1,7 @@
 """Rows of a recipe as the plan counts them: too long, not all looked at, sharing, held out."""
 
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,15 @@ def test_file_of_validation_rows_is_counted(tmp_path: Path):
     assert counted(tmp_path, [100] * 9, place).held == 7
 
 
+def test_archives_of_validation_rows_are_counted(tmp_path: Path):
+    for name in ("a", "b"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr("held.json", json.dumps([{"text": "字"}] * 3))
+    place = f"data.validation=[{{path: {tmp_path / '*.zip'}}}]"
+
+    assert counted(tmp_path, [100] * 9, place).held == 6
+
+
 def test_data_and_shards_are_on_the_disk_too(tmp_path: Path):
     small, large = (disk(job(tmp_path, [tokens] * 100)).parts for tokens in (50, 500))
 
@@ -187,5 +197,9 @@ def test_memory_is_that_of_the_largest_pack_that_is_tried(tmp_path: Path):
     assert short.job.tried_pack == 0
     extra = tried.memory.total.expected - short.memory.total.expected
     assert extra > 2 * short.memory.parts["activations"].expected
-    assert tight.job.tried_pack < 2048
+    assert tight.job.pack_tokens <= tight.job.tried_pack < 2048
     assert tight.memory.total.high <= tight.usable_bytes
+    scarce = device.model_copy(update={"memory_gb": 2.6})
+    barely = forecast(loaded, scarce, rates, shape(), rows)
+    assert barely.is_tight
+    assert barely.job.tried_pack == barely.job.pack_tokens  # and no other

@@ -31,7 +31,7 @@ def inputs(tiny_llama: Path, tmp_path: Path) -> FitInputs:
     opened = open_run(Setup(tiny_llama, WORTHWHILE_STEPS, 8), tmp_path)
     # Rows long enough that each size cuts them otherwise.
     rows = [replace(row, input_ids=row.input_ids * 9, labels=row.labels * 9) for row in opened.rows]
-    return replace(opened, rows=rows)
+    return replace(opened, rows=rows, most_pack_tokens=2048)
 
 
 def told(arrangement: Arrangement) -> float:
@@ -121,6 +121,11 @@ def test_no_larger_pack_is_tried_than_the_plan_found_to_fit(inputs: FitInputs):
 
     assert set(tried) == {256, 512}
     assert found["tried_pack_tokens"].value == 512
+
+    tried.clear()
+    inputs.run.file(probe.FILE).unlink()
+    settle(replace(inputs, most_pack_tokens=None), fast(WORTHWHILE_STEPS), note)
+    assert max(tried) <= inputs.arrangement.pack_tokens  # where the plan did not look
 
 
 def test_nothing_is_tried_where_activations_do_not_fit(inputs: FitInputs):

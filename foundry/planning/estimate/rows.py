@@ -168,8 +168,8 @@ def _held(loaded: LoadedRecipe, seen: Sequence[_Seen], work: Path) -> float:
         return rows * float(data.split.validation)
     held = 0
     for number, one in enumerate(data.validation):
-        for place in expand(one.path, folder, one.read).files:
-            for file in opened(place, work / f"held-{number}", one.read).files:
+        for part, place in enumerate(expand(one.path, folder, one.read).files):
+            for file in opened(place, work / f"held-{number}" / str(part), one.read).files:
                 held += sum(not isinstance(x, Blank) for x in read(file.path, one.read).items)
     return held
 

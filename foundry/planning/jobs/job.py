@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foundry.core import shipped
 from foundry.core.atomic import fingerprint
-from foundry.core.errors import Problem, RecipeError
+from foundry.core.errors import FoundryError, Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.load import LoadedRecipe
 from foundry.core.sizes import GIB
 from foundry.data.places import require_inputs
+from foundry.models.names import folder_of_base
 from foundry.planning.accelerator import look
 from foundry.planning.estimate.stored import weight_bytes
 from foundry.planning.forecast import Forecast
@@ -116,7 +118,9 @@ def job_of(
     longer = _("the plan's upper bound on {device}, and an hour for what is beside it")
     reasons = {
         "gpus": why,
-        "cores": _("{cores} for each GPU or processor").format(cores=CORES),
+        "cores": _("{cores} for each GPU or processor, and one for each process").format(
+            cores=CORES
+        ),
         "memory_gib": bound.format(device=device.name),
         "minutes": longer.format(device=device.name),
     }
@@ -189,8 +193,10 @@ def _outside(loaded: LoadedRecipe) -> Iterator[str]:
     """What a recipe reads that lies neither here nor in the program itself."""
     recipe, folder = loaded.recipe, loaded.path.parent
     names = [recipe.base_model, teacher_name(loaded), *recipe.evaluation.references]
-    names += recipe.package.licence_texts.values()
-    read = [folder / name for name in names if name and (folder / name).exists()]
+    read = [folder / text for text in recipe.package.licence_texts.values()]
+    for name in filter(None, names):
+        with suppress(FoundryError):  # one that is there alone
+            read += [found] if (found := folder_of_base(name, folder)) else []
     inside = Path.cwd().resolve(), shipped.root().resolve()
     for path in (*require_inputs(loaded).values(), *read):
         if not any(path.resolve().is_relative_to(one) for one in inside):
