@@ -58,6 +58,7 @@ class Job:
         drawn_tokens: Tokens at most of an answer that the model draws; 0 where it draws none.
         says_reward: Whether the head says one number of a whole side, and no next token.
         dropout: Whether an update drops some of what it reads.
+        stray_row: Tokens of a row that is longer than those that were looked at; 0 where none is.
         tried_pack: The largest pack that is tried before the first step; 0 where none is.
         measured: How often the loss on the rows held for it is measured, where there are any.
     """
@@ -93,6 +94,7 @@ class Job:
     dropout: bool = False
     measured: int = 0
     tried_pack: int = 0
+    stray_row: int = 0
 
     @property
     def is_sharded(self) -> bool:
@@ -186,9 +188,10 @@ class Job:
     @property
     def largest_pass(self) -> int:
         """Positions of the largest forward pass: a full pack, or a longer row alone."""
-        all_rows = math.ceil(self.global_batch_size / self.processes) * self.rows.longest
-        by_rows = self.micro_batch_size * self.rows.longest
-        return max(min(self.pack_tokens, all_rows, by_rows), self.rows.longest)
+        longest, more = self.rows.longest, max(0, self.stray_row - self.rows.longest)
+        all_rows = math.ceil(self.global_batch_size / self.processes) * longest + more
+        by_rows = self.micro_batch_size * longest + more
+        return max(min(self.pack_tokens, all_rows, by_rows), longest + more)
 
     @property
     def largest_supervised(self) -> int:

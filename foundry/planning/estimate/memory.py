@@ -66,11 +66,11 @@ def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memo
         factors: What was learned on this machine.
     """
     made = _peak(job, backend, factors)
-    rows = replace(job.rows, longest=job.rows.longest_at_all)
-    if rows == job.rows:
+    if job.rows.most <= job.rows.longest:
         return made
     # Not every row was looked at: one as long as any may be stands in the upper bound.
-    more = _peak(replace(job, rows=rows), backend, factors).total.high - made.total.high
+    worst = _peak(replace(job, stray_row=job.rows.most), backend, factors)
+    more = worst.total.high - made.total.high
     part = "activations" if "activations" in made.parts else "proof"
     low = made.parts[part]
     parts = {**made.parts, part: Spread(low.low, low.expected, low.high + max(0.0, more))}

@@ -55,11 +55,6 @@ class Rows:
     held: int = 0
     line_bytes: float = 0.0
 
-    @property
-    def longest_at_all(self) -> int:
-        """Of those that were looked at, and of those that were not."""
-        return max(self.longest, self.most)
-
 
 @dataclass(frozen=True)
 class _Length:
