@@ -236,9 +236,13 @@ def test_chance_is_flagged_no_more_often_than_the_level_says():
 
 
 def toy_of(tmp_path: Path, folder: Path, train: list[Example]):
-    """A tiny model that went through its rows until it knows them."""
+    """A tiny model that went through its rows until it knows them.
+
+    Which pack a trial finds fastest differs from time to time, and with it what is rounded: after
+    120 steps 0 to 3 of 4 canaries are given away by packs of 128 to 512, after 200 steps 2 to 4.
+    """
     spec = tiny_run.lora.Spec(rank=16, alpha=32)
-    setup = tiny_run.Setup(folder, steps=120, micro_batch_size=8, rows=train, adapter=spec)
+    setup = tiny_run.Setup(folder, steps=200, micro_batch_size=8, rows=train, adapter=spec)
     return tiny_run.train(setup, tmp_path).tuned
 
 
