@@ -149,7 +149,7 @@ def forecast(
 def _tries(loaded: LoadedRecipe, job: Job, device: Device) -> bool:
     """Whether packs are tried out before the first step; see `foundry.train.probe`."""
     train = loaded.recipe.train.spec.model_dump()
-    is_long = is_worthwhile(job.steps, deterministic=train["deterministic"])
+    is_long = is_worthwhile(job.steps, train["deterministic"])
     is_open = "pack_tokens" in open_settings(loaded) and train["packing"] != "none"
     has_more = job.reference_passes or job.drawn_tokens or job.teacher or job.says_reward
     is_plain = job.sides == 1 and not has_more

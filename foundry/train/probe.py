@@ -131,16 +131,12 @@ def _tried(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Se
     # On a GPU the plan's pack is the largest that fits: a larger one is not tried, and a smaller
     # one is not faster there. A trial keeps all activations, also where the training does not.
     is_tight = inputs.place.is_gpu or spec.gradient_checkpointing is True
-    if step is None or is_tight or not _is_worthwhile(inputs, spec):
+    if step is None or is_tight or not is_worthwhile(inputs.steps, spec.deterministic):
         return made
     made["threads"] = _threads(inputs.arrangement, step)
     if spec.pack_tokens == "auto" and inputs.arrangement.kind == "packed":
         made |= _pack_tokens(inputs, step)
     return made
-
-
-def _is_worthwhile(inputs: FitInputs, spec: TrainerSettings) -> bool:
-    return is_worthwhile(inputs.steps, deterministic=spec.deterministic)
 
 
 def _number_type(inputs: FitInputs, spec: TrainerSettings) -> Settled:
@@ -150,7 +146,7 @@ def _number_type(inputs: FitInputs, spec: TrainerSettings) -> Settled:
         return Settled("bfloat16", _("the usual number type of this device"))
     if inputs.place.is_gpu:
         return Settled("float32", _("the device has no bfloat16"))
-    if not _is_worthwhile(inputs, spec):
+    if not is_worthwhile(inputs.steps, spec.deterministic):
         return Settled("float32", _("the exact one; the run is too short to try others"))
     return number_type()
 

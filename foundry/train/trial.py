@@ -6,6 +6,6 @@ PACKS = (256, 512, 1024, 2048)
 WORTHWHILE_STEPS = 60
 
 
-def is_worthwhile(steps: int, *, deterministic: bool) -> bool:
+def is_worthwhile(steps: int, deterministic: bool) -> bool:
     """Whether a run is long enough to try anything, and may differ from run to run."""
     return steps >= WORTHWHILE_STEPS and not deterministic

@@ -59,10 +59,10 @@ def work(job: Job, backend: str) -> Work:
     elementwise = layer_activations(job) * job.shape.layers * job.step_tokens
     frozen = NF4_TRAFFIC * job.shape.linear_weights * job.passes if job.adapter == QLORA else 0
     traffic = (1 + 2 * job.reached) * elementwise + frozen + ADAMW_TRAFFIC * job.trained_weights
-    traffic += job.held_in_a_step * (1 + job.reference_passes) * (elementwise + frozen / 2)
+    held = job.held_in_a_step * (1 + job.reference_passes)
+    traffic += held * (elementwise + frozen / 2)
     again = 0.5 if job.gradient_checkpointing else 0.0
     # A forward pass alone is a third of what goes forward and backward.
-    held = job.held_in_a_step * (1 + job.reference_passes)
     alone = 1 - job.reached + job.reference_passes + held
     calls = job.shape.layers * job.passes * ((1 + again) * job.reached + alone / 3)
     # Each token that is drawn reads all weights once for the whole batch, one pass forward.
