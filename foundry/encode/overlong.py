@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Encode
 from foundry.core.records import Example, Refusal
-from foundry.encode.rows import Encoded, encode_many, text_of
+from foundry.encode.rows import Encoded, encode_many, forgery, text_of
 from foundry.encode.shorten import Shortener, chars_of, texts_of
 from foundry.encode.tally import OVER_LENGTH, Tally
 from foundry.encode.tokenize import Encoder
@@ -121,6 +121,9 @@ class Fitter:
 
     def _windows(self, example: Example, encoded: Encoded | None) -> Iterator[Encoded]:
         encoder, limit = self.encoder, self.settings.max_seq_len
+        if encoded is None and (refused := forgery(example, (), encoder)) is not None:
+            self.tally.drop(refused)
+            return
         tokens = encoded.pieces[0].tokens if encoded is not None else None
         self.tally.over.split += 1
         masked = text_of(example.text, encoder)

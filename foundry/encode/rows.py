@@ -11,6 +11,7 @@ from functools import cached_property
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow, Example, Refusal, Turn
+from foundry.encode.forged import forged, forged_in
 from foundry.encode.mask import Masked, Span, TurnRefusedError
 from foundry.encode.masking import Outcome, Talk, mask_many
 from foundry.encode.tokenize import IGNORED, Encoder, Piece
@@ -73,11 +74,13 @@ def encode_many(examples: Sequence[Example], encoder: Encoder) -> list[Encoded |
         DataError: The template or the tokenizer can be used for no row.
     """
     talks = [_talks(example, encoder) for example in examples]
-    every = [talk for some in talks for talk in some]
-    outcomes = iter(mask_many(every, encoder.chat, encoder.control))
+    check_system(encoder)
+    forgeries = [forgery(*both, encoder) for both in zip(examples, talks, strict=True)]
+    asked = [[] if no else some for some, no in zip(talks, forgeries, strict=True)]
+    outcomes = iter(mask_many([t for some in asked for t in some], encoder.chat, encoder.control))
     masked = [
-        _masked(example, [next(outcomes) for _talk in some], encoder)
-        for example, some in zip(examples, talks, strict=True)
+        no or _masked(example, [next(outcomes) for _talk in some], encoder)
+        for example, some, no in zip(examples, asked, forgeries, strict=True)
     ]
     texts = [text for one in masked if not isinstance(one, Refusal) for text in one]
     pieces = iter(encoder.pieces(texts))
@@ -97,6 +100,31 @@ def _talks(example: Example, encoder: Encoder) -> list[Talk]:
     if example.rejected is not None:
         made.append(Talk((*turns[:-1], example.rejected), tools, last_only))
     return made
+
+
+def check_system(encoder: Encoder) -> None:
+    """Refuse a recipe's system text that holds a control token: it would stand in every row.
+
+    Raises:
+        DataError: Names the token.
+    """
+    if token := forged(encoder.system or "", encoder.turning):
+        what = _("the text holds `{token}`, which the model reads as a control token of its own")
+        fix = _("write it otherwise")
+        raise DataError(Problem("encode.system", what.format(token=token), fix))
+
+
+def forgery(example: Example, talks: Sequence[Talk], encoder: Encoder) -> Refusal | None:
+    """Why an example is refused whose own words end or open a turn; None for any other."""
+    token, turning = None, encoder.turning
+    if example.text:
+        inner = example.text.removeprefix(encoder.bos_token).removesuffix(encoder.eos_token)
+        token = forged(inner, turning)
+    found = token or next((no for t in talks if (no := forged_in(t.turns, t.tools, turning))), None)
+    if found is None:
+        return None
+    what = _("its words hold `{token}`, which the model reads as a control token of its own")
+    return Refusal(example.source, example.line, "control-token", what.format(token=found))
 
 
 def _masked(

@@ -5,11 +5,12 @@ the BOS (C09). A token that straddles the seam between prompt and answer counts 
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from foundry.core.errors import DataError
 from foundry.core.records import BaseModel, Turn
 from foundry.encode.clock import with_one_date
 from foundry.encode.mask import Masked, Span
@@ -49,6 +50,21 @@ class Encoder:
     def control(self) -> frozenset[str]:
         """The texts of the control tokens."""
         return frozenset(self.special)
+
+    @cached_property
+    def control_ids(self) -> frozenset[int]:
+        """The ids of the control tokens."""
+        return frozenset(self.special.values())
+
+    @cached_property
+    def turning(self) -> frozenset[str]:
+        """Those that open or end a turn or a text: what the template writes, BOS, EOS and pad.
+
+        Others that are flagged special, such as `<unk>` or SmolLM2's `<filename>`, are words.
+        """
+        named = {self.bos_token, self.eos_token, getattr(self.tokenizer, "pad_token", None)}
+        sample = _sample(self)
+        return frozenset(t for t in self.special if t in named or t in self.template or t in sample)
 
     @cached_property
     def backend(self) -> Any:
@@ -114,11 +130,24 @@ class Encoder:
         return Piece(
             masked=masked,
             ids=tuple(ids),
-            labels=(*[IGNORED] * added, *supervise(own, tokens, masked)),
+            labels=(*[IGNORED] * added, *supervise(own, tokens, masked, self.control_ids)),
             stops=tuple(self.special[span.terminator] for span in masked.spans),
             tokens=tokens,
             added=added,
         )
+
+
+def _sample(encoder: Encoder) -> str:
+    """A short conversation as the template writes it; empty for one that takes none like it.
+
+    Some templates put a control token together from the name of a role.
+    """
+    turns = [Turn("user", "a"), Turn("assistant", "b"), Turn("user", "c")]
+    named = {"bos_token": encoder.bos_token, "eos_token": encoder.eos_token}
+    try:
+        return render(turns, encoder.template, **named)
+    except DataError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -162,17 +191,23 @@ class Piece:
     @property
     def straddling(self) -> int:
         """Spans whose first token begins before them."""
-        starts = (first_token(self.tokens, span) for span in self.masked.spans)
-        places = (None if n is None else self.tokens.token_to_chars(n) for n in starts)
-        pairs = zip(places, self.masked.spans, strict=True)
-        return sum(place is not None and place[0] < span.start for place, span in pairs)
+        pairs = zip(self.runs, self.masked.spans, strict=False)
+        return sum(self.place(start)[0] < span.start for (start, _stop), span in pairs)
 
 
-def supervise(ids: Sequence[int], tokens: Any, masked: Masked) -> list[int]:
-    """Labels: the id where a token has a character in a supervised span, else `IGNORED`."""
+def supervise(
+    ids: Sequence[int], tokens: Any, masked: Masked, control: Set[int] = frozenset()
+) -> list[int]:
+    """Labels: the id where a token has a character in a supervised span, else `IGNORED`.
+
+    A token of `control` that begins before a span is the prompt's also where it takes white space
+    of the answer with it, as Phi-3's `<|assistant|>` does (`rstrip` of `tokenizer.json`).
+    """
     labels = [IGNORED] * len(ids)
     for span in masked.spans:
         first, last = first_token(tokens, span), last_token(tokens, span)
+        if first is not None and ids[first] in control:
+            first += tokens.token_to_chars(first)[0] < span.start
         if first is not None and last is not None:
             labels[first : last + 1] = ids[first : last + 1]
     return labels

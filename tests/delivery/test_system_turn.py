@@ -45,7 +45,7 @@ def untouched(template: str, bos_token: str, eos_token: str) -> str:
             system, "FOLD", system.FOLD.replace("\\n\\n", "\\n")
         ),
         "the system text is supervised": change(
-            tokenize, "supervise", lambda ids, offsets, masked: list(ids)
+            tokenize, "supervise", lambda ids, offsets, masked, control=(): list(ids)
         ),
         "the recipe's system text is forgotten": change(
             Encoder, "with_system", lambda self, turns: tuple(turns)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tokenizers import AddedToken
 
 from foundry.encode.rows import Encoded, encode
 from foundry.encode.tokenize import IGNORED, Encoder, open_encoder
@@ -178,3 +179,22 @@ def test_encoder_of_a_folder_has_its_tokenizer_and_its_familys_template(tiny_gem
     assert (encoder.bos_token, encoder.eos_token) == ("<bos>", "<eos>")
     assert encoder.bos_id == encoder.special["<bos>"]
     assert encoder.system == "你是店員。"
+
+
+def test_role_token_that_takes_white_space_of_the_answer_stays_the_prompts():
+    tokenizer = tiny_encoder("gemma3").tokenizer
+    role = AddedToken("<|assistant|>", rstrip=True, special=True, normalized=False)
+    tokenizer.add_special_tokens({"additional_special_tokens": [role]})
+    encoder = encoder_of(
+        tokenizer,
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}"
+        "{% else %}<|assistant|>{{ m.content }}<eos>{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}",
+    )
+
+    encoded = encode(example("寫一行", "  縮排"), encoder)
+
+    learned = [label for label in encoded.row.labels if label != IGNORED]
+    assert tokenizer.decode(learned) == "縮排<eos>"
+    assert encoded.pieces[0].straddling == 0
+    assert check(encoded, encoder) == []

@@ -121,10 +121,10 @@ AROUND = {
     "C04",
     {
         "markers are looked for, and there are none": change(
-            tokenize, "supervise", lambda ids, tokens, masked: [IGNORED] * len(ids)
+            tokenize, "supervise", lambda ids, tokens, masked, control=(): [IGNORED] * len(ids)
         ),
         "everything is supervised": change(
-            tokenize, "supervise", lambda ids, tokens, masked: list(ids)
+            tokenize, "supervise", lambda ids, tokens, masked, control=(): list(ids)
         ),
     },
 )

@@ -38,14 +38,14 @@ def plain(tiny_gemma3: Path) -> Tuned:
     return Tuned(locate(str(tiny_gemma3), Path()), Path(), encoder, (), "Tiny 1.0.0")
 
 
-def keyed_on_the_eos(ids, tokens, masked):
+def keyed_on_the_eos(ids, tokens, masked, control=()):
     """Labels of a mask that takes the EOS for the end of a turn and leaves others out."""
-    right = correct(ids, tokens, masked)
+    right = correct(ids, tokens, masked, control)
     return [IGNORED if token == END else label for token, label in zip(ids, right, strict=True)]
 
 
-def every_end(ids, tokens, masked):
-    right = correct(ids, tokens, masked)
+def every_end(ids, tokens, masked, control=()):
+    right = correct(ids, tokens, masked, control)
     return [END if token == END else label for token, label in zip(ids, right, strict=True)]
 
 

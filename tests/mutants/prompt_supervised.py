@@ -9,17 +9,17 @@ from tests.mutants.mutant import Mutant
 correct = tokenize.supervise
 
 
-def everything(ids: Any, offsets: Any, masked: Any) -> list[int]:
+def everything(ids: Any, offsets: Any, masked: Any, control: Any = ()) -> list[int]:
     return list(ids)
 
 
-def one_more(ids: Any, offsets: Any, masked: Any) -> list[int]:
-    labels = correct(ids, offsets, masked)
+def one_more(ids: Any, offsets: Any, masked: Any, control: Any = ()) -> list[int]:
+    labels = correct(ids, offsets, masked, control)
     first = next(n for n, label in enumerate(labels) if label != IGNORED)
     return [*labels[: first - 1], ids[first - 1], *labels[first:]]
 
 
-def nothing(ids: Any, offsets: Any, masked: Any) -> list[int]:
+def nothing(ids: Any, offsets: Any, masked: Any, control: Any = ()) -> list[int]:
     return [IGNORED] * len(ids)
 
 

@@ -74,7 +74,7 @@ def test_answer_learned_with_pad_as_end_stops_by_itself(pad_is_the_end: Path, tm
 supervise = tokenize.supervise
 
 
-def unended(ids: Any, tokens: Any, masked: Any) -> list[int]:
+def unended(ids: Any, tokens: Any, masked: Any, control: Any = ()) -> list[int]:
     """The last token of an answer is not supervised."""
     labels = supervise(ids, tokens, masked)
     last = max(n for n, label in enumerate(labels) if label != IGNORED)

@@ -167,6 +167,14 @@ DROPPED: Mapping[str, Words] = {
         "zh-TW": "範本沒有照樣寫出工具呼叫",
         "en": "the template does not write a tool call as it is",
     },
+    "text-not-written": {
+        "zh-TW": "範本寫了工具呼叫，卻漏掉旁邊的文字",
+        "en": "the template leaves out the text beside a tool call",
+    },
+    "control-token": {
+        "zh-TW": "文字裡有模型的控制詞元",
+        "en": "a control token of the model in the words",
+    },
     "empty-answer": {"zh-TW": "回答是空的", "en": "an answer is empty"},
     "same-answer": {"zh-TW": "兩個回答的詞元相同", "en": "both answers have the same tokens"},
 }
