@@ -11,7 +11,7 @@ from typing import NamedTuple
 from foundry.core.errors import Problem
 from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow, Turn
-from foundry.encode.mask import Span, unwritten
+from foundry.encode.mask import Span, squash, unwritten, writes
 from foundry.encode.rows import Encoded
 from foundry.encode.tokenize import IGNORED, Encoder, Piece
 
@@ -65,7 +65,7 @@ def _what(
     piece: Piece, turns: Sequence[Turn], stretches: Sequence[Stretch], encoder: Encoder
 ) -> Iterator[str]:
     count, total = piece.supervised, len(piece.ids)
-    if count == 0 or (turns and count == total):
+    if not any(label != IGNORED for label in piece.labels[1:]) or (turns and count == total):
         yield _("{count} of {total} tokens are supervised").format(count=count, total=total)
     elif reach := _reaching_out(piece, stretches):
         what = _("tokens of the prompt are supervised ({text!r})")
@@ -135,18 +135,12 @@ def says(said: str, turn: Turn) -> bool:
     """Whether a supervised text holds what its turn says, thinking within the content apart."""
     if unwritten(turn, said) is not None:
         return False
-    content = turn.content.strip()
-    return content in said or squash(content.split("</think>")[-1]) in squash(said)
+    return writes(turn.content, said)
 
 
 def _normal(text: str, encoder: Encoder) -> str:
     normalizer = encoder.backend.normalizer
     return text if normalizer is None else str(normalizer.normalize_str(text))
-
-
-def squash(text: str) -> str:
-    """Without white space, which templates trim and decoders normalise; `▁` stands for a space."""
-    return "".join(text.replace("▁", " ").split())
 
 
 def _bos_count(ids: Sequence[int], bos_id: int | None) -> int:

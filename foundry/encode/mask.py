@@ -110,6 +110,9 @@ def answer_span(
     if missing := unwritten(turn, until[len(prompt) :]):
         what = _("the template does not write the call of `{name}` as the row has it")
         raise TurnRefusedError("call-not-written", what.format(name=missing))
+    if turn.tool_calls and not writes(turn.content, until[len(prompt) :]):
+        what = _("the template writes a call and leaves out the text beside it")
+        raise TurnRefusedError("text-not-written", what)
     terminator, stop = _terminator(turn, until, len(prompt), control, tail)
     return Span(len(prompt), stop, terminator, index)
 
@@ -126,6 +129,17 @@ def unwritten(turn: Turn, said: str) -> str | None:
         if said.count(call.name) < names[call.name] or any(text not in said for text in texts):
             return call.name
     return None
+
+
+def writes(content: str, said: str) -> bool:
+    """Whether a text holds the words of a turn, thinking within them and white space apart."""
+    content = content.strip()
+    return content in said or squash(content.split("</think>")[-1]) in squash(said)
+
+
+def squash(text: str) -> str:
+    """Without white space, which templates trim and decoders normalise; `▁` stands for a space."""
+    return "".join(text.replace("▁", " ").split())
 
 
 def _terminator(

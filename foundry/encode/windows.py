@@ -15,11 +15,21 @@ def slices(text: str) -> Iterator[str]:
     """The text in order, in slices that end after a line where there is one in their last half."""
     at = 0
     while at < len(text):
-        stop = at + SLICE_CHARS
-        line = text.rfind("\n", at + SLICE_CHARS // 2, stop) + 1
+        size = _share(len(text) - at, SLICE_CHARS)
+        stop = at + size
+        line = text.rfind("\n", at + size // 2, stop) + 1
         stop = line if line and stop < len(text) else stop
         yield text[at:stop]
         at = stop
+
+
+def _share(left: int, most: int) -> int:
+    """How much of what is left goes first where it is cut into as few equal shares as possible.
+
+    Asked anew for each, so that a share that ends early leaves no tiny one at the end: a window of
+    nothing but an EOS would teach to end at once.
+    """
+    return math.ceil(left / math.ceil(left / most))
 
 
 def count_tokens(text: str, encoder: Encoder) -> int:
@@ -55,10 +65,9 @@ def _cut(masked: Masked, tokens: Any, encoder: Encoder, limit: int) -> Iterator[
     ids, places = tokens.ids, tokens.offsets
     (span,) = masked.spans
     room = limit - (encoder.bos_id is not None)
-    size = math.ceil(len(ids) / math.ceil(len(ids) / room)) if ids else 0
     at = 0
     while at < len(ids):
-        stop = min(len(ids), at + size)
+        stop = at + _share(len(ids) - at, room)
         while at + 1 < stop < len(ids) and places[stop][0] < places[stop - 1][1]:
             stop -= 1  # the character would be torn in two
         whole = encoder.once_bos(ids[at:stop])

@@ -100,7 +100,7 @@ def reference_loss(model: Any, rows: Sequence[EncodedRow]) -> float:
     total, count = 0.0, 0
     for row in rows:
         ids_1T = torch.tensor([row.input_ids], device=model.device)
-        labels_T = torch.tensor(row.labels[1:], device=model.device)
+        labels_T = torch.tensor(row.labels[1:], dtype=torch.int64, device=model.device)
         logits_TV = model(input_ids=ids_1T, use_cache=False).logits[0, :-1].float()
         total += float(cross_entropy(logits_TV, labels_T, ignore_index=IGNORED, reduction="sum"))
         count += int((labels_T != IGNORED).sum())
@@ -147,7 +147,8 @@ def check_seen(
         seen: Supervised ids the trainer met, with how often.
         visited: The rows it met, in order, as often as it met them.
         rows: The shards' rows.
-        stops: Ids that must be among the supervised.
+        stops: Ids that must be among the supervised, once every row was met: a single text of many
+            rows may be trained in part, and its end is then not reached.
     """
     by_id = {row.id: row for row in rows}
     expected: Counter[int] = Counter()
@@ -160,7 +161,8 @@ def check_seen(
         wrong = {i: (seen[i], expected[i]) for i in seen | expected if seen[i] != expected[i]}
         what = _("the loss was taken on other tokens than encoded (id: found, encoded): {wrong}")
         raise refuse("train.mask", what.format(wrong=dict(list(wrong.items())[:5])))
-    missing = [stop for stop in stops if not seen[stop]]
+    is_whole = by_id.keys() <= set(visited)
+    missing = [stop for stop in stops if is_whole and not seen[stop]]
     if missing:
         what = _("stop ids were never trained: {missing}")
         raise refuse("train.mask", what.format(missing=missing))

@@ -246,6 +246,17 @@ def test_window_never_tears_a_character():
     assert all("\ufffd" not in tokenizer.decode(row.input_ids) for row in made)
 
 
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_no_window_is_a_scrap_though_others_end_early_for_a_character(family: str):
+    encoder = encoder_of(tiny_encoder(family).tokenizer, stock_template("gemma3"))
+    limit = 32
+
+    for count in range(40, 90):
+        text = "龘靐齉𪚥" * count
+        made, _report = encode_all([plain(text)], encoder, max_seq_len=limit, overlong="split")
+        assert min(len(row.input_ids) for row in made) > limit // 3, count
+
+
 def test_long_pair_is_cut_to_one_prompt_or_left_out():
     row = replace(example("長" * 100 + "？", "三百元。"), rejected=Turn("assistant", "不知道。"))
 

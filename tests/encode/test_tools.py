@@ -1,6 +1,7 @@
 """Tools, calls and results reach the text of every template, once and unquoted (C59)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,9 @@ from foundry.core.records import ToolCall, Turn
 from foundry.encode import tools as prelude
 from foundry.encode.render import render
 from foundry.encode.system import with_system_turns
+from foundry.encode.tokenize import encoder_of
 from tests.cases import case, change
+from tests.encoders import encode_all, example, tiny_encoder
 from tests.templates import stock_template
 
 TOOLS = (
@@ -83,3 +86,20 @@ def test_prompt_after_a_result_goes_on_with_the_answer():
     )
 
     assert text.endswith("</tool_response><end_of_turn>\n<start_of_turn>model\n")
+
+
+@pytest.mark.parametrize("name", ["llama3_1", "llama3_2"])
+def test_text_that_a_template_leaves_out_beside_a_call_is_refused_and_counted(name: str):
+    encoder = encoder_of(tiny_encoder("llama").tokenizer, stock_template(name))
+    question = Turn("user", "臺北天氣？")
+    both = Turn("assistant", "我查一下。", tool_calls=CALLS[:1])
+    alone = Turn("assistant", "", tool_calls=CALLS[:1])
+    given = [
+        replace(example("?", "!", line=line), messages=(question, answer), tools=TOOLS)
+        for line, answer in enumerate((both, alone), start=1)
+    ]
+
+    made, report = encode_all(given, encoder, max_refused=0.5, max_seq_len=4096)
+
+    assert report.as_dict()["dropped"] == {"text-not-written": 1}
+    assert len(made) == 1

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from foundry.core.errors import ProofError
+from foundry.core.records import EncodedRow
 from foundry.encode.tokenize import IGNORED
 from foundry.models.load import load_model
 from foundry.train import proof
@@ -71,6 +72,20 @@ def test_supervised_prompt_is_refused(inputs: FitInputs):  # C03
 
     with pytest.raises(ProofError, match="other tokens than encoded"):
         proof.check_seen(seen, visited(inputs), inputs.rows, inputs.stop_ids)
+
+
+def test_end_of_a_text_that_is_trained_in_part_need_not_be_reached():
+    """One text of two windows, of which the second alone has the EOS, and a step of one row."""
+    windows = [
+        EncodedRow("text/1", (5, 6, 7), (IGNORED, 6, 7)),
+        EncodedRow("text/2", (5, 8, 1), (IGNORED, 8, 1)),
+    ]
+
+    found = proof.check_seen(Counter([6, 7]), ["text/1"], windows, [1])
+
+    assert found["stops"] == {"1": 0}
+    with pytest.raises(ProofError, match="other tokens than encoded"):
+        proof.check_seen(Counter([6, 7, 8]), ["text/1", "text/2"], windows, [1])
 
 
 def test_stop_id_that_no_row_has_is_refused(inputs: FitInputs):  # C80
