@@ -6,13 +6,13 @@ other is told by its class, and of a folder by the files in it.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from foundry.core import atomic
-from foundry.core.errors import Problem, ProofError
+from foundry.core.errors import Problem, ProofError, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
 from foundry.models import finite
@@ -115,6 +115,46 @@ def save_whole(
     with quiet(), atomic.replacing_folder(folder) as temporary:
         model.save_pretrained(temporary, state_dict=state)
         tokenizer.save_pretrained(temporary)
+
+
+@contextmanager
+def own_names(model: Any) -> Iterator[None]:
+    """Inside, a whole model is saved under the names that it has here.
+
+    transformers 5.24 gives tensors back the names that its file had (`save_original_format`), which
+    are others for Gemma 3's, Mistral 3's and Qwen 3.5's classes that also see; the Trainer then
+    reads a checkpoint by the names of the model, finds none, and goes on with what it has.
+    """
+    if has_update(model):
+        yield
+        return
+    before = getattr(model, "_weight_conversions", None)
+    model._weight_conversions = []
+    try:
+        yield
+    finally:
+        model._weight_conversions = before
+
+
+def check_loaded(model: Any, missing: Sequence[str], unexpected: Sequence[str]) -> None:
+    """Refuse a checkpoint that does not give every weight.
+
+    Args:
+        model: The whole model that was read into.
+        missing: Names that it has and the file has not; of tied weights one name is enough.
+        unexpected: Names that only the file has.
+
+    Raises:
+        ResourceError: Names some of them.
+    """
+    held = model.state_dict(keep_vars=True)
+    given = {id(held[name]) for name in held.keys() - set(missing)}
+    lost = [name for name in missing if id(held[name]) not in given]
+    if lost or unexpected:
+        what = _("the weights in the checkpoint are not those of this model ({names})")
+        names = ", ".join([*lost, *unexpected][:3])
+        fix = _("remove the run's `checkpoints` to train from the start")
+        raise ResourceError(Problem("checkpoints", what.format(names=names), fix))
 
 
 def has_update(model: Any) -> bool:

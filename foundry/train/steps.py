@@ -20,13 +20,14 @@ from foundry.core.language import gettext as _
 from foundry.core.records import EncodedRow
 from foundry.encode.tokenize import IGNORED
 from foundry.models.language_part import token_type_inputs
-from foundry.train.adapter_files import without_update
+from foundry.train.adapter_files import check_loaded, own_names, without_update
 from foundry.train.batches.arrange import Arrangement
 from foundry.train.losses.head import Head
 from foundry.train.processes import sharding, zero
 from foundry.train.processes.crew import ALONE, Crew, own_part
 
 SUM_TOLERANCE = 1e-5  # of the same float32 numbers, added in another order
+BASE_FACTORS = ("ia3_l.", "lora_magnitude_vector.")  # PEFT's names of what multiplies the base
 
 
 Row = Mapping[str, Any]
@@ -160,6 +161,15 @@ class StepTrainer:
         idle = {**self.micro_batches(rows[:1])[0], "idle": True}
         return [*own, *[idle] * (most - len(own))]
 
+    def get_decay_parameter_names(self, model: Any) -> list[str]:
+        """What `weight_decay` pulls towards zero: not factors of the base's own layers.
+
+        Those of IA3 rest at 1 and DoRA's at the length of the weights, so that decay would shrink
+        the base and not the update.
+        """
+        names = super().get_decay_parameter_names(model)  # type: ignore[misc]
+        return [name for name in names if not any(part in name for part in BASE_FACTORS)]
+
     def create_optimizer(self, *given: Any) -> Any:
         """The optimizer; DeepSpeed takes it over where it is to be shared out.
 
@@ -196,7 +206,8 @@ class StepTrainer:
             name = f"checkpoint-{self.state.global_step}"
             sharding.save(self, Path(self.args.output_dir) / name)
         elif self.crew.is_first:
-            super()._save_checkpoint(model, trial)  # type: ignore[misc]
+            with own_names(self.model):
+                super()._save_checkpoint(model, trial)  # type: ignore[misc]
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         path = Path(resume_from_checkpoint)
@@ -204,6 +215,10 @@ class StepTrainer:
             sharding.load_weights(self, path)
         else:
             super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Refuse weights that are not this model's, of which the Trainer only warns."""
+        check_loaded(self.model, load_result.missing_keys, load_result.unexpected_keys)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None and sharding.is_sharded(Path(checkpoint)):
