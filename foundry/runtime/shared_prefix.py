@@ -104,6 +104,16 @@ def has_plain_keys(model: Any) -> bool:
     kinds = set(getattr(config, "layer_types", None) or ())
     if not kinds <= PLAIN or getattr(config, "attention_chunk_size", None) is not None:
         return False
+    return not turns_by_length(config)
+
+
+def turns_by_length(config: Any) -> list[int]:
+    """The lengths beyond which a text of the model turns its positions otherwise; mostly none.
+
+    All that goes through the model together is turned as the longest text is.
+    """
     rope = getattr(config, "rope_parameters", None) or {}
     each = rope.values() if all(isinstance(one, dict) for one in rope.values()) else [rope]
-    return not any(one.get("rope_type") in BY_LENGTH for one in each)
+    most = getattr(config, "max_position_embeddings", 0)
+    kinds = [one for one in each if one.get("rope_type") in BY_LENGTH]
+    return [one.get("original_max_position_embeddings") or most for one in kinds]

@@ -11,7 +11,7 @@ from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
 from foundry.runtime.few_rows import few_rows_fast
 from foundry.runtime.leaving import answers
 from foundry.runtime.likelihood import Scored, batches, scored_batch
-from foundry.runtime.shared_prefix import SharedPrefix, has_plain_keys
+from foundry.runtime.shared_prefix import SharedPrefix, has_plain_keys, turns_by_length
 
 BATCH_SIZE = 32
 
@@ -49,13 +49,20 @@ class TransformersRuntime:
         order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
         results: dict[int, Generation] = {}
         shared = self._shared(prompts)
-        for start in range(0, len(order), self.batch_size):
-            batch = order[start : start + self.batch_size]
+        size = self._size(max(map(len, prompts), default=0) + decoding.max_new_tokens)
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
             made = self._generate_batch([prompts[i] for i in batch], decoding, shared)
             results.update(zip(batch, made, strict=True))
             if on_batch is not None:
                 on_batch(len(results))
         return [results[i] for i in range(len(prompts))]
+
+    def _size(self, longest: int) -> int:
+        """How many rows share a batch: one where a long one would have the others read as long."""
+        config = self.model.config.get_text_config(decoder=True)
+        is_other = any(longest > length for length in turns_by_length(config))
+        return 1 if is_other else self.batch_size
 
     @torch.no_grad()
     def _shared(self, prompts: Sequence[Sequence[int]]) -> SharedPrefix | None:
@@ -151,7 +158,8 @@ class TransformersRuntime:
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
         found: dict[Scored, LogLikelihood] = {}
         shared = SharedPrefix.read(self.model, prompts)
-        for batch in batches(scored, size=self.batch_size, vocabulary=vocabulary):
+        size = self._size(max((len(one.read) + 1 for one in scored), default=0))
+        for batch in batches(scored, size=size, vocabulary=vocabulary):
             ids_BT, mask_BT = padded_left([row[0].read for row in batch], 0)
             found.update(scored_batch(self.model, ids_BT, mask_BT, batch, shared))
             if on_batch is not None:

@@ -18,6 +18,7 @@ import torch
 
 from foundry.core.records import EncodedRow
 from foundry.models.reward_model import is_reward_model
+from foundry.runtime.shared_prefix import turns_by_length
 from foundry.train.adapter_files import without_update
 from foundry.train.batches.arrange import Kind
 from foundry.train.batches.attention import attention_by_row
@@ -52,6 +53,10 @@ def with_rows_apart(inputs: FitInputs) -> Iterator[FitInputs]:
     if inputs.arrangement.is_given:
         yield inputs
         return
+    if _are_turned_otherwise(base, [*inputs.rows, *inputs.validation]):
+        inputs.events.emit("train", "alone")
+        yield _arranged(inputs, "single")
+        return
     with ExitStack() as stack:
         if kind != "single" and attends_by_row(base, inputs.rows):
             stack.enter_context(attention_by_row(base))
@@ -63,6 +68,16 @@ def with_rows_apart(inputs: FitInputs) -> Iterator[FitInputs]:
         if kind == "padded" and not bears_padding(inputs.model, inputs.rows):
             kind = "single"
         yield _arranged(inputs, kind)
+
+
+def _are_turned_otherwise(model: Any, rows: Sequence[EncodedRow]) -> bool:
+    """Whether some rows are so long that what shares a pass with them has other positions.
+
+    transformers 5.24 chooses LongRoPE's factors by the longest of a pass
+    (`modeling_rope_utils.py`, `longrope_frequency_update`).
+    """
+    longest = max(max(len(row.input_ids), len(row.rejected_input_ids)) for row in rows)
+    return any(longest > length for length in turns_by_length(model.config.get_text_config()))
 
 
 def _arranged(inputs: FitInputs, kind: Kind) -> FitInputs:

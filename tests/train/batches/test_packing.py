@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from foundry.core.errors import ProofError
 from foundry.core.events import Event
+from foundry.core.records import EncodedRow
 from foundry.encode.tokenize import IGNORED
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
@@ -194,3 +196,58 @@ def test_rounding_of_bfloat16_is_no_fault_and_a_token_of_another_row_is(model: A
     assert (rounded - alone).abs().max() > packing.largest_noise(half)
     assert packing._alike(rounded, alone, half)
     assert not packing._alike(other, alone, half)
+
+
+def turned_by_length(original: int) -> Any:
+    """A tiny model with LongRoPE, whose factors change beyond `original` positions."""
+    from transformers import Phi3Config, Phi3ForCausalLM
+
+    torch.manual_seed(0)
+    rope = {
+        "rope_type": "longrope",
+        "rope_theta": 10000.0,
+        "short_factor": [1.0] * 4,
+        "long_factor": [4.0, 8.0, 16.0, 32.0],
+        "original_max_position_embeddings": original,
+    }
+    sizes = {"vocab_size": 64, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    config = Phi3Config(
+        **sizes,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=8 * original,
+        original_max_position_embeddings=original,
+        rope_parameters=rope,
+        pad_token_id=0,
+    )
+    return Phi3ForCausalLM(config).eval()
+
+
+def of_length(name: str, tokens: int) -> EncodedRow:
+    ids = tuple(20 + n % 40 for n in range(tokens))
+    return EncodedRow(name, ids, ids)
+
+
+@pytest.mark.parametrize(("longest", "kind"), [(33, "single"), (32, "packed")])
+def test_model_that_turns_by_length_reads_no_row_beside_a_long_one(
+    tiny_llama: Path, tmp_path: Path, longest: int, kind: str
+):
+    """transformers 5.24 turns all of a pass as its longest row is turned."""
+    model, heard = turned_by_length(32), list[Event]()
+    rows = [of_length("short", 10), of_length("long", longest)]
+    inputs = open_run(Setup(tiny_llama), tmp_path, heard.append)
+    inputs = replace(inputs, model=model, rows=rows)
+
+    with packing.with_rows_apart(inputs) as apart:
+        assert apart.arrangement.kind == kind
+    assert ("alone" in [event["event"] for event in heard]) == (kind == "single")
+
+    beside, alone = (
+        packing._logits(model, collate.flat([_as_probe(row) for row in given]))[0, -10:]
+        for given in ([rows[1], rows[0]], [rows[0]])
+    )
+    assert packing._alike(beside, alone, model) == (kind == "packed")
+
+
+def _as_probe(row: EncodedRow) -> dict[str, Any]:
+    return {"id": row.id, "input_ids": list(row.input_ids), "labels": list(row.labels)}
