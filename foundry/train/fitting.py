@@ -40,6 +40,8 @@ from foundry.train.signals import StopRequest, stop_on_signals
 from foundry.train.steps import StepTrainer, entry
 from foundry.train.validation import Watch, watch_of
 
+# transformers' own `constant` knows no warm-up; with none of it the two are one.
+SCHEDULES: Mapping[str, str] = {"constant": "constant_with_warmup"}
 # Where in a run lies what was trained.
 FOLDERS: Mapping[Trained, str] = {"update": "adapter", "weights": "model"}
 
@@ -208,7 +210,7 @@ def _arguments(
         per_device_train_batch_size=spec.global_batch_size,
         gradient_accumulation_steps=1,
         learning_rate=spec.learning_rate,
-        lr_scheduler_type=spec.schedule,
+        lr_scheduler_type=SCHEDULES.get(spec.schedule, spec.schedule),
         warmup_steps=math.ceil(spec.warmup_ratio * inputs.steps),
         weight_decay=spec.weight_decay,
         max_grad_norm=spec.max_grad_norm,

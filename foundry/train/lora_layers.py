@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import Field
 
+from foundry.core.errors import Problem, RecipeError
 from foundry.core.fields import Number
+from foundry.core.language import gettext as _
 from foundry.train.update_layers import Placed, attach_update
 
 
@@ -43,10 +45,29 @@ def attach_moved(model: Any, places: MovedPlaces, beginning: str) -> Any:
         beginning: Which part, `pissa` or `olora`, as `peft.LoraConfig` calls it.
 
     Raises:
-        RecipeError: A name in `target_modules` matches no layer (C18).
+        RecipeError: A name in `target_modules` matches no layer (C18); or a layer is narrower than
+            the update, which has as many parts of it at most.
     """
     alpha = places.alpha or places.rank
+    _check_width(model, places)
     return attach_lora(model, places, alpha=alpha, init_lora_weights=beginning)
+
+
+def _check_width(model: Any, places: MovedPlaces) -> None:
+    from foundry.models.language_part import linear_layers
+
+    layers = linear_layers(model)
+    chosen = {
+        name: min(layer.weight.shape)
+        for name, layer in layers.items()
+        if places.target_modules == "all-linear" or name.rsplit(".", 1)[-1] in places.target_modules
+    }
+    narrow = min(chosen, key=chosen.__getitem__, default=None)
+    if narrow is not None and chosen[narrow] < places.rank:
+        what = _("`{name}` has {width} inputs or outputs, fewer than the rank of {rank}")
+        shown = what.format(name=narrow, width=chosen[narrow], rank=places.rank)
+        fix = _("set it to {most} or less").format(most=chosen[narrow])
+        raise RecipeError(Problem("adapter.rank", shown, fix))
 
 
 def attach_lora(model: Any, places: Places, *, alpha: float, **settings: Any) -> Any:

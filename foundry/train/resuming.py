@@ -23,6 +23,8 @@ def train_on(inputs: FitInputs, trainer: StepTrainer, watch: Watch) -> None:
     """
     path = _newest(inputs, trainer)
     watch.course = Course.of(inputs.run.file("metrics.jsonl"), watch.course.stopping)
+    if watch.keeps_best:
+        watch.course.gone = _gone(inputs, watch.course)
     if path is None:
         trainer.train()
     elif step_of(path) < inputs.steps and not watch.course.is_over:
@@ -55,6 +57,15 @@ def take_best(inputs: FitInputs, trainer: Any, watch: Watch) -> int:
         trainer._load_from_checkpoint(str(path))
     inputs.events.emit("train", "kept", step=best)
     return best
+
+
+def _gone(inputs: FitInputs, course: Course) -> frozenset[int]:
+    """Measured steps whose checkpoint is no longer there, which can be the best no more.
+
+    The best one's is dropped once another is better, and that one may have been damaged since.
+    """
+    folder = inputs.run.file("checkpoints")
+    return frozenset(n for n in course.losses if not checkpoint.place_of(folder, n).is_dir())
 
 
 def step_of(path: Path) -> int:

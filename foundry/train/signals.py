@@ -51,7 +51,8 @@ def stop_on_signals(heard: Callable[[], object] = lambda: None) -> Iterator[Stop
     def handle(number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and request.signal_number == signal.SIGINT:
             raise KeyboardInterrupt
-        request.signal_number = number
+        if request.signal_number != signal.SIGINT:  # a study that was told too sends SIGTERM on
+            request.signal_number = number
         heard()
 
     previous = {n: signal.signal(n, handle) for n in (signal.SIGTERM, signal.SIGINT)}

@@ -31,6 +31,7 @@ class Course:
 
     stopping: EarlyStopping | None = None
     losses: dict[int, float | None] = field(default_factory=dict)
+    gone: frozenset[int] = frozenset()  # steps whose weights are no longer there
 
     @classmethod
     def of(cls, metrics: Path, stopping: EarlyStopping | None) -> "Course":
@@ -49,8 +50,15 @@ class Course:
 
     @property
     def best(self) -> tuple[int, float] | None:
-        """The first step with the lowest loss, and that loss; None where nothing was measured."""
-        measured = [(loss, step) for step, loss in self.losses.items() if loss is not None]
+        """The first step with the lowest loss, and that loss; None where nothing was measured.
+
+        Only of those whose weights are there.
+        """
+        measured = [
+            (loss, step)
+            for step, loss in self.losses.items()
+            if loss is not None and step not in self.gone
+        ]
         return min(measured)[::-1] if measured else None
 
     @property

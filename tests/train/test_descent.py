@@ -30,6 +30,9 @@ def test_last_fifth_is_set_beside_the_first_two(losses: list[float], is_warned: 
     assert (descent.warning(losses) is not None) == is_warned
 
 
+AT_ONCE = {"schedule": "constant", "warmup_ratio": 0.0}
+
+
 @pytest.mark.parametrize(("rate", "is_warned"), [(0.1, False), (1.0, True)])
 def test_run_tells_and_records_it(tiny_llama: Path, tmp_path: Path, rate: float, is_warned: bool):
     heard = list[Event]()
@@ -37,7 +40,7 @@ def test_run_tells_and_records_it(tiny_llama: Path, tmp_path: Path, rate: float,
         Setup(tiny_llama, STEPS, adapter=full.Spec(), method=full), tmp_path, heard.append
     )
 
-    result = sft.fit(inputs, fast(STEPS, learning_rate=rate, schedule="constant"))
+    result = sft.fit(inputs, fast(STEPS, learning_rate=rate, **AT_ONCE))
 
     told = [event for event in heard if event.get("code") == descent.ROSE]
     recorded = [one for one in result.warnings if one["code"] == descent.ROSE]

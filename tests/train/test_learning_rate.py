@@ -78,6 +78,16 @@ def test_run_takes_the_rate_and_tells_why(tiny_llama: Path, tmp_path: Path):
     assert (told["key"], told["value"]) == ("learning_rate", pytest.approx(3e-4))
 
 
+def test_rate_that_stays_rises_first(tiny_llama: Path, tmp_path: Path):
+    inputs = open_run(Setup(tiny_llama, 8), tmp_path)
+
+    sft.fit(inputs, fast(8, learning_rate=1e-3, schedule="constant", warmup_ratio=0.5))
+
+    rates = [line["learning_rate"] for line in metrics(inputs.run)]
+    assert rates[:4] == sorted(set(rates[:4])) and rates[0] < 1e-3
+    assert rates[4:] == pytest.approx([1e-3] * 4)
+
+
 @pytest.mark.parametrize(
     ("train", "rate", "origin"),
     [

@@ -11,13 +11,15 @@ import pytest
 import torch
 
 from foundry.core import plugins
-from foundry.core.errors import InterruptedRun
+from foundry.core.errors import InterruptedRun, RecipeError
 from foundry.models.fetch import locate
+from foundry.models.language_part import linear_layers
 from foundry.models.load import load_model
 from foundry.train import proof
 from foundry.train.adapter_files import untrained
 from foundry.train.adapters import full
 from foundry.train.inputs import FitInputs
+from foundry.train.losses.supervised import SupervisedTrainer
 from foundry.train.trainers import pretrain, sft
 from tests.tiny_run import Setup, adapter_bytes, fast, open_run
 
@@ -98,6 +100,31 @@ def test_update_taken_from_the_base_leaves_the_model_as_it_was(tiny_llama: Path,
         assert not torch.allclose(proof.next_logits(model, prefixes), plain, atol=1e-2)
     with untrained(model, base) as before:  # the whole base, which the model lacks a part of
         assert torch.equal(proof.next_logits(before, prefixes), plain)
+
+
+@pytest.mark.parametrize("kind", ["pissa", "olora"])
+def test_update_wider_than_a_layer_is_refused_before_it_trains(tiny_llama: Path, kind: str):
+    """PEFT would begin with as many parts as the layer has, and save what cannot be read."""
+    method, base = plugins.load("adapter", kind), locate(str(tiny_llama), Path())
+    model = load_model(base)
+    least = min(min(layer.weight.shape) for layer in linear_layers(model).values())
+
+    with pytest.raises(RecipeError, match=f"set it to {least} or less"):
+        method.attach(model, method.Spec(rank=least + 1))
+    assert method.attach(load_model(base), method.Spec(rank=least)) is not None
+
+
+@pytest.mark.parametrize(("kind", "mark"), [("ia3", "ia3_l"), ("dora", "lora_magnitude_vector")])
+def test_what_multiplies_the_base_is_not_pulled_to_zero(
+    tiny_llama: Path, tmp_path: Path, kind: str, mark: str
+):
+    inputs = open_run(setup(tiny_llama, kind), tmp_path)
+    trainer = object.__new__(SupervisedTrainer)
+    names = trainer.get_decay_parameter_names(inputs.model)
+
+    assert not any(mark in name for name in names)
+    assert any(mark in name for name, _p in inputs.model.named_parameters())
+    assert ("lora_A" in "".join(names)) == (kind == "dora")
 
 
 def test_second_matrix_of_lora_plus_learns_faster(tiny_llama: Path, tmp_path: Path):

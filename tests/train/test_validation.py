@@ -240,3 +240,30 @@ def test_best_checkpoint_that_is_damaged_is_told(tiny_llama: Path, tmp_path: Pat
     assert isinstance(told, ResourceError), repr(told)
     assert "the best checkpoint cannot be used: optimizer.pt is missing" in str(told)
     assert checkpoint.newest_whole(path / "checkpoints")[0] is not None
+
+
+def test_best_step_whose_checkpoint_is_gone_is_the_best_no_more():
+    course = Course(losses={20: 1.0, 40: 2.0, 60: 0.5})
+
+    assert course.best == (60, 0.5)
+    course.gone = frozenset({20, 60})
+    assert course.best == (40, 2.0)
+    course.add(80, 1.5)
+    assert course.best == (80, 1.5)
+
+
+def test_run_that_goes_on_from_before_a_damaged_best_step_keeps_one_that_is_there(
+    tiny_llama: Path, tmp_path: Path
+):
+    """Step 3 was the best and dropped for step 4, which is damaged; the rest is worse than 3."""
+    path, losses = tmp_path / "run", [3.0, 2.5, 1.0, 0.5]
+    keep = {**BEST, "keep_checkpoints": 2, "checkpoint_every": 2}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "validation_loss", said([*losses, *[9.0] * 8]))
+        begun = opened(tiny_llama, path, stop_at(4))
+        assert isinstance(ended(lambda: training.fit(begun, **keep)), InterruptedRun)
+        names = training.saved(begun.run)
+        (path / "checkpoints" / names[-1] / "optimizer.pt").unlink()
+        result = training.fit(opened(tiny_llama, path), **keep)
+
+    assert f"step-{result.validation['kept_step']:06d}" in training.saved(begun.run)

@@ -18,6 +18,10 @@ from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from foundry.train.losses.preference import AnswerTrainer, Preference
 from foundry.train.steps import Batch
 
+# An answer that the model is sure of has a mean of exactly 0 in float32, whose odds are infinite
+# and whose gradient is no number. A unit below is the surest that float32 tells from it.
+SUREST = -(2.0**-23)
+
 
 class OddsTrainer(AnswerTrainer, ORPOTrainer):  # type: ignore[misc]
     """An `ORPOTrainer` over encoded pairs; an item is a pair."""
@@ -39,7 +43,7 @@ class OddsTrainer(AnswerTrainer, ORPOTrainer):  # type: ignore[misc]
         """The sum over the pairs of a micro-batch."""
         better_P, worse_P = self.log_probs(model, inputs).means_R.chunk(2)
         weighted_P, better_reward_P, worse_reward_P, _ratio, _odds = self.odds_ratio_loss(
-            better_P, worse_P
+            better_P.clamp(max=SUREST), worse_P.clamp(max=SUREST)
         )
         self.add("rewards/chosen", better_reward_P)
         self.add("rewards/rejected", worse_reward_P)
@@ -68,5 +72,6 @@ class Odds(Preference):
         return sum(map(self._of_a_pair, better, worse)) / len(rows)
 
     def _of_a_pair(self, better: float, worse: float) -> float:
-        odds = better - math.log(-math.expm1(better)) - worse + math.log(-math.expm1(worse))
+        a, b = min(better, SUREST), min(worse, SUREST)
+        odds = a - math.log(-math.expm1(a)) - b + math.log(-math.expm1(b))
         return -better + self.beta * math.log1p(math.exp(-odds))

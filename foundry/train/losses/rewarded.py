@@ -28,6 +28,17 @@ STD_FLOOR = 1e-4
 # In nats, of one token. Float32 noise of tiny models is under 1e-4, and an answer that sees what
 # fills up its prompt is further off than this. In bfloat16 the worst of thousands says little.
 LARGEST_NOISE, LARGEST_NOISE_OF_HALF = 1e-3, 1.0
+# A float32 mean of a few numbers of one size: a rounding for each pair that is added, and one of
+# the division; each is half a unit (2^-24) of the sum at most.
+FLOAT32_UNIT, MEAN_ROUNDINGS = 2.0**-23, 4
+
+
+@dataclass(frozen=True)
+class Advantage:
+    """What an answer is worth beside its group, and how far float32 may be from it."""
+
+    value: float
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -95,8 +106,11 @@ class Rewarded(Objective):
 
     def _checked(self, trainer: Any, answers: Sequence[Row]) -> dict[str, Any]:
         model, items = trainer.model, trainer.items(answers)
-        advantages = self.advantages(trainer, answers)
-        off = max(abs(float(a["advantage"]) - b) for a, b in zip(answers, advantages, strict=True))
+        found = self._by_rewards(trainer, answers)
+        apart = (
+            (float(a["advantage"]) - one.value, one) for a, one in zip(answers, found, strict=True)
+        )
+        off = max(abs(by) - one.noise for by, one in apart)
         if off > proof.LOSS_TOLERANCE:
             what = _("an advantage differs by {off:.3g} from what the rewards say by hand")
             raise proof.refuse("train.loss", what.format(off=off))
@@ -147,24 +161,26 @@ class Rewarded(Objective):
             raise proof.refuse("train.loss", what.format(off=off))
         return off
 
-    def advantages(self, trainer: Any, answers: Sequence[Row]) -> list[float]:
+    def _by_rewards(self, trainer: Any, answers: Sequence[Row]) -> "list[Advantage]":
         """What each answer is worth beside its group, from the rewards alone.
 
         (r - mean) / (std + 1e-4), with the standard deviation (n - 1) of the group, of all answers
-        of the step, or 1 by `scale_rewards`.
+        of the step, or 1 by `scale_rewards`. TRL takes the mean in float32: of six equal rewards of
+        0.3 it is a unit off, which the floor of 1e-4 makes 3e-4 of.
         """
         rewards = self.drawing.rewards
         worth = [
             total(rewards, self.drawing.asked[a["id"]].example, trainer.said(a["said_ids"])) or 0.0
             for a in answers
         ]
-        size, made = self.choices.group_size, list[float]()
+        size, made = self.choices.group_size, list[Advantage]()
         for start in range(0, len(worth), size):
             group = torch.tensor(worth[start : start + size], dtype=torch.float64)
             over = {"group": group, "batch": torch.tensor(worth, dtype=torch.float64)}
             scale = over.get(self.choices.scale_rewards)
             by = 1.0 if scale is None else float(scale.std()) + STD_FLOOR
-            made += ((group - group.mean()) / by).tolist()
+            noise = MEAN_ROUNDINGS * FLOAT32_UNIT * float(group.abs().max()) / by
+            made += [Advantage(one, noise) for one in ((group - group.mean()) / by).tolist()]
         return made
 
     def by_hand(self, trainer: Any, answers: Sequence[Row], advantages: Sequence[float]) -> float:

@@ -1,5 +1,6 @@
 """What the answers that a step drew were worth, as a line of `metrics.jsonl` tells it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
@@ -19,7 +20,8 @@ def told(
 
     `reward` is the mean of the weighted sums and `reward_std` their standard deviation (n - 1) over
     all answers of the step; `reward_low` and `reward_high` are the mean's interval, see `interval`;
-    `reward_<kind>` the mean of one reward before it is weighed; `groups_alike` the share of
+    `reward_<kind>` the mean of one reward before it is weighed, left out where it judges no answer
+    of the step, as facts do of a row without any; `groups_alike` the share of
     questions whose answers all had one reward, so that nothing was learned from them; `answers`
     and `answer_tokens` count what was drawn, `stopped` those that the model ended itself.
 
@@ -30,12 +32,13 @@ def told(
         stop_ids: What ends an answer.
     """
     answers = [answer for group in groups for answer in group]
+    each = {kind: metrics[name][-1] for kind, name in names.items()}
     stopped = sum(answer["said_ids"][-1] in stop_ids for answer in answers)
     return {
         "reward": metrics["reward"][-1],
         "reward_std": metrics["reward_std"][-1],
         **interval(groups),
-        **{f"reward_{kind}": metrics[name][-1] for kind, name in names.items()},
+        **{f"reward_{kind}": said for kind, said in each.items() if not math.isnan(said)},
         "groups_alike": fmean(map(_is_alike, groups)),
         "answers": len(answers),
         "answer_tokens": sum(len(answer["said_ids"]) for answer in answers),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,10 +21,12 @@ from foundry.encode.tokenize import open_encoder
 from foundry.train import descent
 from foundry.train.adapters import full, pissa
 from foundry.train.inputs import FitInputs
-from foundry.train.losses import grouped
+from foundry.train.losses import grouped, rewarded
 from foundry.train.losses.asking import questions
 from foundry.train.losses.grouped import GroupTrainer
 from foundry.train.losses.noise import seeds_of
+from foundry.train.losses.rewarded import STD_FLOOR, Choices, Rewarded
+from foundry.train.proof import LOSS_TOLERANCE
 from foundry.train.trainers import grpo
 from tests import tiny, tiny_recipe
 from tests.cases import case, change
@@ -347,3 +350,24 @@ def test_class_that_also_sees_draws_and_learns_as_its_text_alone(one_thread: Non
     for seeing, alone in zip(*found, strict=True):
         assert seeing["reward"] == alone["reward"]
         assert seeing["grad_norm"] == pytest.approx(alone["grad_norm"], rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [3, 5, 6, 7, 9, 12])
+@pytest.mark.parametrize("worth", [0.3, 1 / 3, -0.7])
+def test_rewards_that_are_all_one_are_off_by_no_more_than_float32_makes_them(
+    size: int, worth: float, monkeypatch: pytest.MonkeyPatch
+):
+    """TRL's mean of six times 0.3 is a unit off, which the floor of the deviation makes 3e-4 of."""
+    monkeypatch.setattr(rewarded, "total", lambda *_: worth)
+    example = SimpleNamespace(example=None)
+    drawing = SimpleNamespace(rewards=(), asked={"a": example})
+    method = Rewarded(drawing, Choices(size, MOST, 1.0, "dapo", "group"))
+    trainer = SimpleNamespace(said=lambda _ids: None)
+
+    made = method._by_rewards(trainer, [{"id": "a", "said_ids": [7]}] * size)
+
+    given = torch.full((size,), worth)
+    for mean in (given.mean(), given.double().mean().float() * (1 + 2**-23)):
+        theirs = ((given - mean) / (given.std() + STD_FLOOR)).abs().max()
+        assert float(theirs) - made[0].noise < LOSS_TOLERANCE
+    assert made[0].value == pytest.approx(0, abs=1e-9) and made[0].noise < 2e-2

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -180,6 +181,28 @@ def test_loss_of_odds_is_the_formula_by_hand(tiny_llama: Path, tmp_path: Path):
     expected = (-better - BETA * sigmoid((odds[0] / odds[1]).log()).log()).mean()
 
     assert found == pytest.approx(float(expected), rel=2e-5)
+
+
+def test_answer_that_the_model_is_sure_of_has_a_gradient():
+    """Its mean log-probability is exactly 0 in float32, and TRL's odds of it are infinite."""
+    from foundry.train.losses.odds import Odds, OddsTrainer
+
+    means = torch.tensor([0.0, -1.0, -2.0, 0.0], requires_grad=True)
+    trainer = SimpleNamespace(
+        beta=BETA,
+        accelerator=SimpleNamespace(device=torch.device("cpu")),
+        log_probs=lambda _model, _inputs: SimpleNamespace(means_R=means),
+        add=lambda _name, _values: None,
+    )
+    trainer.odds_ratio_loss = MethodType(OddsTrainer.odds_ratio_loss, trainer)
+
+    loss = OddsTrainer.summed_loss(trainer, None, {})
+    loss.backward()
+
+    assert means.grad is not None and bool(torch.isfinite(means.grad).all())
+    ones = torch.ones(4, dtype=torch.float64)
+    by_hand = 2 * Odds(BETA).expected(means.detach().double(), ones, [0, 1])
+    assert loss.item() == pytest.approx(by_hand, rel=1e-4)
 
 
 ALWAYS_TUNED = change(preference, "reference_of", lambda model: nullcontext)

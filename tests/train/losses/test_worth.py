@@ -1,5 +1,6 @@
 """The interval of a step's reward is that of its questions, not of answers that resemble."""
 
+import json
 from collections.abc import Callable, Iterable
 
 import numpy
@@ -61,3 +62,19 @@ def test_groups_are_alike_where_their_own_rewards_are():
 
     assert found["groups_alike"] == 4 / 5
     assert (found["answers"], found["stopped"]) == (10, 10)
+
+
+def test_reward_that_judges_no_answer_of_a_step_has_no_number():
+    """A row without required facts beside a reward of length: TRL's mean of nothing is NaN."""
+    groups = answers([1.0, 0.0])
+    for answer in groups[0]:
+        answer["said_ids"] = [7]
+    metrics = {
+        **{"reward": [0.5], "reward_std": [0.4]},
+        **{"facts/mean": [float("nan")], "length/mean": [0.5]},
+    }
+
+    found = worth.told(groups, metrics, {"facts": "facts/mean", "length": "length/mean"}, [7])
+
+    assert "reward_facts" not in found and found["reward_length"] == 0.5
+    assert json.dumps(found, allow_nan=False)
