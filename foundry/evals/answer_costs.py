@@ -1,7 +1,8 @@
 """What a thousand answers take: seconds as measured here, electricity and NT$ as they follow.
 
 A meter of the processors counts what they alone drew; where there is none, the whole machine is
-assumed to draw what the plan states for it. Either way the report says which.
+assumed to draw what the plan states for it. Either way the report says which. Of a machine that
+others used at the same time, only this run's share counts.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ def answer_costs(
     those of its answers, prompts left out. What evaluators bring among `items` counts neither as
     answers nor as seconds. A number is None where it is not known: money without a price, anything
     of a column without seconds. Beside the columns stand the assumptions: `watts`, `watts_from`,
-    `twd_per_kwh`, `price_from`, `twd_per_hour`, `rent_from`.
+    `twd_per_kwh`, `price_from`, `twd_per_hour`, `rent_from`, and `share`, of the machine.
     """
     return {
         "answers": ANSWERS,
@@ -33,6 +34,7 @@ def answer_costs(
         "price_from": charges.price_from,
         "twd_per_hour": charges.twd_per_hour,
         "rent_from": charges.rent_from,
+        "share": rounded(charges.share),
         "columns": [_cost(one, one.own(items), charges) for one in columns if one.settings],
     }
 
@@ -41,17 +43,17 @@ def _cost(column: Column, answers: Sequence[Answer], charges: Charges) -> dict[s
     scale = ANSWERS / max(1, len(answers))
     seconds = None if column.seconds is None else column.seconds * scale
     tokens = scale * sum(answer.tokens for answer in answers)
-    metered = column.joules if charges.is_metered else None
-    assumed = None if None in (charges.watts, seconds) else charges.watts * seconds
-    joules = assumed if metered is None else metered * scale
+    metered = None if column.joules is None else column.joules * scale
+    joules, is_metered = charges.joules(metered, seconds)
     kwh = None if joules is None else joules / JOULES_PER_KWH
     price, rent = charges.twd_per_kwh, charges.twd_per_hour
+    hours = None if seconds is None else seconds / 3600 * charges.share
     return {
         "column": column.name,
         "seconds": rounded(seconds),
         "tokens_per_s": rounded(tokens / seconds) if seconds else None,
         "kwh": rounded(kwh),
-        "kwh_from": "assumed" if metered is None else "meter",
+        "kwh_from": "meter" if is_metered else "assumed",
         "twd": None if None in (kwh, price) else rounded(kwh * price),
-        "rent_twd": None if None in (seconds, rent) else rounded(seconds / 3600 * rent),
+        "rent_twd": None if None in (hours, rent) else rounded(hours * rent),
     }

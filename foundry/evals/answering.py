@@ -89,12 +89,15 @@ class Sheet:
             the decoding; answers of another are asked again.
         on_answer: Told how many of how many are there.
         at_once: How many questions are given to the model together.
+        ready: Called before the first question, where one is left: what it takes, such as loading
+            the model, is no time of answering.
     """
 
     file: Path
     made_from: str
     on_answer: Callable[[int, int], None]
     at_once: int = BATCH
+    ready: Callable[[], object] = lambda: None
 
 
 def ask(runtime: Runtime, items: Sequence[Item], asked: Asked, sheet: Sheet) -> Column:
@@ -150,15 +153,18 @@ def fill(
         sheet: Where the answers are kept.
     """
     file, size = sheet.file, sheet.at_once
-    answers, meter = dict(resume_answers(file, sheet.made_from)), Meter()
+    answers, joules = dict(resume_answers(file, sheet.made_from)), None
     is_fresh = not answers
-    for start in range(0, len(items), size):
-        batch = items[start : start + size]
-        if all(item.example.id in answers for item in batch):
-            continue
+    batches = [items[start : start + size] for start in range(0, len(items), size)]
+    left = [one for one in batches if not all(item.example.id in answers for item in one)]
+    if left:
+        sheet.ready()
+    meter = Meter()
+    for batch in left:
         started = time.monotonic()
         made = answer(batch)
         append_seconds(file, time.monotonic() - started)
+        joules = meter.joules()  # which goes around within an hour, so that it is read every time
         for one in made:
             if one.item_id not in answers:
                 append_answer(file, one)
@@ -166,8 +172,7 @@ def fill(
         sheet.on_answer(len(answers), len(items))
     wanted = {item.example.id for item in items}
     kept = {key: one for key, one in answers.items() if key in wanted}
-    joules = meter.joules() if is_fresh else None
-    return Filled(kept, round(seconds_spent(file), 3), joules)
+    return Filled(kept, round(seconds_spent(file), 3), joules if is_fresh else None)
 
 
 def is_beyond(runtime: Runtime, asked: Asked) -> bool:

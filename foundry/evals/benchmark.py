@@ -18,9 +18,10 @@ and `instruction` it has `items(limit)`, `text(example, few_shot)` and `turns(ex
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -157,7 +158,8 @@ def load_task(name: str, data: Path, wanted: Wanted) -> Task:
     """
     module = plugins.load("benchmark", name)
     paths = _files(module, name, data)
-    pool = [Item(example, path.stem) for path in paths for example in module.read(path)]
+    names = _names(paths, data)
+    pool = [_item(example, path, names[path]) for path in paths for example in module.read(path)]
     few_shot = module.SHOTS if wanted.few_shot is None else wanted.few_shot
     is_text = module.METHOD == "text"
     order = sorted(pool, key=lambda item: draw(wanted.seed, item.example.id))
@@ -176,7 +178,7 @@ def load_task(name: str, data: Path, wanted: Wanted) -> Task:
         "evaluators": [dict(entry) for entry in module.EVALS],
         "few_shot": len(shots),
         "shots": [shot.id for shot in shots],
-        "files": {path.name: atomic.sha256(path) for path in paths},
+        "files": {f"{names[path]}{path.suffix}": atomic.sha256(path) for path in paths},
     }
     evals = evaluators_of(module, [item.example for item in pool])
     if is_text:
@@ -277,6 +279,40 @@ def _files(module: ModuleType, name: str, data: Path) -> list[Path]:
     patterns = ", ".join(module.FILES)
     fix = _("give the file itself as `--data`")
     raise ResourceError(Problem(str(data), what.format(name=name, patterns=patterns), fix))
+
+
+def _names(paths: Sequence[Path], data: Path) -> dict[Path, str]:
+    """What each file's questions are called by: its stem, or its place where two have one.
+
+    Raises:
+        DataError: Two files cannot be told apart.
+    """
+    stems = Counter(path.stem for path in paths)
+    names = {
+        path: path.stem if stems[path.stem] == 1 else _place(path, data).replace("/", "-")
+        for path in paths
+    }
+    twice = [path for path, name in names.items() if list(names.values()).count(name) > 1]
+    if twice:
+        what, fix = _("another file has the same name"), _("give each file a name of its own")
+        raise DataError([Problem(str(path), what, fix) for path in twice])
+    return names
+
+
+def _place(path: Path, data: Path) -> str:
+    return path.relative_to(data).with_suffix("").as_posix()
+
+
+def _item(example: Example, path: Path, name: str) -> Item:
+    """An item under its file's name, which is its stem in what a benchmark reads."""
+
+    def renamed(key: str) -> str:
+        return f"{name}{key.removeprefix(path.stem)}" if key.startswith(path.stem) else key
+
+    if name == path.stem:
+        return Item(example, name)
+    said = {"id": renamed(example.id), "group": renamed(example.group)}
+    return Item(replace(example, **said, source=f"{name}{path.suffix}"), name)
 
 
 def draw(seed: int, key: str) -> str:

@@ -35,6 +35,7 @@ from foundry.evals.contamination import Overlap, overlaps
 from foundry.evals.harness import HarnessTask
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
+from foundry.evals.room import check_longest
 from foundry.evals.run_facts import made_by
 from foundry.evals.subjects import Speech, Subject, check_template
 from foundry.evals.wording import LANGUAGES, Text
@@ -227,6 +228,7 @@ def _columns(
     with subject.speaking() as speech:
         made = [make_prompts(subject, speech, task) for task in tasks]
     longest = max(prompts.longest for prompts in made)
+    check_longest(subject.name, longest - SPARE_TOKENS, speech.context)
     with ExitStack() as stack:
         model = Late(subject, stack, lambda: subject.opened(longest, bench.batch_size))
         for task, prompts in zip(tasks, made, strict=True):
@@ -302,7 +304,8 @@ def _column(bench: Bench, subject: Subject, task: Task, prompts: Prompts, model:
         column = f"{subject.name}, {task.name}"
         bench.events.emit("evaluate", "answers", column=column, done=done, of=of)
 
-    sheet = Sheet(file, made_from, told, max(BATCH, bench.batch_size))
+    at_once = max(BATCH, bench.batch_size)
+    sheet = Sheet(file, made_from, told, at_once, ready=lambda: model.runtime)
     asked = Asked(subject.name, subject.title, prompts.prompts, prompts.decoding, prompts.settings)
     if task.method == "generate":
         return ask(model, task.items, asked, sheet)

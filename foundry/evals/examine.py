@@ -33,6 +33,7 @@ from foundry.evals.references import Reference, named
 from foundry.evals.report.html import write_report
 from foundry.evals.report.rows import write_rows
 from foundry.evals.reward_pairs import LONGER, Pairs, longer_answer, model_columns, pairs_of
+from foundry.evals.room import longest_of
 from foundry.evals.run_facts import base_identity
 from foundry.evals.unmeasured import measures_nothing, unmeasured_report
 from foundry.runtime.contract import Decoding, Runtime
@@ -65,6 +66,7 @@ class Examination:
     that decides the base's answers beside the prompts; another run that has the same may be asked
     in this one's place. `train` has each training row once; `replayed` names the files whose rows
     are only there against forgetting. `references` are models that stand beside the tuned one.
+    `context` is how many tokens the base reads; None where examples are not to be left out for it.
     """
 
     recipe: Recipe
@@ -85,6 +87,7 @@ class Examination:
     charges: Charges = field(default_factory=Charges)
     replayed: Collection[str] = ()
     references: Sequence[BaseModel] = ()
+    context: int | None = None
 
     @cached_property
     def brought(self) -> list[Brought]:
@@ -223,8 +226,8 @@ def _evidence(exam: Examination) -> Evidence:
 def _base_columns(exam: Examination) -> Iterator[Column]:
     few_shot = exam.recipe.evaluation.few_shot
     asked = [[_chat_prompts(exam, "base"), *_brought(exam, "base")]]
-    if few_shot:
-        asked.append([_few_shot_prompts(exam, few_shot)])
+    if few_shot and (shown := _few_shot_prompts(exam, few_shot)) is not None:
+        asked.append([shown])
     with _base_runtime(exam, [one for each in asked for one in each]) as runtime:
         for each in asked:
             yield _ask_all(exam, runtime, each)
@@ -284,9 +287,7 @@ def _llamacpp(one: Delivered, asked: Sequence[Asked]) -> Any:
     """llama.cpp with just the context that the longest prompt and its answer need."""
     from foundry.runtime.llamacpp import LlamaCppRuntime
 
-    longest = max(
-        len(ids) + one.decoding.max_new_tokens for one in asked for ids in one.prompts.values()
-    )
+    longest = max(longest_of(one.prompts, one.decoding) for one in asked)
     context = longest + SPARE_TOKENS
     if one.base is None:
         return LlamaCppRuntime(one.file, context=context)
@@ -303,9 +304,21 @@ def _brought(exam: Examination, name: str) -> list[Asked]:
     return brought_prompts(exam.brought, exam.encoder, name, exam.stop_ids)
 
 
-def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked:
-    """Plain text with solved examples, ended by a line end."""
+def _few_shot_prompts(exam: Examination, few_shot: int) -> Asked | None:
+    """Plain text with solved examples, ended by a line end.
+
+    Only so many examples as the base can read before the longest question; None if not one.
+    """
     shots = pick_shots(exam.shown, n=few_shot, seed=SHOTS_SEED)
+    while shots:
+        asked = _shown(exam, shots)
+        if exam.context is None or longest_of(asked.prompts, asked.decoding) <= exam.context:
+            return asked
+        shots.pop()
+    return None
+
+
+def _shown(exam: Examination, shots: Sequence[Example]) -> Asked:
     prompts = {
         i.example.id: exam.encoder.ids(few_shot_text(shots, i.example, Labels()))
         for i in exam.items

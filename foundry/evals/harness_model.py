@@ -25,6 +25,7 @@ from foundry.core.records import Turn
 from foundry.evals.answering import BATCH, Prompting, decoding_settings, settings
 from foundry.evals.answers import Answer, Column
 from foundry.evals.harness import ROLLING, HarnessTask, item_id
+from foundry.evals.room import check_longest
 from foundry.evals.subjects import Speech, Subject, check_template
 from foundry.models.quiet import quiet
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood, Runtime
@@ -229,7 +230,7 @@ class RuntimeLM(TemplateLM):  # type: ignore[misc]
         ask: Callable[[Runtime, Sequence[Any]], Sequence[Any]],
     ) -> list[dict[str, Any]]:
         """A line for each request; always in the same batches, as `answering.fill` says why."""
-        self._check_fits(longest)
+        check_longest(self.opened.subject.name, longest, self.speech.context)
         keys = [atomic.fingerprint(line) for _request, line in asked]
         distinct = dict(zip(keys, asked, strict=True))
         self.requests.update(distinct)
@@ -250,14 +251,6 @@ class RuntimeLM(TemplateLM):  # type: ignore[misc]
                             record.add({"key": key, **distinct[key][1], **asdict(one)})
                     self.opened.told(sum(key in record.lines for key in distinct), len(distinct))
         return [record.lines[key] for key in keys]
-
-    def _check_fits(self, longest: int) -> None:
-        most = self.speech.context
-        if longest > most + 1:  # nothing is read after the last token
-            what = _("a prompt with its answer has {longest} tokens, the model reads {most}")
-            fix = _("show fewer worked examples with `--few-shot`")
-            told = what.format(longest=longest, most=most)
-            raise ResourceError(Problem(self.opened.subject.name, told, fix))
 
 
 class Counting(RuntimeLM):

@@ -9,25 +9,25 @@ with ids and log-probabilities of the most likely ids (engines.md 14).
 import http.client
 import json
 import math
-import os
 import shutil
 import socket
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from foundry.core.environment import cores
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import Turn
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
 
-TIMEOUT_S = 600
 EVERY_TOKEN = 1 << 20  # more than any vocabulary has
 
 
@@ -59,12 +59,13 @@ class LlamaCppRuntime:
         parameters.fit_params = False
         parameters.verbosity = -1
         parameters.endpoint_props = True
-        parameters.cpuparams.n_threads = os.cpu_count() or 1
+        parameters.cpuparams.n_threads = cores()
         if lora is not None:
             parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
         self.name = "llama.cpp"
         self.tokens_at_once = 1
         self.slots = slots
+        self._open: set[http.client.HTTPConnection] = set()
         folder = tempfile.mkdtemp(prefix="foundry-")
         self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         if sys.platform != "win32":
@@ -135,7 +136,7 @@ class LlamaCppRuntime:
                 on_batch(done)
             return result
 
-        with ThreadPoolExecutor(self.slots) as pool:
+        with self._threads() as pool:
             return list(pool.map(one, prompts))
 
     def _answer(self, prompt: Sequence[int], decoding: Decoding) -> Generation:
@@ -215,7 +216,7 @@ class LlamaCppRuntime:
 
         if any(not prompt or not c for prompt, c in zip(prompts, continuations, strict=True)):
             raise ValueError("neither a prompt nor a continuation may be empty")
-        with ThreadPoolExecutor(self.slots) as pool:
+        with self._threads() as pool:
             return list(pool.map(one, prompts, continuations))
 
     def _worth(self, prefix: Sequence[int], token: int) -> tuple[float, bool]:
@@ -246,13 +247,31 @@ class LlamaCppRuntime:
     def _get(self, path: str) -> dict[str, Any]:
         return self._asked("GET", path, None)
 
+    @contextmanager
+    def _threads(self) -> Iterator[ThreadPoolExecutor]:
+        """One for each slot; where the block is broken off, what is under way is given up."""
+        with ThreadPoolExecutor(self.slots) as pool:
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for connection in tuple(self._open):
+                    with suppress(OSError, AttributeError):  # not yet open, or closed by now
+                        connection.sock.shutdown(socket.SHUT_RDWR)
+                raise
+
     def _asked(self, method: str, path: str, payload: bytes | None) -> dict[str, Any]:
         connection = self._connection()
+        self._open.add(connection)
         try:
             connection.request(method, path, payload, {"Content-Type": "application/json"})
             response = connection.getresponse()
             answer = json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            what, fix = _("llama.cpp broke off ({error})"), _("run the same command again")
+            raise ResourceError(Problem(path, what.format(error=error), fix)) from error
         finally:
+            self._open.discard(connection)
             connection.close()
         if response.status != http.client.OK:
             what = _("llama.cpp answered {status} ({answer})")
@@ -262,18 +281,21 @@ class LlamaCppRuntime:
     def _connection(self) -> http.client.HTTPConnection:
         if self._address.scheme == "unix":
             return _UnixConnection(self._address.path)
-        return http.client.HTTPConnection(self._address.netloc, timeout=TIMEOUT_S)
+        return http.client.HTTPConnection(self._address.netloc)
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+    """HTTP over a Unix socket.
+
+    Without a limit of time: nothing is sent before an answer is whole, which may take an hour of a
+    large model on few cores, and the server lives in this very process.
+    """
 
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+        super().__init__("localhost")
         self._path = path
 
     def connect(self) -> None:
         """Open the socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)

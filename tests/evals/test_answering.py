@@ -1,10 +1,13 @@
 """A column is filled once, goes on where it stopped, and records how it was asked (C28)."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from foundry.core.energy import Meter
+from foundry.evals import answering
 from foundry.evals.answering import Asked, Prompting, Sheet, ask, settings
 from foundry.evals.answers import SETTINGS, Item, seconds_spent
 from foundry.runtime.contract import Decoding, Generation
@@ -121,3 +124,47 @@ def test_settings_tell_two_ways_of_asking_apart(asked: Asked):  # C28
 def test_every_bos_at_the_head_is_counted(ids: list[int], count: int):  # C28
     assert settings([ids], Decoding(1), Prompting("t", bos_id=2))["bos_count"] == count
     assert settings([ids], Decoding(1), Prompting("t"))["bos_count"] == 0
+
+
+def test_what_comes_before_the_first_question_is_no_time_of_answering(
+    runtime: Counted, asked: Asked, tmp_path: Path
+):
+    begun: list[float] = []
+
+    def load() -> None:
+        time.sleep(1.5)
+        begun.append(time.monotonic())
+
+    column, _told = fill(runtime, asked, tmp_path / "tuned.jsonl", items=ITEMS[:1], ready=load)
+
+    assert column.seconds is not None and len(begun) == 1
+    assert column.seconds <= time.monotonic() - begun[0]
+    fill(runtime, asked, tmp_path / "tuned.jsonl", items=ITEMS[:1], ready=load)
+    assert len(begun) == 1  # nothing is left to ask
+
+
+def test_counter_that_goes_around_between_batches_is_read_at_each(
+    runtime: Counted, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """RAPL's counter holds about an hour's joules (`core/energy.py`)."""
+    zone, most, drawn = tmp_path / "powercap" / "intel-rapl:0", 1_000_000, [0]
+    zone.mkdir(parents=True)
+    (zone / "max_energy_range_uj").write_text(str(most), encoding="utf-8")
+
+    def draw() -> None:
+        (zone / "energy_uj").write_text(str(drawn[0] % most), encoding="utf-8")
+
+    draw()
+    monkeypatch.setattr(answering, "Meter", lambda: Meter(tmp_path / "powercap"))
+    generate = runtime.generate
+
+    def drawing(prompts: list[list[int]], decoding: Decoding) -> list[Generation]:
+        drawn[0] += 700_000
+        draw()
+        return generate(prompts, decoding)
+
+    monkeypatch.setattr(runtime, "generate", drawing)
+
+    column, _told = fill(runtime, asked, tmp_path / "t.jsonl", items=ITEMS[:4], at_once=1)
+
+    assert column.joules == pytest.approx(4 * 0.7)

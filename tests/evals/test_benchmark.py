@@ -211,3 +211,18 @@ def test_benchmark_says_what_it_is(name: str):
     assert set(module.TITLE) == {"en", "zh-TW"}
     assert module.version >= 1
     assert {entry["kind"] for entry in module.EVALS} <= set(plugins.names("evaluator"))
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path):
+    for folder, text in (("a", "短文"), ("b", "一篇比較長的文章")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "index.md").write_text(text, encoding="utf-8")
+
+    task = load_task("perplexity", tmp_path, Wanted())
+
+    assert ids(task) == {"a-index-1", "b-index-1"}
+    assert {item.part for item in task.items} == {"a-index", "b-index"}
+    assert set(task.said["files"]) == {"a-index.md", "b-index.md"}
+    (tmp_path / "a-index.md").write_text("第三篇", encoding="utf-8")
+    with pytest.raises(DataError, match="another file has the same name"):
+        load_task("perplexity", tmp_path, Wanted())

@@ -80,3 +80,21 @@ def test_bar_goes_from_zero_to_its_value():
     assert up[0] == middle and down[0] + down[1] == middle
     assert down[1] == 2 * up[1]
     assert up[1] > 0
+
+
+def test_loss_below_zero_is_drawn_inside_the_chart():
+    losses = [0.69, 0.2, -0.12, -0.6, -1.2]
+
+    drawn = svg.line_chart([("loss", list(enumerate(losses, 1)))], name="n", x="x", y="y")
+
+    (line,) = re.findall(r'<polyline class="line loss" points="(.*?)"', drawn)
+    heights = [float(point.split(",")[1]) for point in line.split()]
+    assert heights == sorted(heights)
+    assert heights[0] >= svg.TOP and heights[-1] <= svg.HEIGHT - svg.BOTTOM
+    assert ">-2<" in drawn and ">1<" in drawn
+
+
+def test_loss_above_zero_stands_on_an_axis_from_zero():
+    drawn = svg.line_chart([("loss", [(1, 3.0), (2, 1.0)])], name="n", x="x", y="y")
+
+    assert ">0<" in drawn and ">4<" in drawn and ">-" not in drawn

@@ -14,6 +14,7 @@ from foundry.evals.endpoint import LONGEST_WAIT_S, TRIES, waiting
 from foundry.evals.evaluators.judge import COMPANIONS, agreement
 from foundry.evals.judge_prompt import choice
 from foundry.evals.judging import judged
+from foundry.evals.report.html import write_report
 from foundry.planning.refusals import check_judge
 from tests.evals.conftest import Shop
 from tests.evals.judge_server import always_first, fair, rambling, serving
@@ -98,6 +99,31 @@ def test_a_judge_that_takes_the_first_is_exposed_and_decides_nothing(trial: Tria
     assert verdict(report) == "NO DIFFERENCE"
     assert trial.mean(report, "judge-consistency") == 0.0
     assert trial.mean(report, "judge-first") == 1.0
+
+
+@pytest.mark.parametrize("kinds", [("judge", "exact-match"), ("exact-match", "judge")])
+def test_report_has_no_bar_for_a_column_that_was_not_judged(trial: Trial, kinds, tmp_path: Path):
+    """Of four columns, as a recipe with exports has them, a judge is asked about two."""
+    shop = trial.shop
+    trial.columns[1:1] = [shop.column("base-few-shot", shop.right(10))]
+    trial.columns.append(shop.column("delivered", shop.right(30)))
+    roles = Roles(base=("base", "base-few-shot"), tuned="tuned", delivered=("delivered",))
+    with serving(fair) as endpoint:
+        judge, columns = trial.judge(endpoint.url, roles=roles)
+    blocks = {"judge": judge[0], "exact-match": shop.block("exact-match")}
+
+    report = build_report(
+        shop.items,
+        columns,
+        measures=Measures([blocks[kind] for kind in kinds]),
+        roles=roles,
+        evidence=Evidence({"en": "Shop", "zh-TW": "商店"}),
+        seed=7,
+    )
+
+    json_file, html_file = write_report(report, tmp_path / "evals")
+    assert json_file.is_file() and "judge" in html_file.read_text(encoding="utf-8")
+    assert trial.mean(report, "judge") > 0.5
 
 
 def test_pairs_without_a_verdict_are_counted_and_not_scored(trial: Trial):

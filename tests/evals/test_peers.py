@@ -104,7 +104,9 @@ def test_page_of_peers_names_every_model(shop: Shop):
 
     assert "a 模型" in page
     assert "Each model's score" in html.unescape(page)
-    assert "Before and after training" not in page
+    assert "Before and after" not in page and "訓練前後" not in page
+    assert "This recipe" not in page and "這份配方" not in page
+    assert "of this run" not in page and "這次訓練" not in page
     assert "b model" in page
 
 

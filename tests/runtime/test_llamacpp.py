@@ -231,6 +231,16 @@ def test_model_is_asked_over_a_socket_that_goes_with_it(file: Path):  # C70
     assert not Path(address.path).parent.exists()
 
 
+def test_server_that_breaks_off_is_told(file: Path):
+    with LlamaCppRuntime(file, slots=1, context=128) as made:
+        made._server = None  # its thread ends, and the socket with it
+
+        with pytest.raises(ResourceError, match=r"llama\.cpp broke off") as error:
+            made.generate([[0, 20]], Decoding(2))
+
+    assert error.value.exit_code == 3
+
+
 def test_a_runtime_that_is_asked_nothing_closes(file: Path):
     # In a process of its own: a server closed before its loops begin hangs and cannot be stopped.
     code = (

@@ -94,4 +94,5 @@ def recipe_key(entry: Entry) -> str:
     """A fingerprint of all that a run's recipe decides but the seed."""
     plan = entry.run.plan
     values = {k: value for k, value in deciding(plan["values"]).items() if k not in NAMES}
-    return atomic.fingerprint([values, plan.get("inputs"), (plan.get("base") or {}).get("sha256")])
+    base = (plan.get("base") or {}).get("sha256")
+    return atomic.fingerprint([values, plan.get("inputs"), base, plan.get("models") or {}])

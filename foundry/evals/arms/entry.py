@@ -18,6 +18,7 @@ from foundry.evals.comparison import rounded
 from foundry.evals.metrics import metrics_of
 from foundry.evals.scoring import Scores, score_all
 from foundry.store.runs import Json, Run, at, read_json
+from foundry.train.gives import gives_reward
 
 NOT_TESTED = ("train", "validation")
 SEED = 0  # of every random draw of a comparison
@@ -117,6 +118,8 @@ def _read(run: Run, column: str) -> Entry:
     ]
     items += [item for one in brought for item in one.items]
     made = _column(run, report, column, [one.kind for one in brought])
+    if gives_reward(run.value("train", "kind")):  # pairs that cannot be encoded are not asked
+        items = [item for item in items if item.example.id in made.answers]
     scores = score_all(items, [made], metrics_of(blocks, items), naive=(), seed=SEED)
     tests = {part["name"]: part["sha256"] for part in parts}
     return Entry(run, report, made, tests, scores)

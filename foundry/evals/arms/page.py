@@ -76,6 +76,7 @@ def _page(document: Document, language: str) -> dict[str, Any]:
         "scores": by(("metric", "part"), document["scores"]),
         "differences_chart": _differences_chart(document, metrics, language),
         "differences": by(("metric", "part"), document["differences"]),
+        "right": 0 if chosen["lower_is_better"] else 1,
         "told": told[:SHOWN_ITEMS],
         "told_note": words["won_note"].format(
             metric=chosen["title"][language], shown=min(SHOWN_ITEMS, len(told)), n=len(told)

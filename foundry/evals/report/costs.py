@@ -66,6 +66,8 @@ def _notes(found: Report, rows: list[Report], words: Mapping[str, str]) -> Itera
     if "assumed" in sources:
         watts = amount(found["watts"])
         yield words["costs_assumed"].format(watts=watts, watts_from=_source(found["watts_from"]))
+    if sources and found.get("share", 1) < 1:
+        yield words["costs_share"].format(percent=f"{100 * found['share']:.0f}")
     if sources and found["twd_per_kwh"] is not None:
         price, source = found["twd_per_kwh"], _source(found["price_from"])
         yield words["costs_price"].format(price=price, price_from=source)

@@ -46,6 +46,7 @@ def scores(report: Report, language: str) -> str:
             )
             for score in report["scores"]
             if (score["part"], score["metric"]) == (part["name"], part["metric"])
+            and score["mean"] is not None  # a judge, say, is not asked about every column
         ]
         if marks:
             groups.append((_heading(report, part["metric"], part["name"], language), marks))

@@ -123,7 +123,9 @@ def _chart(report: Report, part: Mapping[str, Any], language: str) -> dict[str, 
     rows = [
         {**score, "role": columns[score["column"]]["role"], "bar": _bar(score, columns, language)}
         for score in report["scores"]
-        if score["part"] == part["name"] and score["metric"] == part["metric"]
+        if score["part"] == part["name"]
+        and score["metric"] == part["metric"]
+        and score["mean"] is not None  # a judge, say, is not asked about every column
     ]
     return {"part": part, "rows": rows}
 

@@ -69,7 +69,7 @@ def _mark(mark: Mark, y: int, x: Callable[[float], float]) -> str:
 
 
 def line_chart(series: Sequence[tuple[str, Sequence[Point]]], *, name: str, x: str, y: str) -> str:
-    """Lines over a common axis from 0 up; `series` are (class, points) with x ascending.
+    """Lines over a common axis that holds 0; `series` are (class, points) with x ascending.
 
     Args:
         series: Each line's class and its points, all finite.
@@ -81,9 +81,12 @@ def line_chart(series: Sequence[tuple[str, Sequence[Point]]], *, name: str, x: s
     if not points:
         return ""
     last = max(1.0, *(px for px, _py in points))
-    top = _round_up(max(py for _px, py in points))
-    lines = "".join(_line(kind, line, last, top) for kind, line in series)
-    body = f"{_grid(last, top)}{lines}{_label(x, y)}"
+    least, most = (pick(py for _px, py in points) for pick in (min, max))
+    bottom = -_round_up(-least) if least < 0 else 0.0
+    height = (_round_up(most) if most > 0 or not bottom else 0.0) - bottom
+    moved = [(kind, [(px, py - bottom) for px, py in line]) for kind, line in series]
+    lines = "".join(_line(kind, line, last, height) for kind, line in moved)
+    body = f"{_grid(last, height, bottom)}{lines}{_label(x, y)}"
     return _svg(f"0 0 {WIDTH} {HEIGHT}", name, body, kind="chart")
 
 

@@ -36,6 +36,7 @@ PAGE: Mapping[str, Words] = {
         "中斷過的把各次加在一起。",
         "costs_metered": "用電是處理器計量器量到的，不含機器的其他部分。",
         "costs_assumed": "用電是假設整台機器一直耗 {watts} 瓦（{watts_from}）。",
+        "costs_share": "當時這台機器同時做別的訓練，只計其中的 {percent}%。",
         "costs_price": "電價每度 NT${price}（{price_from}）。",
         "costs_rent": "租金每小時 NT${rent}（{rent_from}），付租金就不另付電費。",
         "no_wrong": "依主要指標，訓練後的模型沒有做錯任何一題。",
@@ -135,6 +136,7 @@ PAGE: Mapping[str, Words] = {
         "of the machine.",
         "costs_assumed": "The electricity assumes that the whole machine draws {watts} W "
         "throughout ({watts_from}).",
+        "costs_share": "Other trainings shared the machine, of which {percent}% is counted here.",
         "costs_price": "A kWh costs NT${price} ({price_from}).",
         "costs_rent": "An hour's rent is NT${rent} ({rent_from}); who pays it pays no electricity.",
         "no_wrong": "By the main metric, the trained model got nothing wrong.",
@@ -213,6 +215,12 @@ PEERS: Mapping[str, Words] = {
         "分詞器不同，詞元編號也就不同。",
         "unlike": "與第一個模型不同之處",
         "same_text": "與第一個模型一字不差的題數",
+        "telling": "各模型的回答對照：{n} 題",
+        "telling_note": "每一種情形輪流挑一題，題組盡量不重複；各模型差最多的排前面，"
+        "模型怎麼說就怎麼印。",
+        "no_gates": "這裡只比較模型，沒有設標準。",
+        "files_note": "都在這次評測的資料夾。CSV 是 UTF-8（有 BOM，Excel 直接開不會亂碼），"
+        "一列一筆觀測值；像公式的儲存格前面加了一個單引號，程式讀取時拿掉即可。",
     },
     "en": {
         "before_after": "Each model's score",
@@ -220,6 +228,13 @@ PEERS: Mapping[str, Words] = {
         "questions or other stops are not compared. Other tokenizers give other ids.",
         "unlike": "asked unlike the first model in",
         "same_text": "answers with the first model's very words",
+        "telling": "What each model answers: {n} questions",
+        "telling_note": "Each kind of outcome gives a question in turn, from as many groups as "
+        "there are; where the models differ most comes first, printed as they said it.",
+        "no_gates": "Models are compared here; no gates are set.",
+        "files_note": "All in the folder of this evaluation. The CSV files are UTF-8 with a "
+        "byte-order mark, so that Excel shows Chinese; one observation a row. A cell that looks "
+        "like a formula has an apostrophe in front: a program takes one away.",
     },
 }
 

@@ -334,3 +334,28 @@ def test_a_study_is_compared_by_its_arms_once_all_of_it_was_run(tmp_path: Path):
 )
 def test_holm(p_values, adjusted):
     assert holm(p_values) == pytest.approx(adjusted)
+
+
+@pytest.mark.parametrize("kind", ["reward", "sft"])
+def test_pairs_that_no_reward_model_was_asked_are_no_questions(tmp_path: Path, kind: str):
+    train, ranks = {"train": {"kind": kind, "global_batch_size": 8}}, {"a-1": 4, "b-2": 8}
+    runs = [
+        make_run(
+            tmp_path, name, right(0.5, rank), Made(values={**train, "adapter": {"rank": rank}})
+        )
+        for name, rank in ranks.items()
+    ]
+    (left_out,) = items(1, "long")
+    for run in runs:
+        file = run.file("data", "test.jsonl")
+        line = json.dumps(left_out.example.as_dict(), ensure_ascii=False)
+        file.write_text(f"{file.read_text('utf-8')}{line}\n", encoding="utf-8")
+
+    def compared() -> dict[str, Any]:
+        return compare_runs([Run(run) for run in runs], Question(allow_unequal=True))
+
+    if kind == "reward":
+        assert {score["n"] for score in compared()["scores"]} == {200}
+    else:
+        with pytest.raises(DataError):
+            compared()

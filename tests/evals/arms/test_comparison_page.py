@@ -113,3 +113,15 @@ def test_page_opens_from_disk_without_error_request_or_barrier(
     assert look.languages == ["zh-Hant-TW", "en"]
     english = text_of(look.printed["en"])
     assert "Quality and cost" in english and "得分與代價" not in english
+
+
+def test_less_is_marked_as_good_where_less_is_better(tmp_path: Path):
+    says = {"declines-1": lambda item: "不知道。", "answers-2": lambda item: item.example.answer}
+    evals = ({"kind": "declines", "phrases": ["不知道"], "part": "outside"},)
+    made, asked = Made(evals=evals), [*items(20), *items(4, "outside")]
+    runs = [Run(make_run(tmp_path, name, say, made, asked)) for name, say in says.items()]
+
+    html = render(compare_runs(runs, Question(metric="wrongly-declined", allow_unequal=True)))
+
+    marks = re.findall(r'class="mark (good|bad)">[^<]*</span><span class="text">([^<]*)<', html)
+    assert {(mark, text == "不知道。") for mark, text in marks} == {("good", False), ("bad", True)}
