@@ -26,6 +26,7 @@ LIBRARIES = (
 SETTINGS = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE")
 
 COUNTRY = "FOUNDRY_COUNTRY"
+SHARE = "FOUNDRY_MACHINE_SHARE"
 
 _MEMORY_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
@@ -117,6 +118,17 @@ def cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def machine_share() -> float:
+    """The part of the machine this process may use, above 0 to 1, where others train beside it.
+
+    `foundry study run --at-once` says so to each training that it starts: one of as many parts as
+    there may be at once, also while fewer are.
+    """
+    told = os.environ.get(SHARE, "")
+    found = float(told) if re.fullmatch(r"[01](\.\d+)?", told) else 1.0
+    return found if 0 < found <= 1 else 1.0
 
 
 def memory_bytes() -> int | None:

@@ -93,10 +93,9 @@ class Example(Record):
     a split must not tear apart (the id itself where none is declared).
 
     A conversation ends with the answer to learn. With `rejected` it is a preference: the last
-    turn is the better answer to the turns before, `rejected` the worse one, and `margin`,
-    where it is known, says by how much. With `label` it is an
-    unpaired preference: the last turn is a good answer or a bad one. With `text` there is no
-    conversation: the text itself is learned.
+    turn is the better answer to the turns before, `rejected` the worse one, and `margin`, where it
+    is known, says by how much. With `label` it is an unpaired preference: the last turn is a good
+    answer or a bad one. With `text` there is no conversation: the text itself is learned.
     """
 
     id: str
@@ -393,6 +392,7 @@ class Plan(Record):
     estimate: Mapping[str, Any]
     override: Mapping[str, Any] | None = None  # why it was made although licences conflict
     sovereignty: Mapping[str, Any] = field(default_factory=dict)  # policy, and origins of models
+    models: Mapping[str, Any] = field(default_factory=dict)  # hashes of teacher and references
 
     @property
     def run_name(self) -> str:

@@ -170,14 +170,24 @@ class RunDir:
         result: Mapping[str, Any],
         outputs: list[Path],
         started: float,
+        seconds_before: float = 0.0,
     ) -> None:
-        """Stamp a stage as done; `started` is `time.monotonic()` at its begin."""
+        """Stamp a stage as done.
+
+        Args:
+            stage: Its name.
+            inputs: A fingerprint of what it was made from.
+            result: What it made, as values.
+            outputs: What it made, as files and folders of the run.
+            started: `time.monotonic()` at its begin.
+            seconds_before: What it took in earlier processes, whose work it goes on with.
+        """
         files = sorted({f for path in outputs for f in _files(path)})
         seconds, now = time.monotonic() - started, time.time()
         stamp = {
             "stage": stage,
             "inputs": inputs,
-            "seconds": round(seconds, 3),
+            "seconds": round(seconds_before + seconds, 3),
             "began": utc(now - seconds),
             "ended": utc(now),
             "country": country(),

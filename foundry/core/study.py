@@ -116,7 +116,10 @@ class Study(Closed):
             return self
         for values in (self.set, *(arm.set for arm in self.arms)):
             train = values.get("train")
-            keys = [*values, *(f"train.{key}" for key in train or () if isinstance(train, dict))]
+            keys = [
+                *values,
+                *(f"train.{key}" for key in (train if isinstance(train, dict) else ())),
+            ]
             for key in LENGTHS:
                 if key in keys:
                     fix = _("remove it, or choose another budget")
@@ -181,6 +184,8 @@ class Outline:
         budget: What every arm gets the same of; None where each recipe says how long.
         settled: The `--set` arguments by arm that the budget came to; None until it is known.
         runs: By arm and seed the name of the run in `runs/`; None where it was not begun.
+        recipes: A fingerprint of what the recipes decided when it began; None in the folder
+            of an earlier version.
     """
 
     name: str
@@ -188,6 +193,7 @@ class Outline:
     budget: Kind | None
     settled: Mapping[str, list[str]] | None
     runs: Mapping[str, Mapping[int, str | None]]
+    recipes: str | None = None
 
 
 def write_outline(outline: Outline, folder: Path) -> None:
@@ -202,6 +208,7 @@ def write_outline(outline: Outline, folder: Path) -> None:
         "title": dict(outline.title),
         "budget": outline.budget,
         "settled": outline.settled,
+        "recipes": outline.recipes,
         "runs": runs,
     }
     atomic.write_json(folder / FILE, made)
@@ -219,7 +226,8 @@ def read_outline(folder: Path) -> Outline:
             arm: {int(seed): name for seed, name in named.items()}
             for arm, named in found["runs"].items()
         }
-        return Outline(found["name"], found["title"], found["budget"], found["settled"], runs)
+        name, title, budget = (found[key] for key in ("name", "title", "budget"))
+        return Outline(name, title, budget, found["settled"], runs, found.get("recipes"))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         fix = _("`foundry study run FILE --out DIR` makes one")
         raise RecipeError(Problem(str(folder), _("not the folder of a study"), fix)) from error

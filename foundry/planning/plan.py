@@ -1,7 +1,7 @@
 """Resolve a recipe to a plan: nothing open, every value with its origin, and what it will cost."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -128,17 +128,13 @@ def settle(
     check_processes(loaded, accelerator.look())
     check_trackers(loaded)
     inputs = {key: atomic.sha256(path) for key, path in files.items()}
+    beside = _beside(teacher, references)
     identity = {
         "values": deciding(loaded.values),
         "base": [base.sha256, base.settings_sha256],
         "inputs": inputs,
         "foundry": version(),
-        **({"teacher": [teacher.sha256, teacher.settings_sha256]} if teacher else {}),
-        **(
-            {"references": [[one.sha256, one.settings_sha256] for one in references]}
-            if references
-            else {}
-        ),
+        **beside,
     }
     resolved, reasons = resolve(loaded, accelerator.look())
     return Plan(
@@ -150,6 +146,7 @@ def settle(
         origins={**loaded.origins, **reasons},
         base=replace(base, licence=cleared.base),
         inputs=inputs,
+        models=beside,
         licences=cleared.licences,
         accepted_terms=cleared.accepted,
         override=cleared.override,
@@ -157,6 +154,16 @@ def settle(
         resolved=resolved,
         estimate={},
     )
+
+
+def _beside(teacher: BaseModel | None, references: Sequence[BaseModel]) -> dict[str, Any]:
+    """The hashes of the models that a run reads beside its base, by what they are for."""
+    made: dict[str, Any] = {}
+    if teacher is not None:
+        made["teacher"] = [teacher.sha256, teacher.settings_sha256]
+    if references:
+        made["references"] = [[one.sha256, one.settings_sha256] for one in references]
+    return made
 
 
 def check_asked(loaded: LoadedRecipe, base: BaseModel | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from foundry.core import atomic, plugins
 from foundry.core.environment import record
-from foundry.core.errors import ProofError
+from foundry.core.errors import GateError, ProofError
 from foundry.core.records import Exports, Part, ShardSet, TrainResult
 from foundry.planning.charging import charges
 from foundry.planning.outcome import beside
@@ -20,6 +20,7 @@ from foundry.stages.walk import Result, Walk, keep
 from foundry.store.ledger import recorded
 
 if TYPE_CHECKING:
+    from foundry.evals.answers import Item
     from foundry.evals.examine import Delivered
 
 
@@ -78,6 +79,33 @@ def _encode(way: Walk) -> Result:
     return shards, [out / "shards", *reports]
 
 
+def _check_questions(way: Walk) -> None:
+    """Refuse questions that the evaluation after training could not ask."""
+    from foundry.evals.room import check_questions_fit
+    from foundry.evals.unmeasured import measures_nothing
+    from foundry.planning.references import references_of
+    from foundry.train.gives import gives_reward
+
+    recipe = way.loaded.recipe
+    items = [one for one in _questions(way) if one.example.prompt]
+    if gives_reward(recipe.train.kind) or measures_nothing(recipe.evals, items):
+        return  # nothing is asked
+    most = recipe.evaluation.max_new_tokens
+    check_questions_fit(items, way.encoder, way.plan.base, references_of(way.loaded), most)
+
+
+def _questions(way: Walk) -> "list[Item]":
+    from foundry.data.prepare import read_examples
+    from foundry.evals.answers import Item
+
+    parts = [Part(**part) for part in way.results["data"]["parts"]]
+    return [
+        Item(example, part.name)
+        for part in _tests(parts)
+        for example in read_examples(way.run.file(part.file))
+    ]
+
+
 def _shards(way: Walk, name: str) -> ShardSet:
     from foundry.data.prepare import iterate_lines
     from foundry.encode.mask_report import MaskReport
@@ -106,6 +134,7 @@ def _tests(parts: Sequence[Part]) -> list[Part]:
 def _train(way: Walk) -> Result:
     from foundry.train.tracking import tracked
 
+    _check_questions(way)
     folder = way.run.path
     with (
         tracked(way.loaded.recipe.track, way.plan, way.run, way.events),
@@ -119,15 +148,21 @@ def _fit(way: Walk) -> Result:
     if way.plan.resolved["world_size"] > 1:
         from foundry.train.processes.launcher import launch
 
-        keep(way, "plan", _plan, started)  # the processes read it, and their number may be another
+        _plan_again(way)  # the processes read it, and their number may be another
         fitted = launch(way.plan, way.run, way.events)
     else:
         fitted = _fit_here(way)
-    keep(way, "plan", _plan, time.monotonic())
+    _plan_again(way)
     seconds = fitted.seconds_before + time.monotonic() - started
     result = replace(fitted, forecast=beside(way.loaded, way.plan, way.results["encode"], seconds))
     atomic.write_json(way.run.file("train.json"), result.as_dict())
     return result, [way.run.file(n) for n in (result.adapter, "metrics.jsonl", "train.json")]
+
+
+def _plan_again(way: Walk) -> None:
+    """Stamp the plan with what was settled meanwhile; planning took as long as it did."""
+    took = (way.run.stamp("plan") or {}).get("seconds", 0.0)
+    keep(way, "plan", _plan, time.monotonic() - took)
 
 
 def _fit_here(way: Walk) -> TrainResult:
@@ -160,14 +195,12 @@ def _export(way: Walk) -> Result:
 
 def _evaluate(way: Walk) -> Result:
     from foundry.data.mixture import replayed_files
-    from foundry.data.prepare import read_examples, read_once
-    from foundry.evals.answers import Item
+    from foundry.data.prepare import read_once
     from foundry.evals.examine import Examination, examine
     from foundry.evals.run_facts import base_identity, made_by, run_facts
     from foundry.planning.references import references_of
 
     run, base = way.run, way.plan.base
-    parts = [Part(**part) for part in way.results["data"]["parts"]]
     exam = Examination(
         recipe=way.loaded.recipe,
         run=run,
@@ -186,11 +219,8 @@ def _evaluate(way: Walk) -> Result:
         },
         base_identity=base_identity(base),
         train=read_once(run.file(_part(way, "train").file)),
-        items=[
-            Item(example, part.name)
-            for part in _tests(parts)
-            for example in read_examples(run.file(part.file))
-        ],
+        context=base.context,
+        items=_questions(way),
         curve=[json.loads(line) for line in _lines(run.file("metrics.jsonl"))],
         facts=run_facts(way.plan, run, way.results, way.exports),
         charges=charges(way.plan),
@@ -231,15 +261,26 @@ def _package(way: Walk) -> Result:
         check_gates(way.results["evaluate"]["gates"])
         way.events.emit("package", "nothing")
         return {}, []
-    chat = ChatFormat.of(way.encoder, way.stop_ids)
-    package = build_package(PackageInputs(way.run, way.plan, chat))
-    folder = way.run.file(package.path)
+    chat, folder = ChatFormat.of(way.encoder, way.stop_ids), way.run.file("package")
+    try:
+        package = build_package(PackageInputs(way.run, way.plan, chat))
+    except GateError:
+        _withdraw(way, folder)
+        raise
     try:
         verify(folder)
     except ProofError:
         atomic.remove(folder)
         raise
     return package, [folder]
+
+
+def _withdraw(way: Walk, folder: Path) -> None:
+    """Remove the package of earlier results, which a gate refuses now."""
+    way.run.file("stamps", "package.json").unlink(missing_ok=True)
+    if folder.is_dir():
+        atomic.remove(folder)
+        way.events.emit("package", "withdrawn")
 
 
 RUNNERS: Mapping[str, Callable[[Walk], Result]] = {

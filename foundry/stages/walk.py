@@ -78,20 +78,38 @@ Result = tuple[Record | Mapping[str, Any], list[Path]]
 
 
 def keep(way: Walk, stage: str, run: Callable[[Walk], Result], started: float) -> None:
-    """Run a stage and stamp what it made."""
+    """Run a stage and stamp what it made.
+
+    A training that went on after a stop took the time before it too.
+    """
     inputs = stage_inputs(way.plan, way.run, stage)
     with network.watched(), shortage.told(stage, way.plan, way.run):
         result, outputs = run(way)
         made = result.as_dict() if isinstance(result, Record) else dict(result)
         way.results[stage] = made
-        way.run.finish(stage, inputs, plain(made), outputs, started)
+        before = made.get("seconds_before", 0.0)
+        way.run.finish(stage, inputs, plain(made), outputs, started, before)
 
 
 def stage_inputs(plan: Plan, run: RunDir, stage: str) -> str:
-    """The fingerprint of what a stage is made from: the plan, and by hash what was made before."""
+    """The fingerprint of what a stage is made from: the plan, and by hash what was made before.
+
+    Of a package the texts of licences too.
+    """
     before = STAGES[1 : STAGES.index(stage)]  # the plan's fingerprint stands for the plan
     upstream = [(run.stamp(name) or {}).get("outputs") for name in before]
-    return atomic.fingerprint([plan.fingerprint, stage, upstream])
+    texts = _licence_texts(plan) if stage == "package" else {}
+    return atomic.fingerprint([plan.fingerprint, stage, upstream, *([texts] if texts else [])])
+
+
+def _licence_texts(plan: Plan) -> dict[str, str]:
+    """The hashes of the texts that a package takes from beside the recipe, by licence.
+
+    They are no part of the plan's fingerprint: another text makes another package, and no training.
+    """
+    beside = Path(plan.recipe_path).parent
+    given = plan.values["package"]["licence_texts"].items()
+    return {name: atomic.sha256(beside / file) for name, file in given if (beside / file).is_file()}
 
 
 def plain(value: Mapping[str, Any]) -> dict[str, Any]:

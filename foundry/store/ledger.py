@@ -45,6 +45,8 @@ class Charges(Record):
         price_from: Where the price is from.
         twd_per_hour: NT$ for an hour of such a machine, where it is rented out.
         rent_from: Where that price is from.
+        share: Of the machine's draw and rent, above 0 to 1: less than 1 where others train on it
+            at the same time, as `foundry study run --at-once` lets them.
     """
 
     flops_per_token: float | None = None
@@ -56,6 +58,15 @@ class Charges(Record):
     price_from: str = ""
     twd_per_hour: float | None = None
     rent_from: str = ""
+    share: float = 1.0
+
+    def joules(self, metered: float | None, seconds: float | None) -> tuple[float | None, bool]:
+        """What was drawn in so many seconds, and whether that is what the meter said."""
+        if self.is_metered and metered is not None:
+            return metered * self.share, True
+        if self.watts is None or seconds is None:
+            return None, False
+        return self.watts * seconds * self.share, False
 
 
 @dataclass
@@ -94,9 +105,8 @@ class Session:
     def _line(self, outcome: str) -> Json:
         steps, tokens, targets = (b - a for a, b in zip(self.before, self.now, strict=True))
         seconds, charges = round(self.written - self.started, 3), self.charges
-        joules = self.meter.joules() if charges.is_metered else None
-        assumed = None if charges.watts is None else charges.watts * seconds
-        kwh = _times(assumed if joules is None else joules, 1 / JOULES_PER_KWH)
+        joules, is_metered = charges.joules(self.meter.joules(), seconds)
+        kwh = _times(joules, 1 / JOULES_PER_KWH)
         body = _times(charges.flops_per_token, tokens)
         head = _times(charges.flops_per_target, targets)
         return {
@@ -111,7 +121,8 @@ class Session:
             "supervised_tokens": targets,
             "flops": None if body is None or head is None else body + head,
             "kwh": kwh,
-            "kwh_from": "meter" if joules is not None else charges.watts_from,
+            "kwh_from": "meter" if is_metered else charges.watts_from,
+            "share": charges.share,
             "twd": _times(kwh, charges.twd_per_kwh),
             "twd_from": charges.price_from,
         }

@@ -8,7 +8,9 @@ from foundry.store.runs import Json, Run, at, table
 # Each part of a run that is compared, in the order in which one causes the next.
 PARTS: Mapping[str, Callable[[Run], Any]] = {
     "recipe": lambda run: run.plan.get("values"),
-    "base": lambda run: {k: v for k, v in _base(run).items() if k != "folder"},
+    "base": lambda run: (
+        {k: v for k, v in _base(run).items() if k != "folder"} | table(run.plan, "models")
+    ),
     "data": lambda run: {"inputs": run.plan.get("inputs"), "parts": _parts(run)},
     "resolved": lambda run: run.plan.get("resolved"),
     "environment": lambda run: run.environment,

@@ -18,7 +18,8 @@ class State(Record):
         kind: `running` while a process holds it; `done` when the last command came to its end;
             `failed` where a stage refused or crashed; `interrupted` by a signal, a kill or a power
             cut; `planned` where nothing was begun after the plan.
-        stage: The stage in work, or that failed or was interrupted; the last one of what is done.
+        stage: The stage in work, or that failed or was interrupted; the last one of what is done,
+            in this command or an earlier one.
         pid: Of the process that holds it.
         problem: Why it failed.
     """
@@ -44,7 +45,7 @@ def state(run: Run) -> State:
         if begun.get("error") == "interrupted":
             return State("interrupted", stage)
         return State("failed", stage, problem=_problem(begun))
-    return State("done", stage)
+    return State("done", list(run.stamps)[-1] if run.stamps else stage)
 
 
 def _is_of_a_stage(event: Json) -> bool:

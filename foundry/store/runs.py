@@ -92,12 +92,18 @@ def find(folder: Path) -> list[Run]:
 def named(folder: Path, name: str) -> Run:
     """The run that `name` means: its folder's name or the beginning of it, or of its fingerprint.
 
+    A path means what lies there, and no other run of the same name.
+
     Raises:
         RecipeError: It means none, or several; names those it may mean.
     """
     path = Path(name)
-    if path.parent != Path() and _is_run(path):
-        return Run(RunDir(path))
+    if path.parent != Path():
+        if _is_run(path):
+            return Run(RunDir(path))
+        if path.parent.resolve() != folder.resolve():
+            fix = _("check the path, or give the run's name alone and its folder with `--runs`")
+            raise RecipeError(Problem(name, _("no run lies there"), fix))
     wanted, runs = path.name, find(folder)
     exact = [run for run in runs if run.name == wanted]
     found = exact or [

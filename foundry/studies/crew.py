@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from foundry.core.environment import cores
+from foundry.core.environment import SHARE, cores
 from foundry.core.errors import Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.planning import accelerator
@@ -52,22 +53,36 @@ class Crew:
                 env={**os.environ, **place},
             )
             self._children.add(child)
-        try:
-            return child.wait()
-        finally:
-            with self._lock:
-                self._children.discard(child)
+        code = child.wait()  # what breaks it off leaves the child among those that `stop` tells
+        with self._lock:
+            self._children.discard(child)
+        return code
 
-    def stop(self, *, is_told: bool) -> None:
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more may begin."""
+        return self._is_stopped
+
+    def stop(self) -> None:
         """Let nothing more begin; what runs is told to save its state and end.
 
-        Args:
-            is_told: The terminal has told the children too, as it does of Ctrl-C.
+        Of Ctrl-C the terminal has told it too, which is no harm (`train/signals.py`).
         """
         with self._lock:
             self._is_stopped = True
-            for child in () if is_told else self._children:
+            for child in self._children:
                 child.send_signal(signal.SIGTERM)
+
+    @contextmanager
+    def stopped_with_this(self) -> Iterator[None]:
+        """Where the block ends with an error or a signal, stop, and wait for what runs."""
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            for child in tuple(self._children):
+                child.wait()
+            raise
 
 
 def gpus() -> tuple[Place, ...]:
@@ -102,4 +117,4 @@ def shares(count: int) -> tuple[Place, ...]:
     if count > cores():
         what = _("there are {cores} cores for {count} runs").format(cores=cores(), count=count)
         raise RecipeError(Problem("--at-once", what, f"--at-once {cores()}"))
-    return ({THREADS: str(cores() // count)},) * count
+    return ({THREADS: str(cores() // count), SHARE: f"{1 / count:.6f}"},) * count

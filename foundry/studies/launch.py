@@ -101,13 +101,19 @@ def _is_encoded(plan: Plan, run: RunDir) -> bool:
 
 
 def _wait_for(run: RunDir, where: str, crew: Crew) -> None:
-    """Wait for a process that still trains this run: that of a study that was killed without it."""
+    """Wait for a process that still trains this run: that of a study that was killed without it.
+
+    Raises:
+        KeyboardInterrupt: The study was stopped meanwhile.
+    """
     told = None
     while (holder := run.holder()) is not None:
         if holder != told:
             waits = _("{arm}: process {pid} trains it already; waiting for it")
             crew.tell(waits.format(arm=where, pid=holder))
             told = holder
+        if crew.is_stopped:
+            raise KeyboardInterrupt
         time.sleep(1)
 
 

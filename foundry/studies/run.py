@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from foundry.core import atomic
+from foundry.core.deciding import deciding
 from foundry.core.errors import DataError, FoundryError, InterruptedRun, Problem, RecipeError
 from foundry.core.language import gettext as _
 from foundry.core.load import load_recipe
 from foundry.core.rundir import RunDir
 from foundry.core.study import FILE, LoadedStudy, Outline, StudyArm, read_outline, write_outline
+from foundry.evals.arms.arm import NAMES
 from foundry.store.runs import Run
 from foundry.studies.crew import Crew, Place
 from foundry.studies.launch import Launch, launch
@@ -47,31 +50,38 @@ def run_study(
             others are done.
         InterruptedRun: It was stopped; the same call goes on.
     """
-    check_recipes(loaded)
+    recipes = check_recipes(loaded)
     with RunDir(folder).locked():
-        outline = _begin(loaded, folder)
+        outline = _begin(loaded, folder, recipes)
         if outline.settled is None:
-            outline = replace(outline, settled=settle(loaded, folder, accepted_terms, crew))
+            with crew.stopped_with_this():
+                settled = settle(loaded, folder, accepted_terms, crew)
+            outline = replace(outline, settled=settled)
             write_outline(outline, folder)
         return _go(loaded, Progress(outline, folder), crew, accepted_terms)
 
 
-def check_recipes(loaded: LoadedStudy) -> None:
+def check_recipes(loaded: LoadedStudy) -> str:
     """Load the recipe of every arm, before an hour is spent on the first.
+
+    Returns:
+        A fingerprint of all that they decide.
 
     Raises:
         RecipeError: Holds the problems of all of them, each with its arm.
     """
-    problems = list[Problem]()
+    problems, found = list[Problem](), dict[str, Any]()
     for arm in loaded.study.arms:
         try:
-            load_recipe(loaded.recipe_of(arm), loaded.overrides(arm, loaded.study.seeds[0]))
+            one = load_recipe(loaded.recipe_of(arm), loaded.overrides(arm, loaded.study.seeds[0]))
+            found[arm.name] = {k: v for k, v in deciding(one.values).items() if k not in NAMES}
         except RecipeError as error:
             problems += [
                 replace(found, where=f"{arm.name}: {found.where}") for found in error.problems
             ]
     if problems:
         raise RecipeError(problems)
+    return atomic.fingerprint(found)
 
 
 def planned(loaded: LoadedStudy) -> Iterator[tuple[StudyArm, int]]:
@@ -81,25 +91,37 @@ def planned(loaded: LoadedStudy) -> Iterator[tuple[StudyArm, int]]:
             yield arm, seed
 
 
-def _begin(loaded: LoadedStudy, folder: Path) -> Outline:
-    """The outline of the folder; a new one where there is none."""
-    written = folder / WRITTEN
+def _begin(loaded: LoadedStudy, folder: Path, recipes: str) -> Outline:
+    """The outline of the folder; a new one where there is none.
+
+    Raises:
+        RecipeError: The study there is another one, or was begun with other recipes, whose runs
+            would be compared with those of today's.
+    """
+    written, fix = folder / WRITTEN, _("use another folder, or remove this one")
     if (folder / FILE).is_file():
         if not written.is_file() or written.read_text(encoding="utf-8") != loaded.text:
-            fix = _("use another folder, or remove this one")
-            problem = Problem(str(folder), _("another study lies in this folder"), fix)
-            raise RecipeError(problem)
-        return read_outline(folder)
+            raise RecipeError(Problem(str(folder), _("another study lies in this folder"), fix))
+        outline = read_outline(folder)
+        if outline.recipes not in (None, recipes):
+            what = _("a recipe of this study, or the program, was changed since it began here")
+            raise RecipeError(Problem(str(folder), what, fix))
+        return outline if any(_names(outline)) else replace(outline, recipes=recipes)
     study = loaded.study
     runs: dict[str, dict[int, str | None]] = {
         arm.name: dict.fromkeys(study.seeds) for arm in study.arms
     }
     title = study.title.model_dump(by_alias=True)
     budget = None if study.budget is None else study.budget.kind
-    outline = Outline(study.name, title, budget, None, runs)
+    outline = Outline(study.name, title, budget, None, runs, recipes)
     atomic.write_text(written, loaded.text)
     write_outline(outline, folder)
     return outline
+
+
+def _names(outline: Outline) -> Iterator[str | None]:
+    """The name of each run that was begun, None of any other."""
+    return (name for named in outline.runs.values() for name in named.values())
 
 
 @dataclass
@@ -143,22 +165,18 @@ def _go(
     everything = list(planned(loaded))
     waiting, places = list(enumerate(everything, start=1)), list(crew.places)
     running = dict[Future[Run], tuple[StudyArm, int, Place]]()
-    with ThreadPoolExecutor(len(places)) as pool:
-        try:
-            while waiting or running:
-                while waiting and places:
-                    (number, (arm, seed)), place = waiting.pop(0), places.pop(0)
-                    where = _where(arm, seed)
-                    crew.tell(f"{where} ({number}/{len(everything)})")
-                    one = _launch(loaded, progress, arm, seed, accepted_terms)
-                    running[pool.submit(launch, one, where, crew, place)] = arm, seed, place
-                for found in wait(running, return_when=FIRST_COMPLETED).done:
-                    arm, seed, place = running.pop(found)
-                    places.append(place)
-                    progress.take(arm, seed, found, crew)
-        except BaseException as error:
-            crew.stop(is_told=isinstance(error, KeyboardInterrupt))
-            raise
+    with ThreadPoolExecutor(len(places)) as pool, crew.stopped_with_this():
+        while waiting or running:
+            while waiting and places:
+                (number, (arm, seed)), place = waiting.pop(0), places.pop(0)
+                where = _where(arm, seed)
+                crew.tell(f"{where} ({number}/{len(everything)})")
+                one = _launch(loaded, progress, arm, seed, accepted_terms)
+                running[pool.submit(launch, one, where, crew, place)] = arm, seed, place
+            for found in wait(running, return_when=FIRST_COMPLETED).done:
+                arm, seed, place = running.pop(found)
+                places.append(place)
+                progress.take(arm, seed, found, crew)
     if progress.failures:
         raise _together(progress.failures)
     return progress.outline

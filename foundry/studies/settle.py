@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from foundry.core import plugins
+from foundry.core.environment import SHARE
 from foundry.core.errors import DataError, Problem
 from foundry.core.language import gettext as _
 from foundry.core.load import load_recipe
@@ -21,6 +22,8 @@ def settle(
     loaded: LoadedStudy, folder: Path, accepted_terms: tuple[str, ...], crew: Crew
 ) -> dict[str, list[str]]:
     """The arguments of `--set` that give each arm its share of the budget.
+
+    A trial is trained where an arm is, on its share of the cores, though nothing is beside it.
 
     Raises:
         DataError: An arm trains more or fewer numbers than the budget; says which rank would fit.
@@ -60,7 +63,8 @@ def _trial(
     is_counted = by_tokens and _learns_rows(load_recipe(recipe, overrides).recipe.train.kind)
     until = "encode" if is_counted else "train"
     one = Launch(recipe, overrides, folder / TRIALS, until, accepted_terms)
-    return launch(one, arm.name, crew)
+    place = {name: value for name, value in crew.places[0].items() if name != SHARE}
+    return launch(one, arm.name, crew, place)
 
 
 def _learns_rows(kind: str) -> bool:

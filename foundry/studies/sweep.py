@@ -63,7 +63,7 @@ def as_study(wanted: Wanted, folder: Path | None) -> tuple[LoadedStudy, Path]:
     folder = Path(f"sweep-{name}") if folder is None else folder
     title = loaded.recipe.title.model_dump(by_alias=True)
     first = loaded.recipe.seed
-    own = {key: _value(loaded, key) for key in _keys(wanted.overrides) if key != "seed"}
+    own = {key: _value(loaded, key) for key in _laid(wanted.overrides) if key != "seed"}
     arms = [
         {"name": _name(axes, values, number), "set": dict(zip(_all(axes), values, strict=True))}
         for number, values in enumerate(_combinations(axes), start=1)
@@ -157,6 +157,14 @@ def _word(value: Any) -> str:
 
 def _keys(overrides: Sequence[str]) -> list[str]:
     return [text.partition("=")[0].strip() for text in overrides]
+
+
+def _laid(overrides: Sequence[str]) -> list[str]:
+    """The keys that `--set` names; of a list that a sweep would leave out the list itself."""
+    keys = _keys(overrides)
+    lists = {block: f"{block}." for block in WITHOUT}
+    whole = [block for block in WITHOUT if any(key.startswith(lists[block]) for key in keys)]
+    return [*whole, *(key for key in keys if not key.startswith(tuple(lists.values())))]
 
 
 def _value(loaded: LoadedRecipe, key: str) -> Any:

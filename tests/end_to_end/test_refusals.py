@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from foundry.core.atomic import sha256
 from tests.tiny_recipe import Outcome, TinyRecipe, call
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,3 +138,25 @@ def test_gate_that_is_not_met_ends_without_a_package(gated: TinyRecipe):
     assert not gated.package.exists()
     assert gated.run.file("evals", "report.html").is_file()  # shows why
     assert call("verify", str(gated.run.path)).code == 3
+
+
+def test_package_of_results_that_no_longer_hold_is_withdrawn(finished: TinyRecipe):
+    """The report says that a gate is not met; the package that was made before must not stay."""
+    run = finished.run
+    report, stamp = run.file("evals", "report.json"), run.file("stamps", "evaluate.json")
+    said = json.loads(report.read_text(encoding="utf-8"))
+    missed = {language: "exact-match: 0.5" for language in ("zh-TW", "en")}
+    said["gates"] = [
+        {"gate": {"metric": "exact-match"}, "passed": False, "sentence": missed},
+    ]
+    report.write_text(json.dumps(said), encoding="utf-8")
+    stamped = json.loads(stamp.read_text(encoding="utf-8"))
+    stamped["outputs"]["evals/report.json"] = sha256(report)
+    stamp.write_text(json.dumps(stamped), encoding="utf-8")
+    assert finished.package.is_dir()
+
+    outcome = finished.train()
+
+    assert outcome.code == 1, outcome
+    assert "the package that was there is removed" in outcome.err
+    assert not finished.package.exists()

@@ -81,3 +81,44 @@ def test_shape_that_is_guessed_leaves_operations_unknown(plan: Plan):
     config.write_text('{"model_type": "llama"}', encoding="utf-8")
 
     assert charges(plan).flops_per_token is None
+
+
+def with_job(plan: Plan, **changed: Any) -> Plan:
+    job = {**plan.estimate["job"], **changed}
+    return replace(plan, estimate={**plan.estimate, "job": job})
+
+
+def of_kind(plan: Plan, kind: str) -> Plan:
+    return replace(plan, values={**plan.values, "train": {**plan.values["train"], "kind": kind}})
+
+
+def test_each_reader_beside_the_training_costs_a_forward_pass(plan: Plan):
+    alone = charges(plan)
+    reader = with_job(plan, reference_passes=1), with_job(plan, drawn_tokens=8)
+    taught = with_job(plan, teacher=plan.estimate["job"]["shape"])
+
+    for found in map(charges, (*reader, taught)):
+        assert found.flops_per_token == 1.5 * alone.flops_per_token
+        assert found.flops_per_target == 1.5 * alone.flops_per_target
+
+
+def test_reward_has_no_head_of_a_vocabulary(plan: Plan):
+    found = charges(of_kind(plan, "reward"))
+
+    assert found.flops_per_target == 0
+    assert found.flops_per_token == charges(plan).flops_per_token
+
+
+def test_reader_that_no_forecast_names_leaves_operations_unknown(plan: Plan):
+    found = charges(replace(of_kind(plan, "dpo"), estimate={}))
+
+    assert (found.flops_per_token, found.flops_per_target) == (None, None)
+
+
+@pytest.mark.parametrize(("said", "share"), [(None, 1.0), ("0.5", 0.5), ("2", 1.0), ("-", 1.0)])
+def test_share_of_the_machine_is_what_the_study_said(plan: Plan, monkeypatch, said, share):
+    monkeypatch.delenv("FOUNDRY_MACHINE_SHARE", raising=False)
+    if said is not None:
+        monkeypatch.setenv("FOUNDRY_MACHINE_SHARE", said)
+
+    assert charges(plan).share == share

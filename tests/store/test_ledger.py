@@ -1,7 +1,7 @@
 """The ledger counts all work once, also what was lost, and what is not known is not zero."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +194,19 @@ def test_ledger_outlives_the_runs_and_their_cleaning(tmp_path: Path):
     clean([run], remove=True)
 
     assert (tmp_path / NAME).read_bytes() == before
+
+
+def test_trainings_that_shared_a_machine_are_charged_it_once_together(tmp_path: Path):
+    half = replace(CHARGES, share=0.5)
+
+    for run in ("a-1", "b-2"):
+        Training(tmp_path, run, half).go(1, 10, seconds=360)
+
+    assert total(tmp_path)["kwh"] == pytest.approx(0.36)  # an hour of 360 watts
+    assert total(tmp_path)["seconds"] == 7200
+
+
+@pytest.mark.parametrize(("share", "joules"), [(1.0, 7.2), (0.25, 1.8)])
+def test_meter_of_a_shared_machine_is_shared_too(share: float, joules: float):
+    assert replace(CHARGES, share=share).joules(7.2, 1.0) == (pytest.approx(joules), True)
+    assert Charges().joules(None, 1.0) == (None, False)

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -196,3 +197,29 @@ def test_process_that_was_killed_holds_nothing(tmp_path: Path):
     assert state(run).kind == "done"
     with run.dir.locked():  # looking took nothing away
         pass
+
+
+def test_path_means_what_lies_there_and_no_run_of_the_same_name(tmp_path: Path):
+    make(tmp_path / "runs", "shop-1a2b3c4d")
+
+    with pytest.raises(RecipeError, match="no run lies there"):
+        named(tmp_path / "runs", str(tmp_path / "other" / "shop-1a2b3c4d"))
+
+
+def test_run_that_went_further_before_is_done_as_far_as_it_came(tmp_path: Path):
+    run = make(tmp_path, "shop-1a2b3c4d")
+    last = list(run.stamps)[-1]
+    log(run, "data", "skipped")
+
+    assert state(Run(run.dir)).stage == last != "data"
+
+
+def test_stamp_of_work_that_went_on_counts_the_time_before(tmp_path: Path):
+    run = make(tmp_path, "shop-1a2b3c4d")
+    before = overview(run).seconds
+
+    run.dir.finish("train", "inputs", {}, [], monotonic() - 5, seconds_before=10_800)
+
+    took = Run(run.dir).stamps["train"]["seconds"]
+    assert 10_805 <= took < 10_900
+    assert overview(Run(run.dir)).seconds > max(before, 10_000)

@@ -1,5 +1,7 @@
 """A study runs every arm with every seed, goes on where it stopped, and is then compared."""
 
+import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +22,7 @@ from foundry.studies.answers import take_answers
 from foundry.studies.crew import Crew, shares
 from foundry.studies.launch import Launch, launch
 from foundry.studies.run import run_study
-from foundry.studies.settle import _steps, _too_many, length
+from foundry.studies.settle import _steps, _too_many, length, settle
 from tests.evals.arms.made import Made, finish, items, make_run, right
 from tests.tiny_recipe import Outcome, TinyRecipe, call
 
@@ -203,7 +205,7 @@ def test_rows_are_prepared_once_for_runs_that_begin_together(recipe: TinyRecipe)
 
 
 def test_runs_on_one_processor_have_a_share_of_its_cores_each():
-    assert shares(1) == ({"OMP_NUM_THREADS": str(cores())},)
+    assert shares(1) == ({"OMP_NUM_THREADS": str(cores()), "FOUNDRY_MACHINE_SHARE": "1.000000"},)
     seen = "import os, sys; sys.exit(int(os.environ['OMP_NUM_THREADS']))"
     (place,) = shares(1)
     assert Crew(ignore).call([sys.executable, "-c", seen], place) == cores()
@@ -225,6 +227,37 @@ def test_wrong_arm_is_refused_before_any_is_trained(recipe: TinyRecipe, tmp_path
     (problem,) = error.value.problems
     assert problem.where.startswith("smaller: --set adapter")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", ["train: 5", "train: [max_steps]", "train: words"])
+def test_block_that_is_no_block_is_a_mistake_of_the_study(recipe: TinyRecipe, words, tmp_path):
+    loaded = study(recipe, STUDY.replace("rank: 2}", f"rank: 2}}, {words}"))
+
+    with pytest.raises(RecipeError, match="smaller: "):
+        run_study(loaded, tmp_path / "out", accepted_terms=ACCEPTED, crew=Crew(ignore))
+
+
+def test_study_does_not_go_on_with_a_recipe_that_was_changed(recipe: TinyRecipe, tmp_path: Path):
+    crew, out = Crew(ignore), tmp_path / "out"
+    with pytest.raises(DataError):  # rows of more than eight tokens: nothing is trained
+        run_study(study(recipe), out, accepted_terms=ACCEPTED, crew=crew)
+    values = json.loads(recipe.file.read_text(encoding="utf-8"))
+    values["train"]["learning_rate"] = 0.5
+    recipe.file.write_text(json.dumps(values), encoding="utf-8")
+
+    with pytest.raises(RecipeError, match="was changed since it began here"):
+        run_study(study(recipe), out, accepted_terms=ACCEPTED, crew=crew)
+
+
+def test_trial_is_trained_where_the_arms_are(recipe: TinyRecipe, tmp_path: Path):
+    text = STUDY.replace("{steps: 8}", "{seconds: 1}").replace("max_seq_len: 8", "max_seq_len: 64")
+    loaded, places = study(recipe, text), shares(2) if cores() > 1 else shares(1)
+
+    settle(loaded, tmp_path, ACCEPTED, Crew(ignore, places=places))
+
+    (trial, _other) = find(tmp_path / "trials")
+    assert trial.environment["settings"]["OMP_NUM_THREADS"] == places[0]["OMP_NUM_THREADS"]
+    assert "FOUNDRY_MACHINE_SHARE" not in os.environ
 
 
 def test_base_answers_are_taken_from_a_run_that_asked_the_same(

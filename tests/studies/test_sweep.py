@@ -1,5 +1,6 @@
 """A sweep is a study of one recipe: named arms, one folder, shared rows and base answers."""
 
+import json
 import os
 import signal
 import subprocess
@@ -175,3 +176,15 @@ def assert_asked_anew_it_says_the_same(recipe: TinyRecipe, run: Run) -> None:
     )
     assert (done.code, len(files)) == (0, 2)
     assert [load_answers(file) for file in files] == before
+
+
+def test_gate_that_is_set_within_its_list_holds_with_the_whole_list(recipe: TinyRecipe):
+    values = json.loads(recipe.file.read_text(encoding="utf-8"))
+    values["gates"] = [{"metric": "exact-match", "part": "test", "min": 0.5}]
+    recipe.file.write_text(json.dumps(values), encoding="utf-8")
+    wanted = Wanted(str(recipe.file), ("gates.0.min=0.25",), RANKS[1:], 1)
+
+    laid = as_study(wanted, None)[0].study.set
+
+    assert [gate["min"] for gate in laid["gates"]] == [0.25]
+    assert "gates.0.min" not in laid and laid["exports"] == []

@@ -38,6 +38,7 @@ def sentence(event: Event) -> str | None:
     sentences = {
         "begin": _("{stage}: begins {name}"),
         "nothing": _("{stage}: no package, since the recipe's `exports` are empty"),
+        "withdrawn": _("{stage}: the package that was there is removed, since it no longer holds"),
         "skipped": _("{stage}: unchanged, skipped"),
         "settled": _("{stage}: {key} is {value} ({reason})"),
         "resume": _("{stage}: goes on from step {step}"),
@@ -49,6 +50,10 @@ def sentence(event: Event) -> str | None:
         "skipped-checkpoint": _("{stage}: a checkpoint is not used ({reason})"),
         "unpacked": _(
             "{stage}: rows side by side, since this model lets rows in one sequence see each other"
+        ),
+        "alone": _(
+            "{stage}: each row by itself, since this model reads whatever goes along with a long "
+            "row as if it were long too"
         ),
         "not-judged": _(
             "{stage}: {left_out} rows are left out, since no reward can judge them; {kept} are kept"
