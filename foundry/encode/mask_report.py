@@ -17,12 +17,8 @@ from foundry.encode.tokenize import Encoder
 from foundry.encode.tools import AS_TEXT
 
 NAMED = 20  # rows named for each reason, and faults told at once
-BY_TEMPLATE = {
-    "template-refused",
-    "prompt-not-kept",
-    "call-not-written",
-    "text-not-written",
-}  # see `encode.mask`
+# See `encode.mask`.
+BY_TEMPLATE = {"template-refused", "prompt-not-kept", "call-not-written", "text-not-written"}
 
 
 @dataclass

@@ -65,7 +65,8 @@ def check_questions_fit(
     ]
     if found:
         what = _("{n} questions of the test parts are too long, of which the first are named")
-        more = [Problem("evaluation", what.format(n=len(found)))] if len(found) > MOST_NAMED else []
+        every = Problem("evaluation", what.format(n=len(found)), found[0].fix)
+        more = [every] if len(found) > MOST_NAMED else []
         raise DataError([*more, *found[:MOST_NAMED]])
 
 
