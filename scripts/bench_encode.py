@@ -245,7 +245,8 @@ def opened(base_name: str) -> tuple[Any, str]:
     """
     from foundry.encode.tokenize import encoder_of
     from foundry.models.fetch import locate
-    from foundry.models.load import family_template, load_tokenizer
+    from foundry.models.load import family_template
+    from foundry.models.tokenizer import load_tokenizer
 
     base = locate(base_name, Path.cwd())
     template = family_template(base.family)

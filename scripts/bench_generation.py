@@ -85,8 +85,9 @@ def in_turns(base: str, options: argparse.Namespace) -> list[Result]:
 def measured(options: argparse.Namespace) -> Result:
     """One measurement: tokens per second, and the tokens."""
     from foundry.models.fetch import locate
-    from foundry.models.load import load_model, load_tokenizer
+    from foundry.models.load import load_model
     from foundry.models.quiet import quiet
+    from foundry.models.tokenizer import load_tokenizer
     from foundry.runtime.contract import Decoding
     from foundry.runtime.transformers import TransformersRuntime
 

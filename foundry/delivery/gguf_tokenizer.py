@@ -1,7 +1,7 @@
 """GGUF metadata of a base model that has no GGUF file of its own: byte-level BPE only.
 
 The safest source is the base's own GGUF (C34, C35). Without it, the tokenizer's kind must be
-recognised by its splitting pattern; an unknown one is refused, never guessed.
+recognised by every step of its splitting; an unknown one is refused, never guessed.
 """
 
 import json
@@ -12,14 +12,8 @@ from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
 from foundry.models.load import own_bos
+from foundry.models.word_split import name_of
 
-# Splitting pattern in tokenizer.json -> llama.cpp's name (its `convert_hf_to_gguf_update.py`).
-PRE_TOKENIZERS = {
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+": "llama-bpe",
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
-}
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
 
 
@@ -35,7 +29,7 @@ def tokenizer_fields(base: BaseModel, tokenizer: Any, rows: int) -> dict[str, An
         ResourceError: The tokenizer is of a kind that is not recognised.
     """
     definition = json.loads(tokenizer.backend_tokenizer.to_str())
-    name = _pre_tokenizer(definition)
+    name = name_of(definition.get("pre_tokenizer"))
     if name is None or not is_known(definition):
         what = _("the tokenizer's kind is not known, so a GGUF file could split words differently")
         fix = _("use a base that comes with a GGUF file, or export `merged`")
@@ -62,14 +56,4 @@ def tokenizer_fields(base: BaseModel, tokenizer: Any, rows: int) -> dict[str, An
 def is_known(definition: Mapping[str, Any]) -> bool:
     """Whether the tokenizer of a `tokenizer.json` is one that llama.cpp has a name for."""
     is_bpe = definition.get("model", {}).get("type") == "BPE"
-    return is_bpe and _pre_tokenizer(definition) is not None
-
-
-def _pre_tokenizer(definition: Mapping[str, Any]) -> str | None:
-    """llama.cpp's name for the first splitting pattern found in the definition."""
-    found = definition.get("pre_tokenizer") or {}
-    for part in found.get("pretokenizers", [found]):
-        pattern = part.get("pattern", {}).get("Regex")
-        if pattern in PRE_TOKENIZERS:
-            return PRE_TOKENIZERS[pattern]
-    return None
+    return is_bpe and name_of(definition.get("pre_tokenizer")) is not None

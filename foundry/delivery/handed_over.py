@@ -27,7 +27,7 @@ from foundry.evals.comparison import same
 from foundry.evals.metrics import that_score
 from foundry.evals.subjects import Form, Subject, Tools
 from foundry.models.fetch import locate
-from foundry.models.load import load_tokenizer
+from foundry.models.tokenizer import load_tokenizer
 from foundry.train.adapter_files import load_tuned
 from foundry.train.gives import gives_reward
 

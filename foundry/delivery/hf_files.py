@@ -13,6 +13,8 @@ from foundry.models.quiet import quiet
 
 GENERATION_CONFIG = "generation_config.json"
 TEMPLATE = "chat_template.jinja"
+# transformers 5 gives the class that reads `tokenizer.json` alone a name that 4 does not know.
+OWN_NAME, COMMON_NAME = "TokenizersBackend", "PreTrainedTokenizerFast"
 PROCESSOR = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
 
 
@@ -26,6 +28,8 @@ def write_tokenizer(tuned: Tuned, folder: Path) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
     for key in ("name_or_path", "is_local", "local_files_only", "chat_template"):
         config.pop(key, None)
+    if config.get("tokenizer_class") == OWN_NAME:
+        config["tokenizer_class"] = COMMON_NAME
     atomic.write_json(path, config)
 
 

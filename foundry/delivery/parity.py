@@ -19,24 +19,13 @@ from foundry.delivery.parity_record import failures
 from foundry.encode.render import render
 from foundry.encode.tokenize import IGNORED
 from foundry.models import gguf_header
-from foundry.models.load import open_tokenizer
+from foundry.models.probes import TEXTS
+from foundry.models.tokenizer import open_tokenizer
 from foundry.runtime.contract import Decoding, Generation, Runtime
 from foundry.runtime.llamacpp import LlamaCppRuntime
 from foundry.runtime.transformers import TransformersRuntime
 from foundry.train.proof import asked, is_text
 
-TEXTS = (
-    "請問電風扇保固多久？",
-    "這款除濕機的售價是 12,800 元，含運費嗎？",
-    "Hello, when do you open on Saturday?",
-    "The quick brown fox jumps over 13 lazy dogs.",
-    "謝謝👍🏽，全家福👨‍👩‍👧‍👦也很喜歡！",
-    "恒春的裏面，粧，嫺，碁，許功蓋，€",
-    "  前後有空白  \n\n換行　全形空白",
-    "0912-345-678／統一編號 04595257",
-    "1 + 1 = 2; f(x) = x^2 - 3x",
-    "ㄅㄆㄇㄈ 台語：食飽未？ 日本語：こんにちは",
-)
 CONVERSATIONS = (
     (Turn("user", TEXTS[0]),),
     (Turn("user", TEXTS[2]),),
@@ -45,6 +34,7 @@ CONVERSATIONS = (
 # A user of the file may send a system turn, whether the recipe has one or not (C19).
 RENDERED = (*CONVERSATIONS, (Turn("system", TEXTS[3]), Turn("user", TEXTS[2])))
 PREFIXES = 40
+READ_ROWS = 64
 GREEDY_PROMPTS = 8
 GENERAL_TOKENS = 16
 # Room for an answer that differs a little from the trained one to end by itself.
@@ -75,7 +65,8 @@ class Reference:
     both, in this order. `ends` are the ids that the rows' answers end with, read off the rows
     themselves; `longest` is how many tokens a trained answer may take to end. `ending` are the
     prompts of `trained`, by index, after which it must: those of conversations, and beginnings of
-    texts that the live model brings to an end.
+    texts that the live model brings to an end. `texts` are what training rows say, control tokens
+    and all.
     """
 
     general: Sequence[Sequence[int]]
@@ -86,6 +77,7 @@ class Reference:
     logprobs: Sequence[Mapping[int, float]]
     answers: Sequence[Generation]
     taught: frozenset[int]
+    texts: Sequence[str] = ()
     ended: Mapping[str, int] | None = None
 
 
@@ -112,6 +104,9 @@ def reference(tuned: Tuned, rows: Sequence[EncodedRow], *, teaches_end: bool = T
         logprobs=live.next_logprobs(prefixes, LIVE_TOP),
         answers=_answers(live, trained, general, longest, tuned.stop_ids),
         taught=frozenset(n for n, row in enumerate(chosen) if teaches_end and not is_text(row)),
+        texts=tuned.encoder.backend.decode_batch(
+            [list(row.input_ids) for row in spread(rows, READ_ROWS)], skip_special_tokens=False
+        ),
     )
 
 
@@ -158,6 +153,7 @@ def prove(tuned: Tuned, live: Reference, subject: Subject) -> dict[str, Any]:
             "runtime": artefact.name,
             "tolerance": dict(subject.tolerance),
             **token_ids(tuned, artefact),
+            **rows_read(tuned, artefact, live.texts),
             **templates(tuned, artefact, subject.facts),
             **_logprobs(live, artefact),
             **_greedy(live.answers, made, tuned.stop_ids),
@@ -190,13 +186,19 @@ def _last(row: EncodedRow) -> int:
 
 def token_ids(tuned: Tuned, artefact: Runtime) -> dict[str, Any]:
     """C34, C35: the artefact splits texts as the training did."""
-    ids = tuned.encoder.tokenizer
-    wrong = [
-        text
-        for text in TEXTS
-        if artefact.tokens(text) != list(ids(text, add_special_tokens=False)["input_ids"])
-    ]
+    wrong = [text for text in TEXTS if not _reads_alike(tuned, artefact, text)]
     return {"texts": len(TEXTS), "texts_with_other_ids": wrong}
+
+
+def rows_read(tuned: Tuned, artefact: Runtime, texts: Sequence[str]) -> dict[str, int]:
+    """The same of what the training rows say, which the record only counts: it may be private."""
+    wrong = sum(not _reads_alike(tuned, artefact, text) for text in texts)
+    return {"rows_read": len(texts), "rows_with_other_ids": wrong}
+
+
+def _reads_alike(tuned: Tuned, artefact: Runtime, text: str) -> bool:
+    ids = tuned.encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return artefact.tokens(text) == list(ids)
 
 
 def templates(tuned: Tuned, artefact: Runtime, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def failures(name: str, record: Mapping[str, Any]) -> list[Problem]:
 def _of_any(record: Mapping[str, Any]) -> dict[str, bool]:
     return {
         _("texts split into other ids"): not record["texts_with_other_ids"],
+        _("rows of the data split into other ids"): not record.get("rows_with_other_ids"),
         _("the template in the file makes other prompts"): not record["prompts_with_other_ids"],
         _("the file has another template"): record.get("template_is_trained", True),
     }

@@ -17,8 +17,8 @@ from foundry.core.records import EncodedRow
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.parity import folder_template, spread, templates, token_ids
 from foundry.delivery.parity_record import failures
-from foundry.models.load import open_tokenizer
 from foundry.models.quiet import quiet
+from foundry.models.tokenizer import open_tokenizer
 from foundry.runtime.rewards import rewards_of
 from foundry.runtime.transformers import TransformersRuntime
 

@@ -18,7 +18,8 @@ from foundry.encode.render import Template, render
 from foundry.encode.render_child import TODAY, is_told_date
 from foundry.encode.system import led_by, with_system_turns
 from foundry.encode.tools import with_tool_turns
-from foundry.models.load import chat_template, control_tokens, load_tokenizer, own_bos
+from foundry.models.load import chat_template, control_tokens, own_bos
+from foundry.models.tokenizer import load_tokenizer
 
 IGNORED = -100
 

@@ -14,7 +14,8 @@ from foundry.core.records import BaseModel, Example, Turn
 from foundry.encode.tokenize import Encoder
 from foundry.evals.comparison import same
 from foundry.models import configuration, gguf_header
-from foundry.models.load import load_model, load_tokenizer, open_tokenizer, own_bos
+from foundry.models.load import load_model, own_bos
+from foundry.models.tokenizer import load_tokenizer, open_tokenizer
 from foundry.runtime.contract import Runtime
 
 TOKENIZE_ONLY = 64  # tokens of context for a server that only makes prompts

@@ -41,7 +41,7 @@ def at_hand(base_model: str, recipe_folder: Path) -> AtHand | None:
     wanted = names.wanted(base_model)
     if wanted.entry is not None and is_embedded(wanted):
         made = embedded.folder_of(wanted.entry)
-        return _read(wanted.name, made) if (made / embedded.RECORD_NAME).is_file() else None
+        return _read(wanted.name, made) if embedded.is_made(made) else None
     found = cached(wanted) if has_hub else None
     return None if found is None else _read(wanted.name, found)
 

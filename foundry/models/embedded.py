@@ -3,9 +3,11 @@
 The model arrives as GGUF, whole or in parts; it is put together, checked by its hash and written
 once as a Hugging Face folder, because transformers refuses to save a model that it loaded from GGUF
 ("quantized with gguf and is not serializable", 5.24) and takes half a minute to rebuild the
-tokenizer each time.
+tokenizer each time. It also gives each byte-level tokenizer GPT-2's rule of where words end
+(`integrations/gguf.py`, 5.24), whatever the file says; here it gets the file's own.
 """
 
+import json
 import os
 from importlib import util
 from pathlib import Path
@@ -13,11 +15,14 @@ from pathlib import Path
 from foundry.core import atomic, plugins
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
+from foundry.models import configuration, gguf_header, word_split
 from foundry.models.catalogue import Entry
+from foundry.models.light_tokenizer import TOKENIZER
 from foundry.models.quiet import quiet
 
 GGUF_NAME = "base.gguf"
 RECORD_NAME = "foundry-base.json"
+CONVERSION = 2  # raised when the same file becomes another folder; folders of before are made anew
 
 
 def home() -> Path:
@@ -34,6 +39,14 @@ def folder_of(entry: Entry) -> Path:
     return home() / "models" / f"{entry.name}-{entry.embedded.sha256[:8]}"
 
 
+def is_made(folder: Path) -> bool:
+    """Whether the folder of an embedded model is there, made by today's conversion."""
+    record = folder / RECORD_NAME
+    if not record.is_file():
+        return False
+    return bool(configuration.read_object(record).get("conversion") == CONVERSION)
+
+
 def materialise(entry: Entry) -> Path:
     """The Hugging Face folder of an embedded model, made at the first call.
 
@@ -44,7 +57,7 @@ def materialise(entry: Entry) -> Path:
     if embedded is None:
         raise ValueError(f"{entry.name} is not an embedded model")
     folder = folder_of(entry)
-    if (folder / RECORD_NAME).is_file():
+    if is_made(folder):
         return folder
     if util.find_spec(embedded.module) is None:
         what = _("the package `{package}` that holds the model is not installed")
@@ -64,7 +77,12 @@ def materialise(entry: Entry) -> Path:
                 )
             )
         parameters = _convert(temporary)
-        record = {"name": entry.name, "sha256": embedded.sha256, "parameters": parameters}
+        record = {
+            "name": entry.name,
+            "sha256": embedded.sha256,
+            "parameters": parameters,
+            "conversion": CONVERSION,
+        }
         atomic.write_json(temporary / RECORD_NAME, record)
     return folder
 
@@ -100,4 +118,23 @@ def _convert(folder: Path) -> int:
         model.generation_config = loaded.generation_config
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+    split_as_the_file(folder / GGUF_NAME, folder / TOKENIZER)
     return int(sum(p.numel() for p in model.parameters()))
+
+
+def split_as_the_file(gguf: Path, tokenizer: Path) -> None:
+    """Give a byte-level `tokenizer.json` the rule that its GGUF file names.
+
+    Raises:
+        ResourceError: llama.cpp has the name, and we do not know what it stands for.
+    """
+    said = gguf_header.texts(gguf)
+    if said.get("tokenizer.ggml.model") != "gpt2":
+        return
+    name = said.get("tokenizer.ggml.pre", "gpt-2")
+    rule = word_split.definition(name)
+    if rule is None:
+        what = _("how the tokenizer `{name}` splits words is not known")
+        raise ResourceError(Problem(gguf.name, what.format(name=name), None))
+    values = json.loads(tokenizer.read_text(encoding="utf-8"))
+    atomic.write_json(tokenizer, values | {"pre_tokenizer": rule})

@@ -37,19 +37,6 @@ class OfFamily(Protocol):
         """The name of its family plug-in."""
 
 
-def load_tokenizer(base: BaseModel) -> Any:
-    """The tokenizer of a base model's folder."""
-    return open_tokenizer(Path(base.folder))
-
-
-def open_tokenizer(folder: Path) -> Any:
-    """The tokenizer in a folder, of the fast kind, which knows where in the text a token lies."""
-    with quiet():
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-
 def chat_template(base: OfFamily, tokenizer: Any) -> str:
     """The template that every stage uses: the tokenizer's own, else the family's real one.
 

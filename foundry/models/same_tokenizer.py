@@ -11,13 +11,8 @@ from foundry.core import atomic
 from foundry.core.language import gettext as _
 from foundry.core.records import BaseModel
 from foundry.models.light_tokenizer import TOKENIZER, open_light
-from foundry.models.load import load_tokenizer
-
-PROBES = (
-    "退貨要幾天？請回電 02-2311-3731。",
-    "The fan costs $30.5, isn't it?\n\t{}",
-    "👍🏽 ｈｉ ①",
-)
+from foundry.models.probes import TEXTS
+from foundry.models.tokenizer import load_tokenizer
 
 
 def difference(one: BaseModel, other: BaseModel) -> str | None:
@@ -33,7 +28,7 @@ def difference(one: BaseModel, other: BaseModel) -> str | None:
         apart = sorted(token for token in known | wanted if known.get(token) != wanted.get(token))
         what = _("{count} tokens have other ids or are only in one ({token} is one)")
         return what.format(count=len(apart), token=repr(apart[0]))
-    for text in PROBES:
+    for text in TEXTS:
         ids = [each.encode(text, add_special_tokens=False).ids for each in (mine, theirs)]
         if ids[0] != ids[1]:
             return _("{text} becomes other tokens").format(text=repr(text))

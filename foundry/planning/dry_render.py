@@ -20,7 +20,8 @@ from foundry.encode.rows import Encoded, encode_many
 from foundry.encode.tokenize import Encoder, encoder_of
 from foundry.models.at_hand import AtHand, at_hand
 from foundry.models.light_tokenizer import open_light
-from foundry.models.load import chat_template, open_tokenizer
+from foundry.models.load import chat_template
+from foundry.models.tokenizer import open_tokenizer
 from foundry.planning.first_look import first_look
 from foundry.planning.trainers import not_read
 

@@ -20,7 +20,8 @@ from foundry.delivery.export import export_name
 from foundry.delivery.gguf_files import read_model
 from foundry.delivery.parity import TEXTS
 from foundry.encode.ends import all_stop_ids
-from foundry.models.load import load_model, open_tokenizer
+from foundry.models.load import load_model
+from foundry.models.tokenizer import open_tokenizer
 from foundry.runtime.contract import Decoding
 from foundry.runtime.llamacpp import LlamaCppRuntime
 from foundry.train.adapter_files import WEIGHTS
@@ -236,6 +237,13 @@ def test_folder_holds_the_trained_template(shelf: Shelf, name: str):  # C37
     assert open_tokenizer(folder).chat_template == shelf.tuned.encoder.template
 
 
+@pytest.mark.parametrize("name", FOLDERS)
+def test_tokenizer_has_a_name_that_transformers_4_knows_too(shelf: Shelf, name: str):
+    text = (shelf.folder(name) / "tokenizer_config.json").read_text(encoding="utf-8")
+
+    assert json.loads(text)["tokenizer_class"] == "PreTrainedTokenizerFast"
+
+
 @pytest.mark.parametrize("name", MERGED_GGUF)
 def test_gguf_holds_the_trained_template_and_the_title(shelf: Shelf, name: str):  # C37
     fields = gguf.GGUFReader(shelf.folder(name) / "model.gguf").fields
@@ -265,6 +273,24 @@ def test_gguf_takes_the_metadata_of_the_bases_own_file(gemma3_shelf: Shelf, tmp_
     assert {key: field.contents() for key, field in taken.items()} == {
         key: field.contents() for key, field in computed.items()
     }
+
+
+def test_rows_of_the_data_are_read_too_and_not_told(
+    llama_shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):  # C35
+    tokens = LlamaCppRuntime.tokens
+    private = llama_shelf.trained.live.texts[0]
+    assert private not in TEXTS
+
+    def other(runtime: LlamaCppRuntime, text: str) -> list[int]:
+        return [*tokens(runtime, text), *[7][: text == private]]
+
+    monkeypatch.setattr(LlamaCppRuntime, "tokens", other)
+    with pytest.raises(ProofError, match="rows of the data split into other ids") as error:
+        llama_shelf.make("gguf-f16", run=RunDir(tmp_path))
+
+    assert "'rows_with_other_ids': 1" in str(error.value)
+    assert private not in str(error.value)
 
 
 def test_refused_artefact_is_told_with_every_number(llama_shelf: Shelf, tmp_path: Path):

@@ -25,7 +25,8 @@ from foundry.delivery.gguf_files import (
 from foundry.delivery.gguf_tokenizer import CONTROL, tokenizer_fields
 from foundry.delivery.parity import gguf_facts
 from foundry.models.families import gemma3, llama
-from foundry.models.load import load_model, open_tokenizer
+from foundry.models.load import load_model
+from foundry.models.tokenizer import open_tokenizer
 from tests.cases import case, change
 from tests.delivery.shelf import Shelf
 from tests.encoders import tiny_encoder
@@ -181,12 +182,12 @@ def test_every_row_has_a_token_and_an_added_one_is_itself(llama_shelf: Shelf, mo
         assert (tokens[number], kinds[number]) == (text, CONTROL)
 
 
-def guessed(_definition: Mapping[str, Any]) -> str:
+def guessed(_pre_tokenizer: Mapping[str, Any]) -> str:
     """The fault: what is not recognised is taken for another."""
     return "gpt-2"
 
 
-@case("C35", {"what is not known is guessed": change(gguf_tokenizer, "_pre_tokenizer", guessed)})
+@case("C35", {"what is not known is guessed": change(gguf_tokenizer, "name_of", guessed)})
 def test_tokenizer_with_one_token_more_is_still_what_it_was(llama_shelf: Shelf, tmp_path: Path):
     tokenizer, rows = padded_matrix(1)
     tokenizer.save_pretrained(tmp_path)
@@ -232,6 +233,18 @@ def test_unknown_splitting_pattern_is_refused_not_guessed(llama_shelf: Shelf):  
 
     tokenizer = tiny_encoder("llama").tokenizer
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\s+"), "isolated")
+
+    with pytest.raises(ResourceError, match="the tokenizer's kind is not known"):
+        tokenizer_fields(llama_shelf.tuned.base, tokenizer, 640)
+
+
+def test_step_before_a_known_pattern_makes_it_unknown(llama_shelf: Shelf):  # C35
+    from tokenizers import pre_tokenizers
+
+    tokenizer = tiny_encoder("llama").tokenizer
+    known = tokenizer.backend_tokenizer.pre_tokenizer
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, *known])
 
     with pytest.raises(ResourceError, match="the tokenizer's kind is not known"):
         tokenizer_fields(llama_shelf.tuned.base, tokenizer, 640)

@@ -13,7 +13,8 @@ from foundry.encode import system, tokenize
 from foundry.encode.rows import encode
 from foundry.encode.tokenize import IGNORED, Encoder, encoder_of, open_encoder
 from foundry.models.fetch import locate
-from foundry.models.load import load_model, open_tokenizer
+from foundry.models.load import load_model
+from foundry.models.tokenizer import open_tokenizer
 from foundry.runtime.llamacpp import LlamaCppRuntime
 from tests.cases import case, change
 from tests.delivery.test_conversation import CHAT as SPOKEN

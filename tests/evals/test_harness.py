@@ -13,7 +13,8 @@ from foundry.evals.benchmark import Wanted
 from foundry.evals.settings import check_peers
 from foundry.evals.subjects import Subject, of_folder
 from foundry.models.fetch import locate
-from foundry.models.load import load_model, load_tokenizer
+from foundry.models.load import load_model
+from foundry.models.tokenizer import load_tokenizer
 from foundry.runtime.transformers import TransformersRuntime
 from tests.cases import case, change
 from tests.tiny_recipe import Outcome, call

@@ -18,8 +18,9 @@ from foundry.delivery.exporters import merged
 from foundry.encode.tokenize import IGNORED, encoder_of
 from foundry.models.fetch import locate
 from foundry.models.language_part import language_name
-from foundry.models.load import load_model, load_tokenizer
+from foundry.models.load import load_model
 from foundry.models.quiet import quiet
+from foundry.models.tokenizer import load_tokenizer
 from foundry.runtime.contract import Decoding
 from foundry.runtime.transformers import TransformersRuntime
 from foundry.train.adapters import lora

@@ -17,9 +17,12 @@ from foundry.delivery.gguf_files import write_model
 from foundry.encode.tokenize import open_encoder
 from foundry.models import catalogue, fetch
 from foundry.models.catalogue import Embedded, Entry
-from foundry.models.embedded import GGUF_NAME, RECORD_NAME, home, materialise
+from foundry.models.embedded import GGUF_NAME, RECORD_NAME, home, is_made, materialise
 from foundry.models.fetch import locate
-from foundry.models.load import load_model, load_tokenizer
+from foundry.models.load import load_model
+from foundry.models.tokenizer import load_tokenizer
+from foundry.models.word_split import STEPS, name_of
+from tests import hostile
 from tests.cases import case, change
 
 COMMIT = "c0ffee" + "0" * 34
@@ -258,6 +261,38 @@ def test_embedded_model_is_made_once(embedded: Entry):
 
     assert materialise(embedded) == folder
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_folder_of_an_earlier_conversion_is_made_anew(embedded: Entry):
+    folder = materialise(embedded)
+    tokenizer, record = folder / "tokenizer.json", folder / RECORD_NAME
+    said = tokenizer.read_bytes()
+    tokenizer.write_text("{}", encoding="utf-8")
+    hostile.edit(record, conversion=1)
+    assert not is_made(folder)
+
+    materialise(embedded)
+
+    assert is_made(folder)
+    assert tokenizer.read_bytes() == said
+
+
+def test_embedded_model_splits_words_as_its_file_says(embedded: Entry, tiny_llama: Path):
+    folder = materialise(embedded)
+
+    rules = [
+        json.loads((each / "tokenizer.json").read_text("utf-8"))["pre_tokenizer"]
+        for each in (folder, tiny_llama)
+    ]
+
+    assert [name_of(rule) for rule in rules] == ["llama-bpe", "llama-bpe"]
+
+
+def test_rule_that_is_not_known_is_refused(embedded: Entry, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delitem(STEPS, "llama-bpe")
+
+    with pytest.raises(ResourceError, match="how the tokenizer `llama-bpe` splits words is not"):
+        materialise(embedded)
 
 
 def test_embedded_model_is_known_by_its_packages_hash(embedded: Entry):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from foundry.models.light_tokenizer import LightTokenizer, open_light
-from foundry.models.load import control_tokens, open_tokenizer, own_bos
+from foundry.models.load import control_tokens, own_bos
+from foundry.models.tokenizer import open_tokenizer
 
 TEXTS = ("你好，世界！ hello  world\n\n👍🏽", "<start_of_turn>user\nhi<end_of_turn>\n", " x\t\r\n①")
 

@@ -2,20 +2,18 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from foundry.core.errors import ResourceError
 from foundry.models.fetch import locate
-from foundry.models.load import (
-    chat_template,
-    control_tokens,
-    family_of,
-    load_model,
-    load_tokenizer,
-    open_tokenizer,
-)
+from foundry.models.light_tokenizer import open_light
+from foundry.models.load import chat_template, control_tokens, family_of, load_model
+from foundry.models.probes import TEXTS
+from foundry.models.tokenizer import follows_its_file, load_tokenizer, open_tokenizer
+from foundry.models.word_split import STEPS
 from tests import hostile, tiny
 from tests.templates import stock_template
 from tests.tiny_models import MODELS
@@ -43,6 +41,37 @@ def test_tokenizer_that_asks_for_code_is_never_asked_about(
         open_tokenizer(folder)
 
     assert not (folder / "canary").exists()
+
+
+def of_gpt2(folder: Path) -> Path:
+    """The folder, its tokenizer of a class that transformers builds by a rule of its own."""
+    hostile.edit(folder / "tokenizer_config.json", tokenizer_class="GPT2Tokenizer")
+    spaces = {"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated", "invert": False}
+    steps = [spaces, *STEPS["qwen2"]]
+    rule = {"type": "Sequence", "pretokenizers": steps}
+    hostile.edit(folder / "tokenizer.json", pre_tokenizer=rule)
+    return folder
+
+
+def test_tokenizer_splits_as_its_file_says_whatever_its_class(folder: Path):
+    base = locate(str(of_gpt2(folder)), folder)
+    light = open_light(folder)
+    assert light is not None
+
+    loaded, others = load_tokenizer(base), open_tokenizer(folder)
+
+    def ids(tokenizer: Any) -> list[list[int]]:
+        return [list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in TEXTS]
+
+    assert ids(loaded) == ids(light)
+    assert ids(loaded) != ids(others)
+    assert (loaded.eos_token, loaded.bos_token) == (others.eos_token, others.bos_token)
+    assert loaded.chat_template == others.chat_template
+
+
+def test_tokenizer_that_follows_its_file_keeps_its_class(tiny_llama: Path, folder: Path):
+    assert follows_its_file(open_tokenizer(tiny_llama), tiny_llama)
+    assert not follows_its_file(open_tokenizer(of_gpt2(folder)), folder)
 
 
 def test_family_follows_the_model_type(tiny_llama: Path, tiny_gemma3: Path):

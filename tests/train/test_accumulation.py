@@ -13,7 +13,8 @@ import torch
 from foundry.core.records import EncodedRow
 from foundry.encode.tokenize import IGNORED
 from foundry.models.fetch import locate
-from foundry.models.load import load_model, load_tokenizer
+from foundry.models.load import load_model
+from foundry.models.tokenizer import load_tokenizer
 from foundry.train import proof
 from foundry.train.adapters import lora
 from foundry.train.inputs import FitInputs

@@ -13,7 +13,8 @@ from foundry.core.errors import ResourceError
 from foundry.core.records import BaseModel
 from foundry.models.fetch import locate
 from foundry.models.language_part import language_name
-from foundry.models.load import load_model, load_tokenizer
+from foundry.models.load import load_model
+from foundry.models.tokenizer import load_tokenizer
 from foundry.train import proof
 from foundry.train.adapter_files import (
     has_update,

@@ -11,7 +11,8 @@ import torch
 
 from foundry.core.errors import DataError
 from foundry.models.fetch import locate
-from foundry.models.load import load_model, load_tokenizer
+from foundry.models.load import load_model
+from foundry.models.tokenizer import load_tokenizer
 from foundry.train import checkpoint, fitting, proof, steps
 from foundry.train.adapters import lora, qlora
 from foundry.train.inputs import FitInputs

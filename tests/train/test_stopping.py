@@ -10,7 +10,7 @@ from foundry.core.records import Example
 from foundry.data.formats import instruction
 from foundry.encode import tokenize
 from foundry.encode.tokenize import IGNORED
-from foundry.models.load import open_tokenizer
+from foundry.models.tokenizer import open_tokenizer
 from foundry.runtime.contract import Decoding
 from foundry.runtime.transformers import TransformersRuntime
 from foundry.train import fitting, proof

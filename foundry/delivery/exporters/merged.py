@@ -59,7 +59,8 @@ def write(tuned: "Tuned", spec: Spec, out: Path) -> None:
 
 def opened(tuned: "Tuned", spec: Spec, out: Path) -> "AbstractContextManager[Runtime]":
     """The folder as transformers loads it, with its own tokenizer."""
-    from foundry.models.load import load_model, open_tokenizer
+    from foundry.models.load import load_model
+    from foundry.models.tokenizer import open_tokenizer
     from foundry.runtime.transformers import TransformersRuntime
 
     model = load_model(tuned.base, folder=out)
