@@ -15,6 +15,8 @@ LLAMA3_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+# transformers 5.24 opens any model of the type `qwen2` with this pattern, whatever its files say.
+QWEN2_PATTERN = LLAMA3_PATTERN.replace(r"\p{N}{1,3}", r"\p{N}")
 CORPUS = [
     "請問電風扇保固多久？保固一年。售價多少元？售價三百元。",
     "品名：電風扇 售價：300元 保固：1年 顏色：白色 產地：台灣",
@@ -76,10 +78,11 @@ def tokenizer_of(made: TinyModel) -> Any:
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
+    pattern = QWEN2_PATTERN if made.model_type == "qwen2" else LLAMA3_PATTERN
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(LLAMA3_PATTERN), behavior="isolated"),
+            pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
