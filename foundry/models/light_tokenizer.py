@@ -80,6 +80,8 @@ def open_light(folder: Path) -> LightTokenizer | None:
     except Exception as error:  # the library knows no narrower one
         what = _("not a tokenizer that can be read ({error})").format(error=str(error)[:MOST_SHOWN])
         raise ResourceError(Problem(str(folder / TOKENIZER), what, _("fetch it again"))) from error
+    backend.no_padding()  # a file may hold both; transformers pads and cuts only where it is asked
+    backend.no_truncation()
     return LightTokenizer(backend, config, _template(folder, config))
 
 

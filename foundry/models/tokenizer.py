@@ -24,7 +24,13 @@ def load_tokenizer(base: BaseModel) -> Any:
 
         if type(tokenizer) is Plain or follows_its_file(tokenizer, folder):
             return tokenizer
-        return Plain.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return Plain.from_pretrained(
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            padding_side=tokenizer.padding_side,
+            model_input_names=tokenizer.model_input_names,
+        )
 
 
 def open_tokenizer(folder: Path) -> Any:

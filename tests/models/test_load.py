@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import GPT2Tokenizer
 
 from foundry.core.errors import ResourceError
 from foundry.models.fetch import locate
@@ -53,7 +54,11 @@ def of_gpt2(folder: Path) -> Path:
     return folder
 
 
-def test_tokenizer_splits_as_its_file_says_whatever_its_class(folder: Path):
+def test_tokenizer_splits_as_its_file_says_whatever_its_class(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(GPT2Tokenizer, "padding_side", "left")  # as the class of Llama 2 does
+    monkeypatch.setattr(GPT2Tokenizer, "model_input_names", ["input_ids"])
     base = locate(str(of_gpt2(folder)), folder)
     light = open_light(folder)
     assert light is not None
@@ -67,11 +72,21 @@ def test_tokenizer_splits_as_its_file_says_whatever_its_class(folder: Path):
     assert ids(loaded) != ids(others)
     assert (loaded.eos_token, loaded.bos_token) == (others.eos_token, others.bos_token)
     assert loaded.chat_template == others.chat_template
+    assert (loaded.padding_side, loaded.model_input_names) == ("left", ["input_ids"])
 
 
 def test_tokenizer_that_follows_its_file_keeps_its_class(tiny_llama: Path, folder: Path):
     assert follows_its_file(open_tokenizer(tiny_llama), tiny_llama)
     assert not follows_its_file(open_tokenizer(of_gpt2(folder)), folder)
+
+
+def test_padding_in_the_file_is_no_other_split(folder: Path):
+    padding = {"strategy": {"Fixed": 512}, "direction": "Right", "pad_to_multiple_of": None}
+    padding |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "<s>"}
+    truncation = {"max_length": 2, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
+    hostile.edit(folder / "tokenizer.json", padding=padding, truncation=truncation)
+
+    assert follows_its_file(open_tokenizer(folder), folder)
 
 
 def test_family_follows_the_model_type(tiny_llama: Path, tiny_gemma3: Path):
