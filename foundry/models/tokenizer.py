@@ -1,8 +1,10 @@
 """A base model's folder -> the tokenizer that its makers published, and what others make of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from foundry.core import allocator
 from foundry.core.records import BaseModel
 from foundry.models.light_tokenizer import open_light
 from foundry.models.probes import AFTER_AN_END, TEXTS
@@ -18,11 +20,13 @@ def load_tokenizer(base: BaseModel) -> Any:
     (https://github.com/huggingface/transformers/issues/45488).
     """
     folder = Path(base.folder)
+    own = ids_by_file(folder)  # which then forgets the vocabulary: two at once take 150 MB more
+    allocator.give_back()
     tokenizer = open_tokenizer(folder)
     with quiet():
         from transformers import PreTrainedTokenizerFast as Plain
 
-        if type(tokenizer) is Plain or follows_its_file(tokenizer, folder):
+        if type(tokenizer) is Plain or own is None or follows(tokenizer, own):
             return tokenizer
         return Plain.from_pretrained(
             folder,
@@ -44,17 +48,25 @@ def open_tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def follows_its_file(tokenizer: Any, folder: Path) -> bool:
-    """Whether a folder's tokenizer makes of the probes, and of what follows a control token, the
-    ids that the folder's `tokenizer.json` makes; True where there is no such file.
+def ids_by_file(folder: Path) -> dict[str, list[int]] | None:
+    """The ids that a folder's `tokenizer.json` makes of the probes, and of what follows a control
+    token, by text; None where there is no such file.
     """
     light = open_light(folder)
     if light is None:
-        return True
-    ends = [token for token in (tokenizer.bos_token, tokenizer.eos_token) if token is not None]
-    after = [f"{end}{text}" for end in ends for text in AFTER_AN_END]
+        return None
+    return {text: light(text, add_special_tokens=False)["input_ids"] for text in _probes(light)}
+
+
+def follows(tokenizer: Any, own: Mapping[str, list[int]]) -> bool:
+    """Whether a folder's tokenizer makes of its probes the ids that `ids_by_file` gave."""
     return all(
-        light(text, add_special_tokens=False)["input_ids"]
-        == list(tokenizer(text, add_special_tokens=False)["input_ids"])
-        for text in (*TEXTS, *after)
+        own.get(text) == list(tokenizer(text, add_special_tokens=False)["input_ids"])
+        for text in _probes(tokenizer)
     )
+
+
+def _probes(tokenizer: Any) -> tuple[str, ...]:
+    """The texts for a tokenizer, those after its own BOS and EOS among them."""
+    ends = [token for token in (tokenizer.bos_token, tokenizer.eos_token) if token is not None]
+    return (*TEXTS, *(f"{end}{text}" for end in ends for text in AFTER_AN_END))

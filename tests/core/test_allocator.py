@@ -1,5 +1,6 @@
 """Who computes for long does so with jemalloc where it is there, and hands it to no child."""
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,25 @@ def test_process_that_cannot_start_anew_goes_on(installed: Path, monkeypatch: py
     monkeypatch.setattr(sys, "executable", str(installed))  # no program
 
     allocator.start_anew(["train"])
+
+
+FREED = """
+import psutil
+from foundry.core import allocator
+
+blocks = [bytes(1000) for _ in range(100_000)]
+last = blocks[-1]  # at the end of the heap, which glibc does not shorten then
+del blocks
+before = psutil.Process().memory_info().rss
+allocator.give_back()
+print(before - psutil.Process().memory_info().rss)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone keeps it")
+def test_what_was_freed_goes_back_to_the_system():
+    done = subprocess.run(
+        [sys.executable, "-c", FREED], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert int(done.stdout) > 80_000_000
