@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from foundry.core import atomic, explain, recipe_file, shipped
-from foundry.core.errors import Problem, RecipeError
+from foundry.core.errors import Problem, RecipeError, ResourceError
 from foundry.core.fields import Closed, Many, Number, Refused, Seed
 from foundry.core.language import gettext as _
 from foundry.core.recipe import Name, Text, Words
@@ -218,7 +218,7 @@ def read_outline(folder: Path) -> Outline:
     """What `study.json` of a study's folder says.
 
     Raises:
-        RecipeError: There is none, or it is damaged.
+        ResourceError: There is none, or it is damaged.
     """
     try:
         found = json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -230,4 +230,4 @@ def read_outline(folder: Path) -> Outline:
         return Outline(name, title, budget, found["settled"], runs, found.get("recipes"))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         fix = _("`foundry study run FILE --out DIR` makes one")
-        raise RecipeError(Problem(str(folder), _("not the folder of a study"), fix)) from error
+        raise ResourceError(Problem(str(folder), _("not the folder of a study"), fix)) from error

@@ -95,7 +95,8 @@ def named(folder: Path, name: str) -> Run:
     A path means what lies there, and no other run of the same name.
 
     Raises:
-        RecipeError: It means none, or several; names those it may mean.
+        ResourceError: It means none; names those that there are.
+        RecipeError: It means several; names them.
     """
     path = Path(name)
     if path.parent != Path():
@@ -103,7 +104,7 @@ def named(folder: Path, name: str) -> Run:
             return Run(RunDir(path))
         if path.parent.resolve() != folder.resolve():
             fix = _("check the path, or give the run's name alone and its folder with `--runs`")
-            raise RecipeError(Problem(name, _("no run lies there"), fix))
+            raise ResourceError(Problem(name, _("no run lies there"), fix))
     wanted, runs = path.name, find(folder)
     exact = [run for run in runs if run.name == wanted]
     found = exact or [
@@ -111,7 +112,8 @@ def named(folder: Path, name: str) -> Run:
     ]
     if len(found) == 1 and wanted:
         return found[0]
-    raise RecipeError(_unclear(folder, name, found or runs, is_known=bool(found)))
+    kind = RecipeError if found else ResourceError
+    raise kind(_unclear(folder, name, found or runs, is_known=bool(found)))
 
 
 def _names(name: str) -> tuple[str, str]:

@@ -57,18 +57,18 @@ def test_whole_name_is_meant_though_another_begins_so(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "what", "candidates"),
+    ("name", "kind", "what", "candidates"),
     [
-        ("shop", "several runs begin so", ["shop-1a", "shop-1b"]),
-        ("bank", "no run of this name", ["shop-1a", "shop-1b", "law-2c"]),
-        ("", "several runs begin so", ["shop-1a", "shop-1b", "law-2c"]),
+        ("shop", RecipeError, "several runs begin so", ["shop-1a", "shop-1b"]),
+        ("bank", ResourceError, "no run of this name", ["shop-1a", "shop-1b", "law-2c"]),
+        ("", RecipeError, "several runs begin so", ["shop-1a", "shop-1b", "law-2c"]),
     ],
 )
-def test_name_that_is_not_clear_lists_candidates(tmp_path: Path, name, what, candidates):
+def test_name_that_is_not_clear_lists_candidates(tmp_path: Path, name, kind, what, candidates):
     for run in ("shop-1a", "shop-1b", "law-2c"):
         make(tmp_path, run)
 
-    with pytest.raises(RecipeError) as error:
+    with pytest.raises(kind) as error:
         named(tmp_path, name)
 
     (problem,) = error.value.problems
@@ -77,7 +77,7 @@ def test_name_that_is_not_clear_lists_candidates(tmp_path: Path, name, what, can
 
 
 def test_name_where_there_are_no_runs_says_where_they_would_be(tmp_path: Path):
-    with pytest.raises(RecipeError, match="--runs"):
+    with pytest.raises(ResourceError, match="--runs"):
         named(tmp_path, "shop")
 
 
@@ -202,7 +202,7 @@ def test_process_that_was_killed_holds_nothing(tmp_path: Path):
 def test_path_means_what_lies_there_and_no_run_of_the_same_name(tmp_path: Path):
     make(tmp_path / "runs", "shop-1a2b3c4d")
 
-    with pytest.raises(RecipeError, match="no run lies there"):
+    with pytest.raises(ResourceError, match="no run lies there"):
         named(tmp_path / "runs", str(tmp_path / "other" / "shop-1a2b3c4d"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from foundry.core.errors import DataError, ProofError, RecipeError
+from foundry.core.errors import DataError, ProofError, RecipeError, ResourceError
 from foundry.core.study import Outline, write_outline
 from foundry.data.canaries import Canaries, canary_rows
 from foundry.evals.arms import contest, entry, fairness
@@ -259,7 +259,6 @@ def test_every_run_that_is_not_finished_is_named(tmp_path: Path):
         (["a-1", "a-1"], "named twice"),
         (["a-1", "b-2", "--budget", "money"], "must be one of tokens, steps"),
         (["a-1", "b-2", "--metric", "bleu"], "use one of exact-match, stop-rate"),
-        (["--study", "nowhere"], "not the folder of a study"),
     ],
 )
 def test_what_cannot_be_compared_ends_with_2(tmp_path: Path, words: list[str], said: str):
@@ -269,6 +268,21 @@ def test_what_cannot_be_compared_ends_with_2(tmp_path: Path, words: list[str], s
     outcome = call("compare", *words, "--runs", str(tmp_path))
 
     assert (outcome.code, said in outcome.err) == (RecipeError.exit_code, True), outcome
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--study", "nowhere"], "not the folder of a study"),
+        (["a-1", "c-3"], "no run of this name"),
+    ],
+)
+def test_what_is_not_there_ends_with_3(tmp_path: Path, words: list[str], said: str):
+    few(tmp_path, "a-1")
+
+    outcome = call("compare", *words, "--runs", str(tmp_path))
+
+    assert (outcome.code, said in outcome.err) == (ResourceError.exit_code, True), outcome
 
 
 def test_tables_regenerate_byte_for_byte(tmp_path: Path):
