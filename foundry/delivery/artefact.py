@@ -44,6 +44,11 @@ class Tuned:
         with quiet():
             return merge(load_tuned(self.base, self.adapter))
 
+    def forget(self) -> None:
+        """Let go of the models that are kept; who asks for one again loads it again."""
+        for kept in ("model", "merged"):
+            self.__dict__.pop(kept, None)
+
     def untrained(self) -> AbstractContextManager[Any]:
         """The base, inside the block; the live model is not to be asked there."""
         return untrained(self.model, self.base)

@@ -45,6 +45,7 @@ def export(
     """
     name, started = export_name(kind, spec), time.monotonic()
     events.emit("export", "begin", name=name)
+    tuned.forget()  # of 12 billion weights, each copy in float32 takes 48 GB
     exporter = plugins.load("exporter", kind)
     out = run.file("exports", name)
     with atomic.replacing_folder(out) as temporary:

@@ -4,6 +4,7 @@ Tensor names come from gguf's own table; the layout differences of a family (Gem
 Llama's row order) from `foundry/models/families/`.
 """
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,9 @@ QUANTIZATIONS = {
     "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
 }
 Q8_0_BLOCK = 32
+# Half a step of 8 bits is 1/254 of the largest in a block, and its float16 scale is off by 1/2048.
+STORAGE_TOLERANCE = {"F32": 0.0, "F16": 1 / 2048, "Q8_0": 1 / 220}
+ROWS_AT_ONCE = 4096  # 60 MiB as float32 at a width of 3,840
 END_OF_TURN = "tokenizer.ggml.eot_token_id"
 END_OF_TEXT = "tokenizer.ggml.eos_token_id"
 END_OF_MESSAGE = "tokenizer.ggml.eom_token_id"
@@ -40,7 +44,7 @@ OWN_FIELDS = (
 
 
 def write_model(tuned: Tuned, model: Any, path: Path, *, quantization: str) -> None:
-    """Write a merged model as one GGUF file.
+    """Write a merged model as one GGUF file, a tensor at a time.
 
     Matrices are stored as `quantization`, vectors as float32. Rows that do not divide into blocks
     of 32 fall back to f16, as in llama.cpp.
@@ -53,16 +57,22 @@ def write_model(tuned: Tuned, model: Any, path: Path, *, quantization: str) -> N
             writer.add_key_value(key, value, types[0], types[1] if len(types) > 1 else None)
         writer.add_file_type(int(file_type))
         for name, weight in gguf_tensors(tuned, model):
-            stored = storage(weight, kind)
-            writer.add_tensor(name, gguf.quants.quantize(weight, stored), raw_dtype=stored)
-        _finish(writer)
+            _announce(writer, name, weight, storage(weight, kind))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        for _name, weight in gguf_tensors(tuned, model):
+            writer.write_tensor_data(gguf.quants.quantize(weight, storage(weight, kind)))
+        writer.close()
 
 
-def _finish(writer: gguf.GGUFWriter) -> None:
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+def _announce(
+    writer: gguf.GGUFWriter, name: str, weight: np.ndarray, stored: gguf.GGMLQuantizationType
+) -> None:
+    """Say what a tensor of the file will be, which is written later."""
+    numbers, size = gguf.GGML_QUANT_SIZES[stored]
+    nbytes = weight.size // numbers * size
+    writer.add_tensor_info(name, weight.shape, weight.dtype, nbytes, raw_dtype=stored)
 
 
 def storage(weight: np.ndarray, wanted: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:
@@ -186,16 +196,24 @@ def _types(value: Any) -> list[gguf.GGUFValueType]:
     return [kinds.FLOAT32 if isinstance(value, float) else kinds.UINT32]
 
 
-Tensors = dict[str, tuple[np.ndarray, gguf.GGMLQuantizationType]]
-
-
-def read_model(path: Path) -> tuple[Tensors, set[int]]:
-    """Every tensor de-quantised with how it is stored, and the ids declared as ends."""
-    reader = Reader(path)
+def declared_ends(reader: Reader) -> set[int]:
+    """The ids that a file declares as ends."""
     keys = (END_OF_TEXT, END_OF_TURN, END_OF_MESSAGE)
-    stops = {int(reader.fields[key].contents()) for key in keys if key in reader.fields}
-    tensors = {
-        tensor.name: (gguf.quants.dequantize(tensor.data, tensor.tensor_type), tensor.tensor_type)
-        for tensor in reader.tensors
-    }
-    return tensors, stops
+    return {int(reader.fields[key].contents()) for key in keys if key in reader.fields}
+
+
+def deviation(tensor: gguf.ReaderTensor, weight: np.ndarray) -> float:
+    """How far a stored tensor is from its weight at most, in units of what its storage allows.
+
+    Infinite where a value is not a number. A block of rows at a time: as float32 an embedding
+    alone may take gigabytes.
+    """
+    wanted, share = weight.reshape(-1, weight.shape[-1]), STORAGE_TOLERANCE[tensor.tensor_type.name]
+    held, largest = tensor.data.reshape(len(wanted), -1), 0.0
+    for start in range(0, len(wanted), ROWS_AT_ONCE):
+        rows = wanted[start : start + ROWS_AT_ONCE]
+        found = gguf.quants.dequantize(held[start : start + ROWS_AT_ONCE], tensor.tensor_type)
+        allowed = share * np.abs(rows).max(axis=-1, keepdims=True)
+        off = np.abs(found - rows) / (allowed + 1e-7)
+        largest = max(largest, float(np.nan_to_num(off, nan=math.inf).max()))
+    return largest

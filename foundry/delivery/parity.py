@@ -43,8 +43,6 @@ LIVE_TOP = 5
 ARTEFACT_TOP = 64
 # Ids the live model gives less than this are noise in a logarithm.
 MIN_PROBABILITY = 0.01
-# Half a step of 8 bits is 1/254 of the largest in a block, and its float16 scale is off by 1/2048.
-STORAGE_TOLERANCE = {"F32": 0.0, "F16": 1 / 2048, "Q8_0": 1 / 220}
 
 
 @dataclass(frozen=True)
@@ -303,19 +301,17 @@ def gguf_facts(tuned: Tuned, path: Path) -> dict[str, Any]:
     `tensor_difference` is the largest deviation in units of what the storage allows; infinite when
     a tensor is missing, one too many is there, or a value is not a number.
     """
-    import numpy as np
+    from foundry.delivery.gguf_files import declared_ends, deviation, gguf_tensors
+    from foundry.models.gguf_reader import Reader
 
-    from foundry.delivery.gguf_files import gguf_tensors, read_model
-
-    (stored, stop_ids), largest, seen = read_model(path), 0.0, set()
+    reader = Reader(path)
+    stored = {tensor.name: tensor for tensor in reader.tensors}
+    stop_ids, largest, seen = declared_ends(reader), 0.0, set()
     for name, weight in gguf_tensors(tuned, tuned.merged):
         seen.add(name)
         if name not in stored:
             return {"tensor_difference": math.inf, "stop_ids": stop_ids}
-        values, kind = stored[name]
-        allowed = STORAGE_TOLERANCE[kind.name] * np.abs(weight).max(axis=-1, keepdims=True)
-        off = np.abs(values.reshape(weight.shape) - weight) / (allowed + 1e-7)
-        largest = max(largest, float(np.nan_to_num(off, nan=math.inf).max()))
+        largest = max(largest, deviation(stored[name], weight))
 
     def rendered(artefact: LlamaCppRuntime, turns: Sequence[Turn]) -> str:
         return artefact.rendered(turns)

@@ -188,6 +188,7 @@ def _export(way: Walk) -> Result:
         export(way.tuned, live, block.kind, block.spec, run=way.run, events=way.events)
         for block in blocks
     ]
+    way.tuned.forget()
     exports = Exports(tuple(made))
     atomic.write_json(way.run.file("exports", "exports.json"), exports.as_dict())
     return exports, [way.run.file("exports")]

@@ -17,7 +17,6 @@ from foundry.core.rundir import RunDir
 from foundry.delivery import gguf_files, hf_files
 from foundry.delivery.artefact import Tuned
 from foundry.delivery.export import export_name
-from foundry.delivery.gguf_files import read_model
 from foundry.delivery.parity import TEXTS
 from foundry.encode.ends import all_stop_ids
 from foundry.models.load import load_model
@@ -26,6 +25,7 @@ from foundry.runtime.contract import Decoding
 from foundry.runtime.llamacpp import LlamaCppRuntime
 from foundry.train.adapter_files import WEIGHTS
 from tests.cases import case, change
+from tests.delivery.gguf_content import ends, tensors
 from tests.delivery.shelf import FOLDERS, KINDS, MERGED_FOLDERS, MERGED_GGUF, Shelf, spec
 from tests.support import covers
 
@@ -79,7 +79,7 @@ def test_merged_weights_move_by_the_trained_scale(llama_shelf: Shelf):  # C39
 
 
 def head_matrices(path: Path) -> set[str]:
-    return {name for name in read_model(path)[0] if name.startswith("output.")}
+    return {name for name in tensors(path) if name.startswith("output.")}
 
 
 def test_untied_head_is_a_tensor_of_the_gguf(llama_shelf: Shelf):  # C31
@@ -108,7 +108,7 @@ def test_token_list_is_as_long_as_the_padded_matrix(shelf: Shelf, name: str):  #
     path = shelf.folder(name) / "model.gguf"
     tokens = gguf.GGUFReader(path).fields["tokenizer.ggml.tokens"].contents()
 
-    rows = len(read_model(path)[0]["token_embd.weight"][0])
+    rows = len(tensors(path)["token_embd.weight"][0])
 
     assert len(tokens) == rows == 640
     assert len(shelf.tuned.encoder.tokenizer) < rows
@@ -174,7 +174,7 @@ def test_every_file_declares_the_same_stop_ids(shelf: Shelf):  # C36, C80
     for name in MERGED_FOLDERS:
         assert config_stop_ids(shelf.folder(name) / "config.json") == {end, eos}
     for name in MERGED_GGUF:
-        assert read_model(shelf.folder(name) / "model.gguf")[1] == {end, eos}
+        assert ends(shelf.folder(name) / "model.gguf") == {end, eos}
 
 
 def base_end_alone(stop_ids: tuple[int, ...]) -> dict[str, int]:
@@ -191,7 +191,7 @@ def test_third_stop_id_of_the_base_is_kept_in_the_gguf(gemma3_shelf: Shelf, tmp_
     made = gemma3_shelf.make("gguf-f16", tuned=other, run=RunDir(tmp_path))
 
     assert made.parity["stop_ids_missing"] == []
-    assert read_model(tmp_path / made.path / "model.gguf")[1] == set(three)
+    assert ends(tmp_path / made.path / "model.gguf") == set(three)
 
 
 @pytest.mark.parametrize(
@@ -308,3 +308,15 @@ def test_refused_artefact_is_told_with_every_number(llama_shelf: Shelf, tmp_path
 @pytest.mark.parametrize("name", KINDS)
 def test_name_says_kind_and_storage(name: str):
     assert export_name(KINDS[name][0], spec(name)) == name
+
+
+def test_export_holds_no_model_of_the_one_before(llama_shelf: Shelf, tmp_path: Path):
+    tuned = replace(llama_shelf.tuned)
+    before = tuned.model, tuned.merged
+
+    llama_shelf.make("gguf-f16", tuned=tuned, run=RunDir(tmp_path))
+
+    assert "model" not in vars(tuned)
+    assert tuned.merged is not before[1]
+    tuned.forget()
+    assert tuned.merged.state_dict().keys() == before[1].state_dict().keys()

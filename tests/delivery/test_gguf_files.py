@@ -1,5 +1,6 @@
 """How tensors and metadata get into a GGUF file."""
 
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,6 @@ from foundry.delivery.gguf_files import (
     gguf_tensors,
     mapped,
     name_map,
-    read_model,
     storage,
     write_model,
 )
@@ -28,6 +28,7 @@ from foundry.models.families import gemma3, llama
 from foundry.models.load import load_model
 from foundry.models.tokenizer import open_tokenizer
 from tests.cases import case, change
+from tests.delivery.gguf_content import tensors
 from tests.delivery.shelf import Shelf
 from tests.encoders import tiny_encoder
 
@@ -108,6 +109,40 @@ def test_tensor_that_is_not_a_number_is_measured(llama_shelf: Shelf, tmp_path: P
     assert gguf_facts(tuned, tmp_path / "model.gguf")["tensor_difference"] == float("inf")
 
 
+@pytest.mark.parametrize("row", [0, 63, 639])
+def test_embedding_is_compared_to_its_last_row(
+    llama_shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: int
+):
+    monkeypatch.setattr(gguf_files, "ROWS_AT_ONCE", 50)
+    tuned, model = llama_shelf.tuned, llama_shelf.tuned.freshly_merged()
+    write_model(tuned, model, tmp_path / "right.gguf", quantization="q8_0")
+    model.get_input_embeddings().weight.data[row, 1] += 2.0
+    write_model(tuned, model, tmp_path / "wrong.gguf", quantization="q8_0")
+
+    assert gguf_facts(tuned, tmp_path / "right.gguf")["tensor_difference"] <= 1.0
+    assert gguf_facts(tuned, tmp_path / "wrong.gguf")["tensor_difference"] > 10
+
+
+@pytest.mark.parametrize("quantization", ["f16", "q8_0"])
+def test_file_is_written_and_compared_a_tensor_at_a_time(
+    llama_shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quantization: str
+):
+    rows = np.linspace(0.5, 1, 2**20, dtype=np.float32).reshape(-1, 64)  # 4 MiB, 16 times
+    many = [(f"blk.{n}.ffn_up.weight", rows) for n in range(16)]
+    monkeypatch.setattr(gguf_files, "gguf_tensors", lambda tuned, model: iter(many))
+    path, tuned = tmp_path / "model.gguf", llama_shelf.tuned
+    live = tuned.merged
+    tracemalloc.start()
+
+    write_model(tuned, live, path, quantization=quantization)
+    record = gguf_facts(tuned, path)
+
+    _now, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert record["tensor_difference"] <= 1.0
+    assert most < path.stat().st_size
+
+
 @pytest.mark.parametrize("change", ["one missing", "one too many"])
 def test_other_set_of_tensors_is_measured(llama_shelf: Shelf, tmp_path: Path, change: str):
     source = llama_shelf.folder("gguf-f16") / "model.gguf"
@@ -130,7 +165,7 @@ def test_other_set_of_tensors_is_measured(llama_shelf: Shelf, tmp_path: Path, ch
 def test_stored_values_are_the_merged_weights(llama_shelf: Shelf):
     model = llama_shelf.tuned.freshly_merged()
 
-    stored = read_model(llama_shelf.folder("gguf-q8_0") / "model.gguf")[0]
+    stored = tensors(llama_shelf.folder("gguf-q8_0") / "model.gguf")
 
     values, kind = stored["blk.0.ffn_down.weight"]
     weight = model.model.layers[0].mlp.down_proj.weight.detach().numpy()

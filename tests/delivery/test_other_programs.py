@@ -14,10 +14,11 @@ from foundry.core.records import Turn
 from foundry.core.rundir import RunDir
 from foundry.delivery import gguf_files, gguf_fit
 from foundry.delivery.exporters import adapter as adapter_exporter
-from foundry.delivery.gguf_files import read_model, write_model
+from foundry.delivery.gguf_files import write_model
 from foundry.runtime.llamacpp import LlamaCppRuntime
 from foundry.train.adapter_files import CONFIG, WEIGHTS
 from tests.cases import case, change
+from tests.delivery.gguf_content import ends
 from tests.delivery.made_run import BASE
 from tests.delivery.shelf import Shelf
 
@@ -77,7 +78,7 @@ def test_file_alone_makes_the_trained_prompts_and_knows_the_ends(
         ids = tuned.encoder.once_bos(ids)
         assert ids == tokenizer(text, add_special_tokens=False)["input_ids"]
         assert ids.count(tokenizer.bos_token_id) == 1
-    assert read_model(path)[1] == {*tuned.stop_ids}
+    assert ends(path) == {*tuned.stop_ids}
 
 
 right = adapter_exporter.write
