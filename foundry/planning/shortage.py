@@ -1,5 +1,7 @@
 """Tell a person that a stage ran out of disk or memory: where, beside what was planned, what to do.
 
+What surely runs out later is told before anything is trained.
+
 Nothing is changed by itself: a smaller batch without a word would be another run (C69).
 """
 
@@ -8,11 +10,26 @@ from contextlib import contextmanager
 from typing import Any
 
 from foundry.core.errors import FoundryError, Problem, ResourceError
+from foundry.core.events import Events
 from foundry.core.language import gettext as _
 from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
 from foundry.core.shortage import disk_full, disk_says, is_out_of_memory, memory_limit_bytes
 from foundry.core.sizes import readable
+
+BYTES_OF_A_WEIGHT = 4  # in float32
+
+
+def tell_beforehand(events: Events, plan: Plan) -> None:
+    """Warn of a model that the memory does not hold in float32, in which exports merge it (C30).
+
+    A quantised base trains on a card in a seventh of that.
+    """
+    weights, limit = plan.estimate.get("parameters"), memory_limit_bytes()
+    if weights is None or limit is None or BYTES_OF_A_WEIGHT * weights <= limit:
+        return
+    needed = BYTES_OF_A_WEIGHT * weights
+    events.emit("export", "warning", code="whole-model", needed=needed, limit=limit)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from foundry.planning.estimate.spread import Spread
 from foundry.planning.forecast import Forecast
 from foundry.planning.hardware import Device
 from foundry.planning.shapes import CATALOGUE, FOLDER
+from foundry.planning.shortage import BYTES_OF_A_WEIGHT
 
 PFLOP_DAY = 86_400e15
 Table = list[list[str]]
@@ -65,7 +66,11 @@ def notes(made: Forecast, device: Device) -> list[str]:
         what = _("assumed or not verified of {device}: {keys}")
         keys = ", ".join(unsure)
         said.append(what.format(device=device.title.text(language()), keys=keys))
-    said.append(_("training alone; evaluation and exports come on top"))
+    what = _(
+        "training alone; evaluation and exports come on top, and hold the model in float32: "
+        "{size:.1f} GiB of the computer's memory and more"
+    )
+    said.append(what.format(size=BYTES_OF_A_WEIGHT * job.shape.parameters / GIB))
     return said
 
 

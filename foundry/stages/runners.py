@@ -14,6 +14,7 @@ from foundry.core.records import Exports, Part, ShardSet, TrainResult
 from foundry.planning.charging import charges
 from foundry.planning.outcome import beside
 from foundry.planning.settled import as_settled
+from foundry.planning.shortage import tell_beforehand
 from foundry.planning.shortfalls import tell_shortfalls
 from foundry.planning.unchanged import refuse_changed
 from foundry.stages.walk import Result, Walk, keep
@@ -52,6 +53,8 @@ def _data(way: Walk) -> Result:
         check_fit(recipe.evals, tests)
     tell(way.events, manifest)
     tell_shortfalls(way.events, recipe, manifest, way.run)
+    if recipe.exports:
+        tell_beforehand(way.events, way.plan)
     names = [part.file for part in manifest.parts]
     return manifest, [
         out / "manifest.json",

@@ -122,6 +122,14 @@ def _warning(event: Event) -> str | None:
             "trained may be worse than its base"
         )
         return what.format(**{**event, "stage": _stage(event["stage"])})
+    if event["code"] == "whole-model":
+        what = _(
+            "{stage}: exports and evaluation hold the model in float32, which takes {needed}; "
+            "{limit} of memory can be had\n  fix: add memory or swap space before they begin, or "
+            "take a smaller base of `foundry model list`"
+        )
+        sizes = {key: readable(event[key]) for key in ("needed", "limit")}
+        return what.format(stage=_stage(event["stage"]), **sizes)
     if event["code"] != "capacity":
         return None
     what = _(
