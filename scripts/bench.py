@@ -1,15 +1,16 @@
 """Training speed of our trainer, of TRL's defaults and of TRL with its own best switches.
 
-    python scripts/bench.py --search            # find TRL's best switches, once per machine
+    python scripts/bench.py --search [--number-type bfloat16]  # TRL's best switches, once here
     python scripts/bench.py [--rounds 5] [--steps 10] [--data ALPACA.json] [--write]
 
 Each measurement is a process of its own; the sides alternate, so that a machine that warms up or
 has other work weighs on all. *Useful* tokens are those that are not padding; the first step, which
 warms up, is not counted. All train the same LoRA on the same batches of 8 rows from the same seed,
 and the first loss of each must be the same, or there is no result. Peak memory is that of the
-process at the end of the last step. Every measurement is kept in `--results` and not made again
-for the same code, machine and rows; so a run that was stopped goes on. `--write` puts the figures
-into `docs/performance.md`.
+process at the end of the last step. In bfloat16 both compute by autocast on float32 weights; ours
+is set beside TRL in the same number type. Every measurement is kept in `--results` and not made
+again for the same code, machine and rows; so a run that was stopped goes on. `--write` puts the
+figures into `docs/performance.md`.
 """
 
 import argparse
@@ -31,7 +32,10 @@ from scripts.performance import PAGE, machine, put_section, ranged, spread
 
 ROOT = Path(__file__).resolve().parents[1]
 BASES = ("smollm2-135m", "gemma-3-270m")
-SIDES = ("ours", "trl-tuned", "trl-tuned, jemalloc", "trl-defaults")
+TYPES = ("float32", "bfloat16")
+OURS, OURS_IN_HALF = "ours", "ours, bfloat16"
+TRL_IN_HALF = "trl-tuned, bfloat16"
+SIDES = (OURS, "trl-tuned", "trl-tuned, jemalloc", OURS_IN_HALF, TRL_IN_HALF, "trl-defaults")
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 SWITCHES = ROOT / "scripts" / "bench_trl.json"
 LOSS_TOLERANCE = 1e-4  # float32 sums in another order; bfloat16, in which TRL's defaults run: below
@@ -52,8 +56,9 @@ COLUMNS = (
 ABOUT = (
     "LoRA of rank 16 on every linear layer, 8 rows a step, rows of at most 512 tokens; the same "
     "rows, seed and adapter on each side, measured in turns. Medians with their range; ratios of "
-    "neighbouring measurements. *Share*: operations that training cannot do without, over a square "
-    "float32 matrix product measured in the same process before. Where the machine has jemalloc, "
+    "neighbouring measurements, in the same number type but for TRL's defaults, which compute in "
+    "bfloat16. *Share*: operations that training cannot do without, over a square matrix product "
+    "in the same number type measured in the same process before. Where the machine has jemalloc, "
     "ours computes with it, as `foundry train` does; what it does for TRL is shown beside, "
     "where it was measured. `make bench`."
 )
@@ -86,10 +91,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=1200, help="seconds for one measurement")
     parser.add_argument("--results", type=Path, default=ROOT / "runs" / "bench.jsonl")
     parser.add_argument("--search", action="store_true", help="try TRL's switches, keep the best")
+    parser.add_argument("--number-type", action="append", choices=TYPES, help="of those to try")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="put the figures into the page")
     options = parser.parse_args()
     options.base, options.side = options.base or list(BASES), options.side or list(SIDES)
+    options.number_type = options.number_type or list(TYPES)
     return options
 
 
@@ -102,9 +109,16 @@ def measured(base: str, options: argparse.Namespace, *, rounds: int) -> Iterator
 
 def given(side: str, base: str, options: argparse.Namespace) -> Result:
     """What a measurement is told, which is also what makes it the same as another."""
-    if side != "ours":
-        return given_trl(side, base, options, {} if side == "trl-defaults" else best_switches(base))
-    return {**told(side, base, options), "pack_tokens": options.pack_tokens, "code": code()}
+    if side not in (OURS, OURS_IN_HALF):
+        best = {} if side == "trl-defaults" else best_switches(base, side)
+        return given_trl(side, base, options, best)
+    chosen = {"pack_tokens": options.pack_tokens, "dtype": number_type(side), "code": code()}
+    return {**told(side, base, options), "side": OURS, **chosen}
+
+
+def number_type(side: str) -> str:
+    """What a side computes in."""
+    return "bfloat16" if side in (OURS_IN_HALF, TRL_IN_HALF) else "float32"
 
 
 def given_trl(side: str, base: str, options: argparse.Namespace, switches: Result) -> Result:
@@ -115,7 +129,8 @@ def given_trl(side: str, base: str, options: argparse.Namespace, switches: Resul
 def told(side: str, base: str, options: argparse.Namespace) -> Result:
     """What every measurement is told."""
     steps = 2 if side == "trl-defaults" else options.steps  # minutes a step in bfloat16
-    has = side in ("ours", "trl-tuned, jemalloc") and allocator.library() is not None
+    wants = side in (OURS, OURS_IN_HALF, "trl-tuned, jemalloc")
+    has = wants and allocator.library() is not None
     allocated = "jemalloc" if has else "system"
     made: Result = {"base": base, "data": options.data, "steps": steps, "allocator": allocated}
     return {**made, "side": side}
@@ -171,43 +186,75 @@ def code() -> str:
 
 
 def search(base: str, options: argparse.Namespace) -> None:
-    """Measure each combination of switches once and keep the fastest whose loss is ours.
+    """Measure combinations of switches and keep the fastest whose loss is ours, in each type.
 
-    Three steps each. Combinations that train on other batches (packing) or round otherwise
-    (bfloat16) are measured and written down too, but not chosen.
+    Three steps each. What packs trains on other batches: it is measured and written down too, but
+    not chosen. What was tried in the other type on this machine stays; so does what was tried
+    before a search was stopped.
     """
     options.steps = 3
-    ours = one("ours", base, 0, given("ours", base, options), options)
-    tried = []
+    here, known = machine(LIBRARIES), known_switches()
+    before = known.get(base, {})
+    tried = list(before["tried"]) if before.get("machine") == here else []
     for switches in GRID:
-        asked = given_trl("trl-tuned", base, options, switches)
-        found = one("trl", base, 0, asked, options)
-        is_same = found["first_loss"] is not None and same(found, ours, LOSS_TOLERANCE)
+        side = TRL_IN_HALF if switches["bf16"] else "trl-tuned"
+        if number_type(side) not in options.number_type:
+            continue
+        ours = one(ours_of(side), base, 0, given(ours_of(side), base, options), options)
+        found = one(side, base, 0, given_trl(side, base, options, switches), options)
+        is_same = not switches["packing"] and is_right(found, ours, side)
         rate = round(found["tokens_per_s"], 1)
+        tried = [entry for entry in tried if entry["switches"] != switches]
         tried.append({"switches": switches, "tokens_per_s": rate, "same_loss": is_same})
-    tried.sort(key=lambda entry: -entry["tokens_per_s"])
-    best = next(entry["switches"] for entry in tried if entry["same_loss"])
-    known = json.loads(SWITCHES.read_text(encoding="utf-8")) if SWITCHES.is_file() else {}
-    known[base] = {"machine": machine(LIBRARIES), "best": best, "tried": tried}
-    atomic.write_json(SWITCHES, known)
+        tried.sort(key=lambda entry: -entry["tokens_per_s"])
+        known[base] = {"machine": here, "best": best_of(tried), "tried": tried}
+        atomic.write_json(SWITCHES, known)
 
 
-def best_switches(base: str) -> Result:
-    """What the search found on this machine.
+def best_of(tried: Sequence[Result]) -> Result:
+    """By number type, the fastest that trains as we do; `tried` begins with the fastest."""
+    right = [entry["switches"] for entry in tried if entry["same_loss"]]
+    halves = {"float32": False, "bfloat16": True}
+    return {
+        name: next((switches for switches in right if switches["bf16"] == half), None)
+        for name, half in halves.items()
+    }
+
+
+def known_switches() -> dict[str, Any]:
+    """What searches found, by base."""
+    return json.loads(SWITCHES.read_text(encoding="utf-8")) if SWITCHES.is_file() else {}
+
+
+def best_switches(base: str, side: str) -> Result:
+    """What the search found on this machine for a side of TRL's.
 
     Raises:
         SystemExit: There was none yet, or it was on another: what is fastest differs.
     """
-    known = json.loads(SWITCHES.read_text(encoding="utf-8")) if SWITCHES.is_file() else {}
-    here, fix = machine(LIBRARIES), "run `python scripts/bench.py --search`"
-    if base not in known:
-        raise SystemExit(f"{base}: no switches known; {fix}")
+    known, here = known_switches(), machine(LIBRARIES)
+    kind = number_type(side)
+    fix = f"run `python scripts/bench.py --search --number-type {kind}`"
+    if base not in known or known[base]["best"][kind] is None:
+        raise SystemExit(f"{base}: no switches known for {kind}; {fix}")
     there = known[base]["machine"]
     if there != here:
         raise SystemExit(
             f"{base}: the switches are of another machine ({there}; here {here}); {fix}"
         )
-    return dict(known[base]["best"])
+    return dict(known[base]["best"][kind])
+
+
+def ours_of(side: str) -> str:
+    """Our side that one of TRL's is set beside."""
+    return OURS_IN_HALF if number_type(side) == "bfloat16" else OURS
+
+
+def is_right(found: Result, ours: Result, side: str) -> bool:
+    """Whether a side's first loss is ours, by how its numbers round."""
+    is_half = number_type(side) == "bfloat16" or side == "trl-defaults"
+    tolerance = HALF_LOSS_TOLERANCE if is_half else LOSS_TOLERANCE
+    return found["first_loss"] is not None and same(found, ours, tolerance)
 
 
 def same(found: Result, other: Result, tolerance: float) -> bool:
@@ -222,14 +269,12 @@ def summarise(results: Sequence[Result]) -> dict[str, Result]:
             model.
     """
     by_side = {side: [r for r in results if r["side"] == side] for side in SIDES}
-    ours = by_side["ours"]
-    made = {}
+    first, made = (by_side[OURS] or by_side[OURS_IN_HALF])[0], {}
     for side, found in by_side.items():
-        done = [r for r in found if r["first_loss"] is not None]
-        tolerance = HALF_LOSS_TOLERANCE if side == "trl-defaults" else LOSS_TOLERANCE
-        if not all(same(r, ours[0], tolerance) for r in done):
-            losses = {(r["side"], r["first_loss"]) for r in [ours[0], *done]}
-            raise ValueError(f"not the same first loss: {losses}")
+        done, ours = [r for r in found if r["first_loss"] is not None], by_side[ours_of(side)]
+        wrong = [r for r in done if not is_right(r, first, side)]
+        if wrong:
+            raise ValueError(f"{side}: not the same first loss: {wrong[0]['first_loss']}")
         if not found:
             continue
         pairs = [(a, b) for a, b in zip(ours, found, strict=False) if b in done]
@@ -252,7 +297,7 @@ def cells(side: str, row: Result) -> list[str]:
     if row["first_loss"] is None:
         return [f"none within {row['longer_than_s']} s", *["–"] * 6, str(row["n"])]
     ratios = ["–", "–"]
-    if side != "ours":
+    if side not in (OURS, OURS_IN_HALF):
         ratios = [ranged(row["speed"], ".2f"), ranged(row["memory"], ".2f")]
     return [
         ranged(row["tokens_per_s"], ".1f"),
@@ -277,11 +322,12 @@ def shown(summary: Mapping[str, Mapping[str, Result]]) -> Iterator[str]:
 def write(page: Path, summary: Mapping[str, Any], options: argparse.Namespace) -> None:
     """Put the table into the section `Training` of the page."""
     rows = Path(options.data).name if options.data else "the shop's recipe"
-    known = json.loads(SWITCHES.read_text(encoding="utf-8"))
+    known = known_switches()
     best = [
         f"- {base}, TRL's best switches of the {len(known[base]['tried'])} combinations tried: "
         f"`{json.dumps(known[base]['best'])}`"
         for base in summary
+        if base in known
     ]
     measured_on = f"{machine(LIBRARIES)}; {options.steps} steps of rows of {rows}"
     put_section(

@@ -89,11 +89,11 @@ def with_adapter(base: Any) -> Any:
     return lora.attach(model, lora.Spec())
 
 
-def gemm_peak(size: int = 2048) -> float:
-    """Operations per second of a square float32 matrix product, the best of five."""
+def gemm_peak(number_type: str, size: int = 2048) -> float:
+    """Operations per second of a square matrix product, the best of five."""
     import torch
 
-    a, seconds = torch.ones(size, size), []
+    a, seconds = torch.ones(size, size, dtype=getattr(torch, number_type)), []
     for _repetition in range(5):
         start = time.monotonic()
         a @ a
@@ -126,7 +126,7 @@ def measure_ours(options: Mapping[str, Any]) -> dict[str, Any]:
 
     base, encoder, rows = prepared(options["base"], options["data"], options["steps"] * BATCH)
     model, marks, losses = with_adapter(base), list[Mark](), list[float]()
-    peak = gemm_peak()
+    peak = gemm_peak(options["dtype"])
 
     def listen(event: Mapping[str, Any]) -> None:
         if event["event"] == "step":
@@ -149,6 +149,7 @@ def measure_ours(options: Mapping[str, Any]) -> dict[str, Any]:
             steps=options["steps"],
         )
         spec = {"max_steps": options["steps"], "learning_rate": plain_trl.LEARNING_RATE}
+        spec |= {"dtype": options["dtype"]}
         with suppress(Done):
             sft.fit(inputs, sft.Spec(**spec, schedule="constant", checkpoint_every=10_000))
     return rated(model, marks, peak) | {"first_loss": losses[0]}
@@ -161,8 +162,8 @@ class Done(Exception):
 def measure_trl(options: Mapping[str, Any]) -> dict[str, Any]:
     """A plain `SFTTrainer` on the same ids and labels, with the switches of `options["trl"]`."""
     base, encoder, rows = prepared(options["base"], options["data"], options["steps"] * BATCH)
-    model, peak = with_adapter(base), gemm_peak()
-    switches = dict(options["trl"])
+    switches, model = dict(options["trl"]), with_adapter(base)
+    peak = gemm_peak("bfloat16" if switches.get("bf16", True) else "float32")  # TRL's default
     micro_batch = switches.pop("micro_batch", 8)
     timed, losses = plain_trl.trained(
         model,

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,31 +98,59 @@ def test_section_is_put_in_the_place_of_the_old_one(tmp_path: Path):
     assert "stays" in text and "new" in text and "old" not in text
 
 
-def searching(tmp_path: Path) -> argparse.Namespace:
+def searching(tmp_path: Path, number_type: Sequence[str] = bench.TYPES) -> argparse.Namespace:
     return argparse.Namespace(
-        results=tmp_path / "bench.jsonl", limit=1, data="shop", steps=9, pack_tokens=None
+        results=tmp_path / "bench.jsonl",
+        limit=1,
+        data="shop",
+        steps=9,
+        pack_tokens=None,
+        number_type=number_type,
     )
 
 
-def test_search_needs_no_switches_that_were_found_before(
+def test_search_keeps_the_fastest_of_each_type_that_trains_as_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    fastest = bench.GRID[-1]
+    exact, half = bench.GRID[3], bench.GRID[-2]
 
     def run(told: Any, _limit: int) -> Any:
-        return result(told["side"], 20.0 if told.get("trl") == fastest else 10.0)
+        switches = told.get("trl", {})
+        rate = 40.0 if switches.get("packing") else 20.0 if switches in (exact, half) else 10.0
+        return result(told["side"], rate, 3.05 if switches.get("bf16") else 3.0)
 
     monkeypatch.setattr(bench, "run", run)
     monkeypatch.setattr(bench, "SWITCHES", tmp_path / "switches.json")
 
-    bench.search("tiny", searching(tmp_path))
+    bench.search("tiny", searching(tmp_path, ["float32"]))
+    with pytest.raises(SystemExit, match="no switches known for bfloat16"):
+        bench.given("trl-tuned, bfloat16", "tiny", searching(tmp_path))
+    bench.search("tiny", searching(tmp_path, ["bfloat16"]))
 
-    assert bench.best_switches("tiny") == fastest
-    assert bench.given("trl-tuned", "tiny", searching(tmp_path))["trl"] == fastest
+    assert bench.given("trl-tuned", "tiny", searching(tmp_path))["trl"] == exact
+    assert bench.given("trl-tuned, bfloat16", "tiny", searching(tmp_path))["trl"] == half
+    assert len(bench.known_switches()["tiny"]["tried"]) == len(bench.GRID)
+
+
+def test_ratio_is_of_sides_in_the_same_numbers():
+    rates = {"ours": 30.0, "trl-tuned": 10.0, "ours, bfloat16": 80.0, "trl-tuned, bfloat16": 50.0}
+
+    found = bench.summarise([result(side, rate, 3.0) for side, rate in rates.items()])
+
+    assert found["trl-tuned"]["speed"]["median"] == 3.0
+    assert found["trl-tuned, bfloat16"]["speed"]["median"] == 1.6
+
+
+@pytest.mark.parametrize(("side", "dtype"), [("ours", "float32"), ("ours, bfloat16", "bfloat16")])
+def test_our_side_is_told_its_number_type(tmp_path: Path, side: str, dtype: str):
+    told = bench.given(side, "tiny", searching(tmp_path))
+
+    assert (told["side"], told["dtype"]) == ("ours", dtype)
 
 
 def test_switches_of_another_machine_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    known = {"tiny": {"machine": "PDP-11, 1 core", "best": bench.GRID[0], "tried": []}}
+    best = {"float32": bench.GRID[0], "bfloat16": None}
+    known = {"tiny": {"machine": "PDP-11, 1 core", "best": best, "tried": []}}
     (tmp_path / "switches.json").write_text(json.dumps(known), encoding="utf-8")
     monkeypatch.setattr(bench, "SWITCHES", tmp_path / "switches.json")
 
@@ -134,4 +163,7 @@ def test_switches_that_were_searched_are_those_of_the_trainer():
         json.loads(bench.SWITCHES.read_text(encoding="utf-8")) if bench.SWITCHES.is_file() else {}
     )
 
-    assert all(entry["best"] in bench.GRID for entry in known.values())
+    for entry in known.values():
+        for name, best in entry["best"].items():
+            assert best is None or (best in bench.GRID and best["bf16"] == (name == "bfloat16"))
+        assert entry["best"] == bench.best_of(entry["tried"])
