@@ -266,14 +266,14 @@ def test_full_disk_behind_stdout_is_no_error_of_the_program(arguments):
 def test_error_as_json_that_stdout_does_not_take_is_told_on_stderr():
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = process(
-            *("-m", "foundry", "run", "show", "none", "--json"),
+            *("-m", "foundry", "compare", "--json"),
             stdout=full,
             stderr=subprocess.PIPE,
             capture_output=False,
         )
 
     assert done.returncode == 2
-    assert "none: no run of this name" in done.stderr
+    assert "name either runs or a study" in done.stderr
 
 
 def test_reader_that_leaves_is_no_error():
