@@ -1,6 +1,7 @@
 """A fused LoRA layer gives PEFT's numbers, and where PEFT does more it stays PEFT's."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,8 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 
 def unscaled(ctx: Any, *given: Any) -> torch.Tensor:
-    x, (base, _scale), *update = given
-    return forward(ctx, x, (base, 1.0), *update)
+    x, rounded, frozen, *update = given
+    return forward(ctx, x, rounded, replace(frozen, scale=1.0), *update)
 
 
 def scaled_once_more(ctx: Any, *gradients: Any) -> Any:
@@ -89,15 +90,20 @@ def test_logits_and_gradients_are_those_of_peft(folder: Path, method: Any):
     assert max((found[n] - expected[n]).norm() / expected[n].norm() for n in found) < 1e-5
 
 
-@pytest.mark.parametrize("method", [lora, qlora])
-def test_in_half_precision_it_is_as_near_to_the_exact_numbers_as_peft_s(folder: Path, method: Any):
+@pytest.mark.parametrize(
+    ("method", "is_halved"), [(lora, True), (qlora, True), (lora, False)], ids=str
+)
+def test_in_half_precision_it_is_as_near_to_the_exact_numbers_as_peft_s(
+    folder: Path, method: Any, is_halved: bool
+):
     """Rounding differs: of 8 bits, at most half as much again is lost.
 
     Of one text either may lose half as much as the other by chance; of all six it is 0.9 to 1.2.
     """
     model = adapted(folder, method=method)
     exact = flat(model)
-    half(model)
+    if is_halved:
+        half(model)
 
     with torch.autocast("cpu", torch.bfloat16):
         peft = flat(model)
@@ -107,6 +113,26 @@ def test_in_half_precision_it_is_as_near_to_the_exact_numbers_as_peft_s(folder: 
     assert count == LAYERS
     assert not torch.equal(found, peft)  # PEFT's would be, had it not been fused
     assert (found - exact).norm() < 1.5 * (peft - exact).norm()
+
+
+def test_base_in_float32_is_rounded_once_and_its_input_once_for_all_that_read_it(tiny_llama: Path):
+    model, held = adapted(tiny_llama), fused._Rounded()
+    attention = model.get_base_model().model.layers[0].self_attn
+    x = torch.randn(1, 5, 64, requires_grad=True)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        made = [fused._forward(held, attention.q_proj, x) for _time in range(2)]
+        made += [fused._forward(held, attention.k_proj, x)]
+        read = [one.grad_fn.saved_tensors[0].data_ptr() for one in made]
+        x.detach().add_(1)
+        changed = fused._forward(held, attention.q_proj, x)
+
+    assert [one.dtype for one in made] == [torch.bfloat16] * 3
+    assert len(held.layers) == 2 and len(set(read)) == 1
+    assert changed.grad_fn.saved_tensors[0].data_ptr() != read[0]
+    assert not torch.equal(changed, made[0])
+    made[0].sum().backward()
+    assert x.grad is not None and x.grad.dtype == torch.float32
 
 
 def flat(model: Any) -> torch.Tensor:
