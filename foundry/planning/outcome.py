@@ -90,6 +90,7 @@ def as_trained(loaded: LoadedRecipe, plan: Plan, shards: Mapping[str, Any]) -> J
     kept = ("micro_batch_size", "pack_tokens", "dtype", "optimizer", "gradient_checkpointing")
     settled = {key: plan.resolved[key] for key in kept if key in plan.resolved}
     trains = plugins.load("adapter", loaded.recipe.adapter.kind).TRAINS
+    settled |= {"may_round": False}
     return with_settings(asked, weights=place_of(plan.resolved, trains).weights, **settled)
 
 

@@ -131,6 +131,7 @@ def _memory(made: Forecast, device: Device) -> Table:
         "gradients": _("gradients"),
         "optimizer": _("optimizer"),
         "first_copy": _("copy for the proof"),
+        "rounded": _("weights in half precision"),
         "reference": _("copy as the reference"),
         "teacher": _("teacher"),
         "activations": _("activations"),

@@ -250,6 +250,43 @@ def test_activations_are_those_that_autograd_keeps(family, is_fused):
     assert low * planned < kept < high * planned
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_activations_in_half_precision_are_those_that_autograd_keeps(family):
+    model = adapted(family).train()
+    with fused_updates(model), torch.autocast("cpu", torch.bfloat16):
+        kept = kept_bytes(model)
+    shape = shape_from(model.get_base_model())
+
+    low, _expected, high = ACTIVATION_BOUNDS
+    planned = shape.layers * TOKENS * layer_activations(job(shape), rounds=True)
+    assert low * planned < kept < high * planned
+
+
+def test_half_precision_that_is_tried_stands_in_the_upper_bound():
+    shape = shape_from(model_of("llama"))
+    exact, half = (memory(job(shape, dtype=kind), "cpu") for kind in ("float32", "bfloat16"))
+
+    tried = memory(job(shape, may_round=True), "cpu")
+
+    assert half.parts["rounded"].expected == 2 * shape.linear_weights
+    assert tried.total.expected == exact.total.expected < half.total.expected
+    assert tried.total.high == pytest.approx(half.total.high)
+    assert "rounded" not in memory(job(shape, dtype="bfloat16"), "cuda").parts
+
+
+def test_processor_tries_half_precision_where_a_run_is_long_enough():
+    shape = KnownShape(shape_from(model_of("llama")), "config.json")
+
+    def may(device: str, *settings: str) -> bool:
+        loaded = load_recipe("retail/customer-service", [f"train.{one}" for one in settings])
+        return job_of(loaded, shape, job(None).rows, hardware.load_devices()[device]).may_round
+
+    assert may("cpu-laptop", "max_steps=60")
+    assert not may("cpu-laptop", "max_steps=59")
+    assert not may("cpu-laptop", "max_steps=60", "dtype=float32")
+    assert not may("h100-80g", "max_steps=60")
+
+
 def test_dropout_keeps_what_the_plan_counts():
     lora, kept = plugins.load("adapter", "lora"), {}
     for share in (0.0, 0.1):

@@ -16,6 +16,7 @@ from foundry.planning.shapes import KnownShape
 from foundry.planning.shapes import known as known_by_name
 from foundry.train.adapter_files import MOVING
 from foundry.train.gives import gives_reward
+from foundry.train.trial import is_worthwhile
 
 # Tokens in one forward pass where the recipe leaves it open. On a CPU of two cores twice as many
 # gain 1 to 7 % on SmolLM2-135M, lose 17 % on Gemma-3-270m, and take a third more memory
@@ -61,6 +62,7 @@ class Job:
         stray_row: Tokens of a row that is longer than those that were looked at; 0 where none is.
         tried_pack: The largest pack that is tried before the first step; 0 where none is.
         measured: How often the loss on the rows held for it is measured, where there are any.
+        may_round: Whether products may turn out to be in half precision, which is tried first.
     """
 
     shape: Shape
@@ -95,6 +97,7 @@ class Job:
     measured: int = 0
     tried_pack: int = 0
     stray_row: int = 0
+    may_round: bool = False
 
     @property
     def is_sharded(self) -> bool:
@@ -223,11 +226,9 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
     is_copied = kind.TRAINS == "weights" or recipe.adapter.kind in MOVING
     size, strategy = planned(loaded, is_this_machine=device.name == THIS_MACHINE)
     says_reward = gives_reward(recipe.train.kind)
-    # The base's own head is not there; one that is tied takes nothing.
-    shape = known.shape.model_copy(update={"tied_head": True}) if says_reward else known.shape
     steps = trainer.steps_for(recipe.train.spec, places)
     made = Job(
-        shape=shape,
+        shape=_without_head(known.shape) if says_reward else known.shape,
         is_guessed=known.is_guessed,
         adapter=recipe.adapter.kind,
         rank=adapter.get("rank", 0),
@@ -256,6 +257,7 @@ def job_of(loaded: LoadedRecipe, known: KnownShape, rows: Rows, device: Device) 
         says_reward=says_reward,
         dropout=bool(adapter.get("dropout")),
         measured=math.ceil(steps / (train["evaluate_every"] or train["checkpoint_every"])),
+        may_round=device.backend == "cpu" and _tries_half(train, steps),
     )
     if made.is_full:
         return made
@@ -302,6 +304,15 @@ def open_settings(loaded: LoadedRecipe) -> set[str]:
 def with_settings(job: Job, **settings: Any) -> Job:
     """The job with other settings."""
     return replace(job, **settings)
+
+
+def _without_head(shape: Shape) -> Shape:
+    """Of a reward model: the base's own head is not there, and one that is tied takes nothing."""
+    return shape.model_copy(update={"tied_head": True})
+
+
+def _tries_half(train: Mapping[str, Any], steps: int) -> bool:
+    return train["dtype"] == "auto" and is_worthwhile(steps, train["deterministic"])
 
 
 def _settled(values: Mapping[str, Any], key: str, automatic: Any) -> Any:

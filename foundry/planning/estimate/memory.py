@@ -20,6 +20,7 @@ from foundry.planning.processes import DEEPSPEED
 
 MIB = 2**20
 FLOAT32 = 4
+HALF = "bfloat16"
 # Logits of one block of the vocabulary at once (`train/losses/head.py`), with the copies that a
 # float32 product, its exponentials and a cap make; where a class does more after its head, all.
 HEAD_BLOCK, HEAD_COPIES = 4096, (1, 2, 3)
@@ -66,10 +67,10 @@ def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memo
         factors: What was learned on this machine.
     """
     made = _peak(job, backend, factors)
-    if job.rows.most <= job.rows.longest:
+    at_worst = _at_worst(job)
+    if at_worst == job:
         return made
-    # Not every row was looked at: one as long as any may be stands in the upper bound.
-    worst = _peak(replace(job, stray_row=job.rows.most), backend, factors)
+    worst = _peak(at_worst, backend, factors)
     more = worst.total.high - made.total.high
     part = "activations" if "activations" in made.parts else "proof"
     low = made.parts[part]
@@ -77,10 +78,21 @@ def memory(job: Job, backend: str, factors: MemoryFactors | None = None) -> Memo
     return replace(made, parts=parts, total=total(parts.values()))
 
 
+def _at_worst(job: Job) -> Job:
+    """What the upper bound is of, where something is open.
+
+    Where not every row was looked at, one is as long as any may be; where the processor may be
+    fast at it, products are in half precision.
+    """
+    stray = job.rows.most if job.rows.most > job.rows.longest else job.stray_row
+    return replace(job, stray_row=stray, dtype=HALF if job.may_round else job.dtype)
+
+
 def _peak(job: Job, backend: str, factors: MemoryFactors | None) -> Memory:
     """Where the longest row is the longest of those that were looked at."""
     kept = _kept(job, backend)
-    step = {"activations": _activations(job, factors), "logits": _logits(job)}
+    rounds = backend == "cpu" and rounds_weights(job)
+    step = {"activations": _activations(job, factors, rounds=rounds), "logits": _logits(job)}
     if job.drawn_tokens and total(_drawing(job).values()).expected > total(step.values()).expected:
         step = _drawing(job)  # before the gradient, and given back by then
     proof = exactly(held_weight_bytes(job))
@@ -111,24 +123,38 @@ def _kept(job: Job, backend: str) -> dict[str, Spread]:
         parts["reference"] = FLOAT32 * trained
     if job.teacher is not None:
         parts["teacher"] = teacher_bytes(job)
+    if backend == "cpu" and rounds_weights(job):
+        parts["rounded"] = BYTES[HALF] * job.shape.linear_weights  # `train/fused.py`
     if backend == "cpu":  # beside a GPU it is in the computer's own memory
         parts["first_copy"] = FLOAT32 * job.trained_weights  # what the learning proof compares with
     return {name: exactly(count) for name, count in parts.items()}
 
 
-def layer_activations(job: Job) -> float:
+def rounds_weights(job: Job) -> bool:
+    """Whether products are in half precision and weights are not."""
+    return job.dtype == HALF and job.weights == "float32"
+
+
+def layer_activations(job: Job, *, rounds: bool = False) -> float:
     """Bytes that autograd keeps of one decoder layer for one token.
 
     Inputs and outputs of the norms (inputs in float32), queries, keys, values and the attention's
     output, the four tensors inside a gated feed-forward layer, and the update's inner vectors.
+    With `rounds`, what norms and positions make is in float32 though products are in half
+    precision, and what layers read is there in both.
     """
-    shape, number = job.shape, BYTES[job.dtype]
+    shape, number, rounded = job.shape, BYTES[job.dtype], 0
+    if rounds:
+        number = FLOAT32
+        read = 2 * shape.hidden + shape.heads * shape.head_dim + shape.intermediate
+        rounded = BYTES[HALF] * read
     norms = 2 * shape.hidden * (FLOAT32 + number)
     attention = (3 * shape.heads + 2 * shape.kv_heads) * shape.head_dim * number
     inside = 4 if shape.gated else 3
     feed_forward = inside * shape.intermediate * (shape.experts_per_token or 1) * number
     update = len(job.adapted) * job.rank * FLOAT32
-    return norms + attention + feed_forward + update + (_dropped(job) if job.dropout else 0)
+    dropped = _dropped(job) if job.dropout else 0
+    return norms + attention + feed_forward + update + rounded + dropped
 
 
 def _dropped(job: Job) -> float:
@@ -141,9 +167,9 @@ def _dropped(job: Job) -> float:
     return 2 * FLOAT32 * sum(read.values()) - BYTES[job.dtype] * shared
 
 
-def _activations(job: Job, factors: MemoryFactors | None) -> Spread:
+def _activations(job: Job, factors: MemoryFactors | None, *, rounds: bool) -> Spread:
     tokens, layers = job.largest_pass, job.reached_layers
-    layer = layer_activations(job) * tokens
+    layer = layer_activations(job, rounds=rounds) * tokens
     layer += FLOAT32 * job.held_matrices * sum(one.weights for one in job.adapted)
     if job.gradient_checkpointing:
         kept = layers * job.shape.hidden * BYTES[job.dtype] * tokens + layer
