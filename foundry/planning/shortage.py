@@ -16,8 +16,7 @@ from foundry.core.records import Plan
 from foundry.core.rundir import RunDir
 from foundry.core.shortage import disk_full, disk_says, is_out_of_memory, memory_limit_bytes
 from foundry.core.sizes import readable
-
-BYTES_OF_A_WEIGHT = 4  # in float32
+from foundry.planning.estimate.memory import FLOAT32
 
 
 def tell_beforehand(events: Events, plan: Plan) -> None:
@@ -26,9 +25,9 @@ def tell_beforehand(events: Events, plan: Plan) -> None:
     A quantised base trains on a card in a seventh of that.
     """
     weights, limit = plan.estimate.get("parameters"), memory_limit_bytes()
-    if weights is None or limit is None or BYTES_OF_A_WEIGHT * weights <= limit:
+    if weights is None or limit is None or FLOAT32 * weights <= limit:
         return
-    needed = BYTES_OF_A_WEIGHT * weights
+    needed = FLOAT32 * weights
     events.emit("export", "warning", code="whole-model", needed=needed, limit=limit)
 
 

@@ -7,11 +7,11 @@ from foundry.core.language import gettext as _
 from foundry.core.language import language
 from foundry.core.sizes import GIB
 from foundry.planning.cost import Cost
+from foundry.planning.estimate.memory import FLOAT32
 from foundry.planning.estimate.spread import Spread
 from foundry.planning.forecast import Forecast
 from foundry.planning.hardware import Device
 from foundry.planning.shapes import CATALOGUE, FOLDER
-from foundry.planning.shortage import BYTES_OF_A_WEIGHT
 
 PFLOP_DAY = 86_400e15
 Table = list[list[str]]
@@ -70,7 +70,7 @@ def notes(made: Forecast, device: Device) -> list[str]:
         "training alone; evaluation and exports come on top, and hold the model in float32: "
         "{size:.1f} GiB of the computer's memory and more"
     )
-    said.append(what.format(size=BYTES_OF_A_WEIGHT * job.shape.parameters / GIB))
+    said.append(what.format(size=FLOAT32 * job.shape.parameters / GIB))
     return said
 
 

@@ -146,7 +146,7 @@ class _LoraLinear(torch.autograd.Function):
         low_TR = (x_TI @ down_RI.T).mul_(frozen.scale)
         y_TO = frozen.of(x_TI).addmm_(low_TR, up_OR.T)
         ctx.save_for_backward(x_TI, down_RI, up_OR, low_TR)
-        ctx.frozen, ctx.scale, ctx.shape, ctx.dtype = frozen, frozen.scale, x.shape, x.dtype
+        ctx.frozen, ctx.shape, ctx.dtype = frozen, x.shape, x.dtype
         return y_TO.view(*x.shape[:-1], -1)
 
     @staticmethod
@@ -154,7 +154,7 @@ class _LoraLinear(torch.autograd.Function):
         (gradient,) = gradients
         x_TI, down_RI, up_OR, low_TR = ctx.saved_tensors
         y_TO = gradient.reshape(-1, gradient.shape[-1])
-        low_gradient_TR = (y_TO @ up_OR).mul_(ctx.scale)
+        low_gradient_TR = (y_TO @ up_OR).mul_(ctx.frozen.scale)
         x_gradient = None
         if ctx.needs_input_grad[0]:
             weight_OI = ctx.frozen.weight(y_TO.dtype)

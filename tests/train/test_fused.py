@@ -56,14 +56,14 @@ def unscaled(ctx: Any, *given: Any) -> torch.Tensor:
 
 
 def scaled_once_more(ctx: Any, *gradients: Any) -> Any:
-    ctx.scale *= 2
+    ctx.frozen = replace(ctx.frozen, scale=2 * ctx.frozen.scale)
     return backward(ctx, *gradients)
 
 
 def without_the_update(ctx: Any, *gradients: Any) -> Any:
     _x, down, up, _low = ctx.saved_tensors
     x, *others = backward(ctx, *gradients)
-    return None if x is None else x - (gradients[0] @ up) * ctx.scale @ down, *others
+    return None if x is None else x - (gradients[0] @ up) * ctx.frozen.scale @ down, *others
 
 
 WRONG = {

@@ -91,7 +91,7 @@ def _at_worst(job: Job) -> Job:
 def _peak(job: Job, backend: str, factors: MemoryFactors | None) -> Memory:
     """Where the longest row is the longest of those that were looked at."""
     kept = _kept(job, backend)
-    rounds = backend == "cpu" and rounds_weights(job)
+    rounds = _rounds_weights(job, backend)
     step = {"activations": _activations(job, factors, rounds=rounds), "logits": _logits(job)}
     if job.drawn_tokens and total(_drawing(job).values()).expected > total(step.values()).expected:
         step = _drawing(job)  # before the gradient, and given back by then
@@ -123,16 +123,16 @@ def _kept(job: Job, backend: str) -> dict[str, Spread]:
         parts["reference"] = FLOAT32 * trained
     if job.teacher is not None:
         parts["teacher"] = teacher_bytes(job)
-    if backend == "cpu" and rounds_weights(job):
+    if _rounds_weights(job, backend):
         parts["rounded"] = BYTES[HALF] * job.shape.linear_weights  # `train/fused.py`
     if backend == "cpu":  # beside a GPU it is in the computer's own memory
         parts["first_copy"] = FLOAT32 * job.trained_weights  # what the learning proof compares with
     return {name: exactly(count) for name, count in parts.items()}
 
 
-def rounds_weights(job: Job) -> bool:
-    """Whether products are in half precision and weights are not."""
-    return job.dtype == HALF and job.weights == "float32"
+def _rounds_weights(job: Job, backend: str) -> bool:
+    """Whether a processor's products are in half precision and the weights are not."""
+    return backend == "cpu" and job.dtype == HALF and job.weights == "float32"
 
 
 def layer_activations(job: Job, *, rounds: bool = False) -> float:
