@@ -166,3 +166,10 @@ def cpu_name() -> str:
         if found:
             return found.group(1)
     return platform.processor() or platform.machine()
+
+
+def is_by_intel() -> bool:
+    """Whether the processor names Intel as its maker, as the instruction CPUID tells it."""
+    info = Path("/proc/cpuinfo")
+    told = info.read_text() if info.is_file() else platform.processor()
+    return "GenuineIntel" in told

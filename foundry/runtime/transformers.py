@@ -1,11 +1,13 @@
 """Runtime over a transformers model in this process; batched with left padding (C26)."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 import torch
 
+from foundry.models.products import quick_products
 from foundry.models.quiet import quiet
 from foundry.runtime.contract import Decoding, Generation, LogLikelihood, cut
 from foundry.runtime.few_rows import few_rows_fast
@@ -58,6 +60,13 @@ class TransformersRuntime:
                 on_batch(len(results))
         return [results[i] for i in range(len(prompts))]
 
+    def _device(self) -> torch.device:
+        found: torch.device = self.model.get_input_embeddings().weight.device
+        return found
+
+    def _quick(self) -> AbstractContextManager[None]:
+        return quick_products(self._device().type)
+
     def _size(self, longest: int) -> int:
         """How many rows share a batch: one where a long one would have the others read as long."""
         config = self.model.config.get_text_config(decoder=True)
@@ -66,7 +75,7 @@ class TransformersRuntime:
 
     @torch.no_grad()
     def _shared(self, prompts: Sequence[Sequence[int]]) -> SharedPrefix | None:
-        with few_rows_fast(self.model):
+        with self._quick(), few_rows_fast(self.model):
             return SharedPrefix.read(self.model, prompts)
 
     @torch.no_grad()
@@ -75,7 +84,7 @@ class TransformersRuntime:
     ) -> list[Generation]:
         pad = decoding.stop_ids[0] if decoding.stop_ids else 0
         ids_BT, mask_BT = padded_left(prompts, pad)
-        with quiet(), few_rows_fast(self.model):
+        with quiet(), self._quick(), few_rows_fast(self.model):
             made = answers(
                 self.model,
                 ids_BT,
@@ -128,10 +137,10 @@ class TransformersRuntime:
     ) -> list[dict[int, float]]:
         """See `Runtime.next_logprobs`; each prefix alone, so padding cannot matter."""
         results = []
-        device = self.model.get_input_embeddings().weight.device
         for prefix in prefixes:
-            ids_1T = torch.tensor([list(prefix)], device=device)
-            out = self.model(input_ids=ids_1T, logits_to_keep=1, use_cache=False)
+            ids_1T = torch.tensor([list(prefix)], device=self._device())
+            with self._quick():
+                out = self.model(input_ids=ids_1T, logits_to_keep=1, use_cache=False)
             logprobs_V = torch.log_softmax(out.logits[0, -1].float(), dim=-1)
             top = logprobs_V.topk(top_n)
             results.append(dict(zip(top.indices.tolist(), top.values.tolist(), strict=True)))
@@ -157,11 +166,13 @@ class TransformersRuntime:
         scored = [Scored(tuple(p), tuple(c)) for p, c in zip(prompts, continuations, strict=True)]
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
         found: dict[Scored, LogLikelihood] = {}
-        shared = SharedPrefix.read(self.model, prompts)
+        with self._quick():
+            shared = SharedPrefix.read(self.model, prompts)
         size = self._size(max((len(one.read) + 1 for one in scored), default=0))
         for batch in batches(scored, size=size, vocabulary=vocabulary):
             ids_BT, mask_BT = padded_left([row[0].read for row in batch], 0)
-            found.update(scored_batch(self.model, ids_BT, mask_BT, batch, shared))
+            with self._quick():
+                found.update(scored_batch(self.model, ids_BT, mask_BT, batch, shared))
             if on_batch is not None:
                 on_batch(sum(one in found for one in scored))
         return [found[one] for one in scored]

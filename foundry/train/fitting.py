@@ -15,6 +15,7 @@ from foundry.core.language import gettext as _
 from foundry.core.records import TrainResult
 from foundry.encode.checks import supervised_tokens
 from foundry.models.place import Place
+from foundry.models.products import quick_products
 from foundry.train import capacity, checkpoint, descent, proof
 from foundry.train.adapter_files import (
     has_update,
@@ -65,6 +66,7 @@ def fit(inputs: FitInputs, spec: TrainerSettings, objective: Objective) -> Train
     with (
         stop_on_signals() as stop,
         deterministic(spec.deterministic, inputs.place),
+        quick_products(inputs.place.device),
         with_rows_apart(inputs) as inputs,
         fused_updates(inputs.model),
     ):

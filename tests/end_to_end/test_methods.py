@@ -24,7 +24,8 @@ RUNS: dict[str, dict[str, Any]] = {
     "vera": {"rank": 64},
     "hira": {"rank": 8},
 }
-RATES = {"pissa": 5e-3, "ia3": 0.1, "oft": 0.05, "vera": 0.1, "hira": 0.2, "lora-plus": 3e-3}
+# At 3e-3 `lora-plus` gave 2 or 3 other answers of 11 in q8_0, by how products had been rounded.
+RATES = {"pissa": 5e-3, "ia3": 0.1, "oft": 0.05, "vera": 0.1, "hira": 0.2, "lora-plus": 2e-3}
 
 
 FEW_NUMBERS = ("ia3", "oft")  # too few on the tiny model for it to learn where to stop
