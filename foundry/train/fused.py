@@ -41,6 +41,8 @@ class _Rounded:
 
     def layer(self, base: Any, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Weight and bias; the layer's own where they are of the type."""
+        if dtype == torch.float32:
+            self.layers.clear()  # of a trial in half precision
         if base.weight.dtype == dtype:
             return base.weight, base.bias
         if base not in self.layers:

@@ -10,7 +10,8 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 
@@ -18,6 +19,7 @@ from foundry.core import atomic
 from foundry.core.environment import cores
 from foundry.core.language import gettext as _
 from foundry.models.language_part import token_type_inputs
+from foundry.models.products import are_onednns_better
 from foundry.train.adapter_files import has_update, without_update
 from foundry.train.batches.arrange import Arrangement, arrange
 from foundry.train.batches.collate import on_device
@@ -48,6 +50,7 @@ class Settled:
 
 
 Step = Callable[[Arrangement], float] | None
+Choice = TypeVar("Choice")
 
 
 def settle(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Settled]:
@@ -66,8 +69,16 @@ def settle(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Se
     if file.is_file():
         kept = json.loads(file.read_text(encoding="utf-8"))
         return {key: Settled(**found) for key, found in kept.items()}
-    made = {"attention": _attention(inputs), "dtype": _number_type(inputs, spec)}
-    made |= _packing(inputs, spec) | _rate(inputs, spec) | _tried(inputs, spec, step)
+    # On a GPU the plan's pack is the largest that fits: a larger one is not tried, and a smaller
+    # one is not faster there. A trial keeps all activations, also where the training does not.
+    is_tight = inputs.place.is_gpu or spec.gradient_checkpointing is True
+    if is_tight or not is_worthwhile(inputs.steps, spec.deterministic):
+        step = None
+    made = {"attention": _attention(inputs), "dtype": _number_type(inputs, spec, step)}
+    made |= _products(inputs) | _packing(inputs, spec) | _rate(inputs, spec)
+    if step is not None:
+        step = _in_type(step, made["dtype"].value)
+    made |= _tried(inputs, spec, step)
     for key, found in made.items():
         inputs.events.emit("train", "settled", key=key, value=found.value, reason=found.reason)
     atomic.write_json(file, {key: vars(found) for key, found in made.items()})
@@ -108,6 +119,16 @@ def _attention(inputs: FitInputs) -> Settled:
     return Settled("own", _("asked of the model: it needs the attention of its class"))
 
 
+def _products(inputs: FitInputs) -> dict[str, Settled]:
+    """Which library multiplies float32 matrices; a GPU has its own."""
+    if inputs.place.is_gpu:
+        return {}
+    if are_onednns_better():
+        why = _("as exact as torch's own, which is slow on a processor that is not Intel's")
+        return {"products": Settled("onednn", why)}
+    return {"products": Settled("torch", _("torch's own"))}
+
+
 def _packing(inputs: FitInputs, spec: TrainerSettings) -> dict[str, Settled]:
     """Where rows were to be packed and this model must not see them so."""
     if spec.packing == "none" or inputs.arrangement.kind == "packed":
@@ -128,10 +149,7 @@ def _rate(inputs: FitInputs, spec: TrainerSettings) -> dict[str, Settled]:
 
 def _tried(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Settled]:
     made = {"threads": Settled(torch.get_num_threads(), _("all that there are"))}
-    # On a GPU the plan's pack is the largest that fits: a larger one is not tried, and a smaller
-    # one is not faster there. A trial keeps all activations, also where the training does not.
-    is_tight = inputs.place.is_gpu or spec.gradient_checkpointing is True
-    if step is None or is_tight or not is_worthwhile(inputs.steps, spec.deterministic):
+    if step is None:
         return made
     made["threads"] = _threads(inputs.arrangement, step)
     if spec.pack_tokens == "auto" and inputs.arrangement.kind == "packed":
@@ -139,7 +157,7 @@ def _tried(inputs: FitInputs, spec: TrainerSettings, step: Step) -> dict[str, Se
     return made
 
 
-def _number_type(inputs: FitInputs, spec: TrainerSettings) -> Settled:
+def _number_type(inputs: FitInputs, spec: TrainerSettings, step: Step) -> Settled:
     if spec.dtype != "auto":
         return Settled(spec.dtype, _("as the recipe says"))
     if inputs.place.is_gpu and torch.cuda.is_bf16_supported(including_emulation=False):
@@ -148,7 +166,28 @@ def _number_type(inputs: FitInputs, spec: TrainerSettings) -> Settled:
         return Settled("float32", _("the device has no bfloat16"))
     if not is_worthwhile(inputs.steps, spec.deterministic):
         return Settled("float32", _("the exact one; the run is too short to try others"))
-    return number_type()
+    found = number_type()
+    if found.value == "float32" or step is None:
+        return found
+    return _type_of_a_step(inputs.arrangement, step)
+
+
+def _type_of_a_step(arrangement: Arrangement, step: Callable[[Arrangement], float]) -> Settled:
+    """bfloat16 where a whole step is clearly faster in it: some of its products stay float32."""
+    kinds = {name: partial(_in_type(step, name), arrangement) for name in ("float32", "bfloat16")}
+    seconds = _best_of_two(kinds)
+    is_faster = HALF_IS_FASTER * seconds["bfloat16"] < seconds["float32"]
+    return Settled("bfloat16" if is_faster else "float32", _measured(seconds))
+
+
+def _in_type(step: Callable[[Arrangement], float], name: str) -> Callable[[Arrangement], float]:
+    """A step on the processor with its products in a number type."""
+
+    def taken(arrangement: Arrangement) -> float:
+        with torch.autocast("cpu", torch.bfloat16, enabled=name == "bfloat16"):
+            return step(arrangement)
+
+    return taken
 
 
 def _threads(arrangement: Arrangement, step: Callable[[Arrangement], float]) -> Settled:
@@ -177,11 +216,8 @@ def _pack_tokens(inputs: FitInputs, step: Callable[[Arrangement], float]) -> dic
         return {}
     if len(sizes) == 1:
         return {"pack_tokens": Settled(sizes[0], _("any larger pack cuts the rows alike"))}
-    arrangements = {size: replace(inputs.arrangement, pack_tokens=size) for size in sizes}
-    for arrangement in arrangements.values():  # warms up
-        step(arrangement)
-    turns = [{size: step(one) for size, one in arrangements.items()} for _turn in range(2)]
-    seconds = {size: min(turn[size] for turn in turns) for size in sizes}
+    cut_so = {size: replace(inputs.arrangement, pack_tokens=size) for size in sizes}
+    seconds = _best_of_two({size: partial(step, one) for size, one in cut_so.items()})
     best = min(seconds, key=lambda size: seconds[size])
     chosen = min(size for size in seconds if seconds[size] <= CLEARLY_FASTER * seconds[best])
     reason = _measured(seconds)
@@ -192,7 +228,15 @@ def _pack_tokens(inputs: FitInputs, step: Callable[[Arrangement], float]) -> dic
     }
 
 
-def _measured(seconds: dict[int, float]) -> str:
+def _best_of_two(steps: Mapping[Choice, Callable[[], float]]) -> dict[Choice, float]:
+    """Seconds of each, the better of two turns after one that warms up."""
+    for step in steps.values():
+        step()
+    turns = [{choice: step() for choice, step in steps.items()} for _turn in range(2)]
+    return {choice: min(turn[choice] for turn in turns) for choice in steps}
+
+
+def _measured(seconds: Mapping[Any, float]) -> str:
     listed = ", ".join(f"{choice}: {taken:.2f} s" for choice, taken in seconds.items())
     return _("measured, one step: {listed}").format(listed=listed)
 

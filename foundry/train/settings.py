@@ -104,7 +104,8 @@ class TrainerSettings(Closed):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="Numbers that matrix products are made in; what trains is float32 anyway. "
-        "`auto` takes bfloat16 on a GPU, and on a processor where it is clearly faster.",
+        "`auto` takes bfloat16 on a GPU, and on a processor where a step is half as fast again "
+        "in it.",
     )
     optimizer: Literal["auto", "adamw", "adamw-8bit"] = Field(
         "auto",

@@ -15,6 +15,7 @@ from foundry.core.errors import ResourceError
 from foundry.core.events import Event
 from foundry.train import fitting, probe
 from foundry.train.batches.arrange import Arrangement
+from foundry.train.fused import fused_updates
 from foundry.train.inputs import FitInputs
 from foundry.train.probe import distinct_sizes, number_type, settle
 from foundry.train.trainers import sft
@@ -32,6 +33,12 @@ def inputs(tiny_llama: Path, tmp_path: Path) -> FitInputs:
     # Rows long enough that each size cuts them otherwise.
     rows = [replace(row, input_ids=row.input_ids * 9, labels=row.labels * 9) for row in opened.rows]
     return replace(opened, rows=rows, most_pack_tokens=2048)
+
+
+@pytest.fixture(autouse=True)
+def alike(monkeypatch: pytest.MonkeyPatch):
+    """A processor on which bfloat16 is no faster, whatever this one is."""
+    monkeypatch.setattr(probe, "_product", lambda _kind: 1.0)
 
 
 def told(arrangement: Arrangement) -> float:
@@ -144,6 +151,44 @@ def test_number_type_is_bfloat16_only_where_that_is_clearly_faster(monkeypatch):
 
     seconds[torch.bfloat16] = 0.5
     assert number_type().value == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("half_s", "taken"), [(0.6, "bfloat16"), (0.7, "float32")], ids=["faster", "little faster"]
+)
+def test_number_type_is_that_of_whole_steps_where_one_can_be_tried(
+    inputs: FitInputs, half_s: float, taken: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Where a product is four times as fast, a step with its head in float32 may be hardly so."""
+    monkeypatch.setattr(probe, "_product", lambda kind: 1.0 if kind == torch.bfloat16 else 4.0)
+    tried = list[bool]()
+
+    def step(arrangement: Arrangement) -> float:
+        tried.append(torch.is_autocast_enabled("cpu"))
+        return told(arrangement) * (half_s if tried[-1] else 1.0)
+
+    found = settle(inputs, fast(WORTHWHILE_STEPS), step)
+
+    assert found["dtype"].value == taken
+    assert f"bfloat16: {half_s * SECONDS[512]:.2f} s" in found["dtype"].reason
+    assert found["pack_tokens"].value == 512
+    assert set(tried[6:]) == {taken == "bfloat16"}  # packs are tried in the type that was taken
+    inputs.run.file(probe.FILE).unlink()
+    assert settle(inputs, fast(WORTHWHILE_STEPS), None)["dtype"].value == "bfloat16"
+
+
+def test_trial_in_half_precision_leaves_no_copies(tiny_llama: Path, tmp_path: Path):
+    inputs = open_run(Setup(tiny_llama, WORTHWHILE_STEPS), tmp_path)
+    asked = (inputs, None, inputs.arrangement)
+    with fused_updates(inputs.model):
+        layer = next(m for m in inputs.model.modules() if "forward" in vars(m))
+        rounded = layer.forward.args[0]
+        with torch.autocast("cpu", torch.bfloat16):
+            probe.step_seconds(*asked)
+        assert rounded.layers
+        probe.step_seconds(*asked)
+
+        assert not rounded.layers
 
 
 def test_trial_leaves_gradients_and_random_numbers_as_they_were(inputs: FitInputs):
