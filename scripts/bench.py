@@ -35,7 +35,11 @@ BASES = ("smollm2-135m", "gemma-3-270m")
 TYPES = ("float32", "bfloat16")
 OURS, OURS_IN_HALF = "ours", "ours, bfloat16"
 TRL_IN_HALF = "trl-tuned, bfloat16"
-SIDES = (OURS, "trl-tuned", "trl-tuned, jemalloc", OURS_IN_HALF, TRL_IN_HALF, "trl-defaults")
+# With the libraries that `foundry train` takes: what is left is what our own code does.
+TRL_WITH_OURS = "trl-tuned, jemalloc and oneDNN"
+SIDES = (OURS, "trl-tuned", TRL_WITH_OURS, OURS_IN_HALF, TRL_IN_HALF, "trl-defaults")
+# As these libraries have them by default.
+UNBOUNDED = dict.fromkeys(("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"), "1024")
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 SWITCHES = ROOT / "scripts" / "bench_trl.json"
 LOSS_TOLERANCE = 1e-4  # float32 sums in another order; bfloat16, in which TRL's defaults run: below
@@ -58,8 +62,9 @@ ABOUT = (
     "rows, seed and adapter on each side, measured in turns. Medians with their range; ratios of "
     "neighbouring measurements, in the same number type but for TRL's defaults, which compute in "
     "bfloat16. *Share*: operations that training cannot do without, over a square matrix product "
-    "in the same number type measured in the same process before. Where the machine has jemalloc, "
-    "ours computes with it, as `foundry train` does; what it does for TRL is shown beside, "
+    "in the same number type measured in the same process before, by the quickest library. Where "
+    "the machine has jemalloc, ours computes with it, as `foundry train` does, and where oneDNN's "
+    "float32 products are as exact and quicker, with those; what both do for TRL is shown beside, "
     "where it was measured. `make bench`."
 )
 Result = dict[str, Any]
@@ -129,11 +134,11 @@ def given_trl(side: str, base: str, options: argparse.Namespace, switches: Resul
 def told(side: str, base: str, options: argparse.Namespace) -> Result:
     """What every measurement is told."""
     steps = 2 if side == "trl-defaults" else options.steps  # minutes a step in bfloat16
-    wants = side in (OURS, OURS_IN_HALF, "trl-tuned, jemalloc")
+    wants = side in (OURS, OURS_IN_HALF, TRL_WITH_OURS)
     has = wants and allocator.library() is not None
     allocated = "jemalloc" if has else "system"
     made: Result = {"base": base, "data": options.data, "steps": steps, "allocator": allocated}
-    return {**made, "side": side}
+    return {**made, "quick_products": wants, "side": side}
 
 
 def one(side: str, base: str, number: int, told: Result, options: argparse.Namespace) -> Result:
@@ -165,6 +170,8 @@ def run(told: Result, limit: int) -> Result:
         asked.write_text(json.dumps(told), encoding="utf-8")
         command = [sys.executable, str(ROOT / "scripts" / "bench_sides.py"), str(asked), str(out)]
         environment = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
+        if not told["quick_products"]:
+            environment |= UNBOUNDED
         if told["allocator"] == "jemalloc":
             environment = allocator.environment(environment)
         try:

@@ -167,3 +167,26 @@ def test_switches_that_were_searched_are_those_of_the_trainer():
         for name, best in entry["best"].items():
             assert best is None or (best in bench.GRID and best["bf16"] == (name == "bfloat16"))
         assert entry["best"] == bench.best_of(entry["tried"])
+
+
+@pytest.mark.parametrize(
+    ("side", "is_quick"),
+    [("ours", True), ("trl-tuned", False), (bench.TRL_WITH_OURS, True), ("trl-defaults", False)],
+)
+def test_trl_has_our_libraries_only_where_the_side_says_so(
+    tmp_path: Path, side: str, is_quick: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bench, "best_switches", lambda _base, _side: {"bf16": False})
+    environments = list[Any]()
+
+    def start(command: list[str], *, env: Any, **_how: Any) -> None:
+        environments.append(env)
+        Path(command[-1]).write_text("{}", encoding="utf-8")
+
+    monkeypatch.setattr(bench.subprocess, "run", start)
+
+    told = bench.given(side, "tiny", searching(tmp_path))
+    bench.run(told, 1)
+
+    assert told["quick_products"] is is_quick
+    assert (environments[0].get("LRU_CACHE_CAPACITY") == "1024") is not is_quick
