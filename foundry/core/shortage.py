@@ -22,8 +22,12 @@ OF_RUST = re.compile(r"os error (\d+)\b")
 OF_LIBRARIES = re.compile(
     r"PytorchStreamWriter failed writing|unexpected pos \d+ vs|\d+ requested and \d+ written"
 )
+# The last is oneDNN's, which needs memory for the code of a product; what it cannot compute at all,
+# it says of a primitive's descriptor.
 OF_MEMORY = re.compile(
-    r"can't allocate memory|Cannot allocate memory|out of memory|bad[_ ]alloc", re.IGNORECASE
+    r"can't allocate memory|Cannot allocate memory|out of memory|bad[_ ]alloc"
+    r"|could not create a primitive$",
+    re.IGNORECASE,
 )
 
 

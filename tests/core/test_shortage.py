@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from foundry.core import atomic
+from foundry.core import atomic, shortage
 from foundry.core.shortage import refused_path
 from tests.cases import case, change
 
@@ -68,3 +68,17 @@ def test_pipe_is_not_replaced_by_a_file(tmp_path: Path):
         atomic.write_text(path, "")
 
     assert path.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("said", "is_memory"),
+    [
+        ("could not create a primitive", True),
+        ("could not create a primitive descriptor for a matmul primitive", False),
+        ("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory", True),
+        ("mat1 and mat2 shapes cannot be multiplied", False),
+    ],
+)
+def test_too_little_memory_is_known_by_the_words_of_the_libraries(said: str, is_memory: bool):
+    assert shortage.is_out_of_memory(RuntimeError(said)) is is_memory
+    assert not shortage.is_out_of_memory(ValueError(said))
