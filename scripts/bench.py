@@ -33,6 +33,7 @@ from scripts.performance import PAGE, machine, put_section, ranged, spread
 ROOT = Path(__file__).resolve().parents[1]
 BASES = ("smollm2-135m", "gemma-3-270m")
 TYPES = ("float32", "bfloat16")
+BATCH = 8  # rows of a step, as in `bench_sides.py`
 OURS, OURS_IN_HALF = "ours", "ours, bfloat16"
 TRL_IN_HALF = "trl-tuned, bfloat16"
 # With the libraries that `foundry train` takes: what is left is what our own code does.
@@ -138,6 +139,8 @@ def told(side: str, base: str, options: argparse.Namespace) -> Result:
     has = wants and allocator.library() is not None
     allocated = "jemalloc" if has else "system"
     made: Result = {"base": base, "data": options.data, "steps": steps, "allocator": allocated}
+    if steps < options.steps:  # the same rows are drawn from, so that the first step has the same
+        made["rows"] = options.steps * BATCH
     return {**made, "quick_products": wants, "side": side}
 
 

@@ -166,7 +166,8 @@ def measure_trl(options: Mapping[str, Any]) -> dict[str, Any]:
     """A plain `SFTTrainer` on the same ids and labels, with the switches of `options["trl"]`."""
     from foundry.models.products import quick_products
 
-    base, encoder, rows = prepared(options["base"], options["data"], options["steps"] * BATCH)
+    count = options.get("rows", options["steps"] * BATCH)
+    base, encoder, rows = prepared(options["base"], options["data"], count)
     switches, model = dict(options["trl"]), with_adapter(base)
     peak = gemm_peak("bfloat16" if switches.get("bf16", True) else "float32")  # TRL's default
     micro_batch = switches.pop("micro_batch", 8)
@@ -184,7 +185,7 @@ def measure_trl(options: Mapping[str, Any]) -> dict[str, Any]:
             max_length=MAX_SEQ_LEN,
             **switches,
         )
-    share = _supervised(rows) / options["steps"]
+    share = BATCH * _supervised(rows) / len(rows)
     marks = [(at, useful, round(share * step)) for step, (at, useful) in enumerate(timed, start=1)]
     return rated(model, marks, peak) | {"first_loss": losses[0]}
 

@@ -190,3 +190,11 @@ def test_trl_has_our_libraries_only_where_the_side_says_so(
 
     assert told["quick_products"] is is_quick
     assert (environments[0].get("LRU_CACHE_CAPACITY") == "1024") is not is_quick
+
+
+def test_side_of_few_steps_draws_from_the_rows_of_all(tmp_path: Path):
+    options = searching(tmp_path)
+    options.steps = 10
+
+    assert bench.given("trl-defaults", "tiny", options)["rows"] == 80
+    assert "rows" not in bench.given("ours", "tiny", options)
