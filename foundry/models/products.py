@@ -21,7 +21,7 @@ rounds, by products whose exact numbers are known.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 
 import torch
@@ -50,17 +50,22 @@ def quick_products(device: str) -> Iterator[None]:
     Args:
         device: Where they are made, `cpu` or another, where all stays as it is.
     """
+    _keep_few_shapes()
+    with _given_to_onednn() if device == "cpu" and are_onednns_better() else nullcontext():
+        yield
+
+
+@contextmanager
+def _given_to_onednn() -> Iterator[None]:
     before = torch.get_float32_matmul_precision()
-    keep_few_shapes()
-    if device == "cpu" and are_onednns_better():
-        torch.set_float32_matmul_precision(ALLOWED)
+    torch.set_float32_matmul_precision(ALLOWED)
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
 
 
-def keep_few_shapes() -> None:
+def _keep_few_shapes() -> None:
     """Bound what is kept of each shape; heeded up to the first product, in bfloat16 too."""
     for name in CAPACITIES:
         os.environ.setdefault(name, str(SHAPES))
@@ -105,9 +110,5 @@ def _own(x_RI: torch.Tensor, weight_OI: torch.Tensor) -> torch.Tensor:
 
 
 def _allowed(x_RI: torch.Tensor, weight_OI: torch.Tensor) -> torch.Tensor:
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(ALLOWED)
-    try:
+    with _given_to_onednn():
         return _own(x_RI, weight_OI)
-    finally:
-        torch.set_float32_matmul_precision(before)
